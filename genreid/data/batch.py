@@ -1,0 +1,26 @@
+"""What one step of the generator's training takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B images with their meshes, on one device.
+
+    index: (B,) int64, positions in the training set. image: (B, 3, H, W) float32, ImageNet-normalised.
+    mesh: (B, 1, H, W) float32 in [-1, 1], the person's mesh from the image's own viewpoint (yaw 0).
+    mesh_rotated: (B, 1, H, W), the same mesh turned by yaw_deg (B,) float32 about its vertical axis.
+    """
+
+    index: torch.Tensor
+    image: torch.Tensor
+    mesh: torch.Tensor
+    mesh_rotated: torch.Tensor
+    yaw_deg: torch.Tensor
+
+    def __len__(self) -> int:
+        return self.image.shape[0]

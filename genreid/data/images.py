@@ -1,0 +1,75 @@
+"""Loading images: decoded once, kept as bytes at the training size, and without any identity."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from genreid.data.manifest import Manifest
+from genreid.data.transforms import resize
+from genreid.errors import GenreidError
+
+_CACHE_BYTES = 2 * 1024**3
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Decode the image at `path`: (h, w, 3) uint8 RGB, EXIF rotation applied, grey and alpha converted.
+
+    Raises:
+        GenreidError: the file is missing or no readable image.
+    """
+    try:
+        encoded = np.fromfile(path, np.uint8)  # cv2.imread cannot open every non-ASCII path
+    except OSError as error:
+        raise GenreidError(
+            f"{path}: {error.strerror or error}: the data set has changed, run `genreid prepare-data` again"
+        ) from None
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    if image is None:
+        raise GenreidError(f"{path}: not a readable image: run `genreid prepare-data` to leave it out")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+class ImageSet:
+    """The images of one or more splits as training may see them: pixels and cameras, no identities.
+
+    root: the folder that the manifest's paths are relative to. Images are kept at the training size after
+    the first decoding, as long as all of them fit into 2 GiB; a larger set is decoded each time.
+
+    Attributes: image_id (N,) list, camera_id (N,) int16, height_px, width_px (training size).
+    """
+
+    def __init__(self, root: Path, manifest: Manifest, *, num_threads: int = 2) -> None:
+        self.image_id = manifest.image_id
+        self.camera_id = manifest.camera_id
+        self.height_px = manifest.info.height_px
+        self.width_px = manifest.info.width_px
+        self._paths = [root / path for path in manifest.path]
+        self._threads = ThreadPoolExecutor(max(1, num_threads), thread_name_prefix="decode")
+        shape = (len(self), self.height_px, self.width_px, 3)
+        fits = int(np.prod(shape)) <= _CACHE_BYTES
+        self._cache = np.empty(shape, np.uint8) if fits else None
+        self._cached = np.zeros(len(self), bool)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def load_native(self, position: int) -> np.ndarray:
+        """The image at `position` as it is on disk: (h, w, 3) uint8 RGB."""
+        return read_image(self._paths[position])
+
+    def load(self, index: np.ndarray) -> np.ndarray:
+        """The images at `index` (B,): (B, height_px, width_px, 3) uint8 RGB."""
+        if self._cache is None:
+            return np.stack(list(self._threads.map(self._load_resized, index)))
+        missing = np.unique(index[~self._cached[index]])
+        for position, image in zip(missing, self._threads.map(self._load_resized, missing), strict=True):
+            self._cache[position] = image
+        self._cached[missing] = True
+        return self._cache[index]
+
+    def _load_resized(self, position: int) -> np.ndarray:
+        return resize(self.load_native(int(position)), self.height_px, self.width_px)

@@ -1,0 +1,73 @@
+"""The manifest: round trip, selection, and what it refuses."""
+
+import pyarrow as pa
+import pytest
+
+from genreid.data.manifest import UNLABELLED, Manifest, ManifestInfo
+from genreid.errors import GenreidError
+
+INFO = ManifestInfo(dataset="tiny", root="data/images", height_px=64, width_px=32, body="open")
+
+
+def row(image_id: str, split: str = "train", **changes: object) -> dict[str, object]:
+    return {
+        "image_id": image_id,
+        "path": f"{image_id}.png",
+        "split": split,
+        "camera_id": 3,
+        "person_id": 7,
+        "height": 128,
+        "width": 64,
+        "status": "ok",
+        "detail": None,
+        **changes,
+    }
+
+
+def test_rows_come_back_sorted_with_nulls_and_info() -> None:
+    manifest = Manifest.from_rows([row("b", person_id=None), row("a", camera_id=-1)], INFO)
+    back = Manifest.from_table(manifest.to_table())
+    assert back.info == INFO
+    assert back.image_id == ["a", "b"]
+    assert back.person_id.tolist() == [7, UNLABELLED]
+    assert back.camera_id.tolist() == [-1, 3]
+    assert (back.height.tolist(), back.width.tolist()) == ([128, 128], [64, 64])
+
+
+def test_select_keeps_readable_images_of_the_named_splits() -> None:
+    rows = [
+        row("a"),
+        row("b", status="unreadable", height=None, width=None, detail="truncated"),
+        row("c", "query"),
+        row("d", "gallery"),
+    ]
+    manifest = Manifest.from_rows(rows, INFO)
+    assert manifest.select("train").image_id == ["a"]
+    assert manifest.select("query", "gallery").image_id == ["c", "d"]
+    assert manifest.has_split("gallery") and not manifest.has_split("val_query")
+
+
+def test_empty_selection_names_the_split_and_the_remedy() -> None:
+    manifest = Manifest.from_rows([row("a")], INFO)
+    with pytest.raises(GenreidError, match=r"no readable image in split val_query.*prepare-data"):
+        manifest.select("val_query")
+    with pytest.raises(GenreidError, match="no split is called 'test'"):
+        manifest.select("test")
+
+
+def test_a_repeated_id_is_refused() -> None:
+    with pytest.raises(GenreidError, match="'a' stands twice"):
+        Manifest.from_rows([row("a"), row("a")], INFO)
+
+
+def test_a_foreign_table_is_refused() -> None:
+    with pytest.raises(GenreidError, match="not written by"):
+        Manifest.from_table(pa.table({"image_id": ["a"]}))
+
+
+def test_another_version_is_refused() -> None:
+    table = Manifest.from_rows([row("a")], INFO).to_table()
+    (key, value), *_ = table.schema.metadata.items()
+    other = table.replace_schema_metadata({key: value.replace(b'"version": 1', b'"version": 99')})
+    with pytest.raises(GenreidError, match="schema version 99"):
+        Manifest.from_table(other)
