@@ -1,0 +1,1 @@
+"""The body room: meshes in SMPL's layout, rotations, and the weak-perspective camera."""

@@ -1,0 +1,83 @@
+"""Files of bodies → arrays of SMPL's layout, checked.
+
+Room for further formats: one reader each, chosen in `read_body_file` by the file's ending. SMPL's licensed
+pickle belongs here too, through a restricted unpickler.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreid.body.layout import NUM_BETAS, NUM_JOINTS
+from genreid.errors import GenreidError
+
+NUM_POSE_FEATURES = 9 * (NUM_JOINTS - 1)
+
+
+def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a body file, by SMPL's names.
+
+    v_template (V,3), shapedirs (V,3,10), posedirs (V,3,207), J_regressor (24,V), weights (V,24) as float32;
+    f (F,3) and kintree_table (2,24) as int64. More than ten shape directions are cut to the first ten.
+    Raises GenreidError for a missing or unreadable file, a missing array, or a wrong shape.
+    """
+    if not path.is_file():
+        raise GenreidError(
+            f"no body file at '{path}'; expected 'open' for the embedded body or an .npz file of SMPL's layout"
+        )
+    if path.suffix == ".npz":
+        return _checked(_read_npz(path), path)
+    raise GenreidError(
+        f"cannot read a body from '{path}': '{path.suffix}' is not a known ending; convert it to an .npz file that "
+        f"holds {', '.join(_expected_shapes(0, 0))}"
+    )
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in _expected_shapes(0, 0) if name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise GenreidError(
+            f"'{path}' is not a readable .npz body ({error}); expected plain numeric arrays saved by numpy.savez"
+        ) from error
+
+
+def _expected_shapes(num_vertices: int, num_faces: int) -> dict[str, tuple[int, ...]]:
+    return {
+        "v_template": (num_vertices, 3),
+        "shapedirs": (num_vertices, 3, NUM_BETAS),
+        "posedirs": (num_vertices, 3, NUM_POSE_FEATURES),
+        "J_regressor": (NUM_JOINTS, num_vertices),
+        "kintree_table": (2, NUM_JOINTS),
+        "weights": (num_vertices, NUM_JOINTS),
+        "f": (num_faces, 3),
+    }
+
+
+def _checked(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
+    missing = [name for name in _expected_shapes(0, 0) if name not in arrays]
+    if missing:
+        raise GenreidError(f"'{path}' lacks {', '.join(missing)}; expected all arrays of SMPL's layout")
+    if arrays["shapedirs"].ndim == 3:
+        arrays["shapedirs"] = arrays["shapedirs"][..., :NUM_BETAS]
+    num_vertices, num_faces = (arrays[n].shape[0] if arrays[n].ndim else 0 for n in ("v_template", "f"))
+    for name, shape in _expected_shapes(num_vertices, num_faces).items():
+        if arrays[name].shape != shape:
+            raise GenreidError(f"{name} in '{path}' has shape {arrays[name].shape}; expected {shape}")
+    faces = arrays["f"]
+    if num_faces == 0 or faces.min() < 0 or faces.max() >= num_vertices:
+        raise GenreidError(f"f in '{path}' refers to vertices outside 0..{num_vertices - 1}")
+    integers = {"f", "kintree_table"}
+    arrays = {n: a.astype(np.int64 if n in integers else np.float32) for n, a in arrays.items()}
+    damaged = [name for name in arrays if not np.isfinite(arrays[name]).all()]
+    if damaged:
+        raise GenreidError(f"{', '.join(damaged)} in '{path}' has values that are not finite; make the file anew")
+    # The root's parent is written as −1 or as 2**32−1, by version.
+    arrays["kintree_table"][0, 0] = -1
+    return arrays
