@@ -1,0 +1,3 @@
+"""The losses: pure functions of tensors. The loop that calls them owns weights, `.backward()` and
+optimisers.
+"""

@@ -1,0 +1,1 @@
+"""The networks: identity encoder, structure encoder, decoder, discriminator; embedding; checkpoint format."""

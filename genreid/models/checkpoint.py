@@ -1,0 +1,142 @@
+"""The checkpoint format: plain types and tensors only, so that every file loads with `weights_only=True`.
+
+A checkpoint is a dict with `format` (what it is), `version`, the settings that rebuild the networks, and
+their weights. A joint checkpoint holds an encoder's and a generator's. Files are the caller's affair;
+`source` names the place in errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from genreid.errors import GenreidError
+from genreid.models.discriminator import Discriminator, DiscriminatorSettings
+from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.generator import Generator, GeneratorSettings
+
+ENCODER_FORMAT = "genreid.encoder"
+GENERATOR_FORMAT = "genreid.generator"
+JOINT_FORMAT = "genreid.joint"
+VERSION = 1
+
+Settings = TypeVar("Settings", EncoderSettings, GeneratorSettings, DiscriminatorSettings)
+
+
+def encoder_checkpoint(encoder: IdentityEncoder) -> dict[str, Any]:
+    """All that `load_encoder` needs; weights are copies on the CPU."""
+    return {
+        "format": ENCODER_FORMAT,
+        "version": VERSION,
+        "settings": asdict(encoder.settings),
+        "weights": _weights(encoder),
+    }
+
+
+def generator_checkpoint(generator: Generator, discriminator: Discriminator) -> dict[str, Any]:
+    """All that `load_generator` needs; weights are copies on the CPU."""
+    return {
+        "format": GENERATOR_FORMAT,
+        "version": VERSION,
+        "generator_settings": asdict(generator.settings),
+        "discriminator_settings": asdict(discriminator.settings),
+        "appearance_dim": generator.appearance_dim,
+        "num_stripes": generator.num_stripes,
+        "generator_weights": _weights(generator),
+        "discriminator_weights": _weights(discriminator),
+    }
+
+
+def joint_checkpoint(
+    encoder: IdentityEncoder, generator: Generator, discriminator: Discriminator
+) -> dict[str, Any]:
+    """What joint training leaves: both checkpoints in one."""
+    return {
+        "format": JOINT_FORMAT,
+        "version": VERSION,
+        "encoder": encoder_checkpoint(encoder),
+        "generator": generator_checkpoint(generator, discriminator),
+    }
+
+
+def load_encoder(checkpoint: Mapping[str, Any], source: str = "encoder checkpoint") -> IdentityEncoder:
+    """The encoder of an encoder checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
+    checkpoint = _expect(checkpoint, ENCODER_FORMAT, "encoder", source)
+    encoder = IdentityEncoder(_settings(EncoderSettings, checkpoint["settings"], source))
+    _restore(encoder, checkpoint["weights"], source)
+    return encoder.eval()
+
+
+def load_generator(
+    checkpoint: Mapping[str, Any], source: str = "generator checkpoint"
+) -> tuple[Generator, Discriminator]:
+    """Both networks of a generator checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
+    checkpoint = _expect(checkpoint, GENERATOR_FORMAT, "generator", source)
+    generator = Generator(
+        _settings(GeneratorSettings, checkpoint["generator_settings"], source),
+        checkpoint["appearance_dim"],
+        checkpoint["num_stripes"],
+    )
+    discriminator = Discriminator(
+        _settings(DiscriminatorSettings, checkpoint["discriminator_settings"], source)
+    )
+    _restore(generator, checkpoint["generator_weights"], source)
+    _restore(discriminator, checkpoint["discriminator_weights"], source)
+    return generator.eval(), discriminator.eval()
+
+
+def load_joint(
+    checkpoint: Mapping[str, Any], source: str = "joint checkpoint"
+) -> tuple[IdentityEncoder, Generator, Discriminator]:
+    """The three networks of a joint checkpoint, in evaluation mode. Raises GenreidError."""
+    if not isinstance(checkpoint, Mapping) or checkpoint.get("format") != JOINT_FORMAT:
+        raise GenreidError(_mismatch(checkpoint, JOINT_FORMAT, source))
+    return load_encoder(checkpoint, source), *load_generator(checkpoint, source)
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+def _expect(checkpoint: Mapping[str, Any], expected: str, part: str, source: str) -> Mapping[str, Any]:
+    """The checkpoint itself, or its `part` when it is a joint one; checked for format and version."""
+    if isinstance(checkpoint, Mapping) and checkpoint.get("format") == JOINT_FORMAT:
+        _check_version(checkpoint, source)
+        checkpoint = checkpoint.get(part, {})
+    if not isinstance(checkpoint, Mapping) or checkpoint.get("format") != expected:
+        raise GenreidError(_mismatch(checkpoint, expected, source))
+    _check_version(checkpoint, source)
+    return checkpoint
+
+
+def _mismatch(checkpoint: object, expected: str, source: str) -> str:
+    found = checkpoint.get("format") if isinstance(checkpoint, Mapping) else type(checkpoint).__name__
+    return f"{source}: expected a checkpoint of format {expected!r}, found {found!r}; train it again"
+
+
+def _check_version(checkpoint: Mapping[str, Any], source: str) -> None:
+    version = checkpoint.get("version")
+    if version != VERSION:
+        raise GenreidError(
+            f"{source}: version {version} of {checkpoint['format']}, this program reads version {VERSION}; "
+            "train it again"
+        )
+
+
+def _settings(kind: type[Settings], values: Mapping[str, Any], source: str) -> Settings:
+    expected = {field.name for field in fields(kind)}
+    if set(values) != expected:
+        odd = ", ".join(sorted(set(values) ^ expected))
+        raise GenreidError(f"{source}: {kind.__name__} differs in {odd}; train it again with this program")
+    return kind(**values)
+
+
+def _restore(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise GenreidError(f"{source}: weights and settings disagree ({reason}); train it again") from error

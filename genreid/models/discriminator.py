@@ -1,0 +1,63 @@
+"""The discriminator `D`: real or painted, patch by patch, at several scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genreid.errors import GenreidError
+from genreid.models.blocks import ConvBlock, ResidualBlock
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings:
+    """What the discriminator is made of; the paper's values in brackets.
+
+    width: channels of the first convolution (32); num_blocks: residual blocks of a scale (4); num_scales (3).
+    """
+
+    width: int
+    num_blocks: int
+    num_scales: int
+
+    def __post_init__(self) -> None:
+        for name in ("width", "num_blocks", "num_scales"):
+            if getattr(self, name) < 1:
+                raise GenreidError(f"discriminator.{name} is {getattr(self, name)}; it must be at least 1")
+
+
+class Discriminator(nn.Module):
+    """One small fully convolutional net a scale, on an average-pool pyramid (METHOD, Networks).
+
+    A net: 3×3 to w, a stride-2 step to w, another to 2w, residual blocks at 2w, 1×1 to a patch map. No
+    norm, so that the gradient penalty is each image's own; zero padding. Run it in float32 or bfloat16,
+    never float16: the gradient penalty overflows (METHOD, Known traps).
+    """
+
+    def __init__(self, settings: DiscriminatorSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.scales = nn.ModuleList(
+            _patch_net(settings.width, settings.num_blocks) for _ in range(settings.num_scales)
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(B,3,H,W) → a patch map (B,1,H/4/2^s,W/4/2^s) for each scale s, the finest first."""
+        maps = []
+        for level, net in enumerate(self.scales):
+            if level > 0:
+                image = F.avg_pool2d(image, 3, stride=2, padding=1, count_include_pad=False)
+            maps.append(net(image))
+        return maps
+
+
+def _patch_net(width: int, num_blocks: int) -> nn.Sequential:
+    return nn.Sequential(
+        ConvBlock(3, width, 3, padding="zeros"),
+        ConvBlock(width, width, 3, stride=2, padding="zeros"),
+        ConvBlock(width, 2 * width, 3, stride=2, padding="zeros"),
+        *(ResidualBlock(2 * width, norm="none", padding="zeros") for _ in range(num_blocks)),
+        nn.Conv2d(2 * width, 1, 1),
+    )

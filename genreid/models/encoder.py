@@ -1,0 +1,106 @@
+"""The identity encoder `E_id`: appearance code for the generator, embedding for retrieval.
+
+Shapes: B batch, H×W input, D embedding width, h×w the feature map, S stripes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genreid.errors import GenreidError
+from genreid.models.backbone import RESNETS, STANDARD_WIDTH, ResNetBackbone, TimmBackbone
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What the identity encoder is made of.
+
+    backbone: `resnet18` … `resnet152`, or the name of any timm model that gives feature maps.
+    base_width: channels of the first stage of a ResNet; 64 is the published network.
+    stem: `imagenet` (input / 4 before the first stage) or `small` (input / 2, for crops of 64×32 and the
+        like).
+    last_stride: stride of the last stage: 1 (the field's choice) or 2.
+    num_stripes: horizontal stripes of the appearance code; the decoder has a residual block for each.
+    pretrained: `none`, `imagenet`, or the path of a local file of torchvision-named weights.
+    """
+
+    backbone: str
+    base_width: int
+    stem: Literal["imagenet", "small"]
+    last_stride: int
+    num_stripes: int
+    pretrained: str
+
+    def __post_init__(self) -> None:
+        if self.base_width < 1:
+            raise GenreidError(f"encoder.base_width is {self.base_width}; it must be at least 1")
+        if self.stem not in ("imagenet", "small"):
+            raise GenreidError(f"encoder.stem is {self.stem!r}; it must be imagenet or small")
+        if self.last_stride not in (1, 2):
+            raise GenreidError(f"encoder.last_stride is {self.last_stride}; it must be 1 or 2")
+        if self.num_stripes < 1:
+            raise GenreidError(f"encoder.num_stripes is {self.num_stripes}; it must be at least 1")
+        if not self.is_standard and (self.backbone not in RESNETS or self.pretrained == "imagenet"):
+            raise GenreidError(
+                f"encoder.base_width {self.base_width} and stem {self.stem} do not go with backbone "
+                f"{self.backbone}, pretrained {self.pretrained}; set base_width: {STANDARD_WIDTH} and "
+                "stem: imagenet"
+            )
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether the network is the published one, so that published weights fit."""
+        return self.base_width == STANDARD_WIDTH and self.stem == "imagenet"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the identity encoder says of a batch.
+
+    feature_map: (B,D,h,w), the backbone's last map.
+    appearance: (B,S·D), the map average-pooled to S horizontal stripes, top first: columns k·D to (k+1)·D are
+        stripe k.
+    embedding: (B,D), unit rows: global pool → BN neck → L2 normalised.
+    """
+
+    feature_map: Tensor
+    appearance: Tensor
+    embedding: Tensor
+
+
+class IdentityEncoder(nn.Module):
+    """`E_id` (GCL+, section 3.1; METHOD, Networks). Retrieval uses the embedding of real images.
+
+    The neck is the field's BNNeck (Luo et al. 2019, 2.5): batch norm whose shift stays at zero.
+    Weights start random; `initialisation.build_encoder` seeds them and brings in pretrained ones.
+    """
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.backbone: ResNetBackbone | TimmBackbone
+        if settings.backbone in RESNETS:
+            self.backbone = ResNetBackbone(
+                settings.backbone, settings.base_width, settings.stem, settings.last_stride
+            )
+        else:
+            self.backbone = TimmBackbone(settings.backbone, settings.last_stride)
+        self.embedding_dim = self.backbone.out_channels
+        self.appearance_dim = settings.num_stripes * self.embedding_dim
+        self.neck = nn.BatchNorm1d(self.embedding_dim)
+        self.neck.bias.requires_grad_(False)
+
+    def forward(self, image: Tensor) -> Encoding:
+        """(B,3,H,W), ImageNet-normalised → Encoding."""
+        return self.encode_map(self.backbone(image))
+
+    def encode_map(self, feature_map: Tensor) -> Encoding:
+        """The encoding of a feature map (B,D,h,w): F-mixup mixes maps and goes on from here."""
+        stripes = F.adaptive_avg_pool2d(feature_map, (self.settings.num_stripes, 1))
+        appearance = stripes.squeeze(3).transpose(1, 2).flatten(1)
+        embedding = F.normalize(self.neck(feature_map.mean(dim=(2, 3))), dim=1)
+        return Encoding(feature_map, appearance, embedding)

@@ -1,0 +1,31 @@
+"""The structure encoder `E_str`: where the body is, from the grey view of its mesh."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from genreid.models.blocks import AtrousPyramid, ConvBlock, ResidualBlock
+
+
+class StructureEncoder(nn.Module):
+    """(B,1,H,W) in [−1,1] → (B,`out_channels`,H/4,W/4); H and W multiples of 4, from 16 up.
+
+    METHOD, Networks: stride-2 convolution to w, 3×3 to 2w, 3×3, stride-2 to 4w, residual blocks, atrous
+    pyramid (dilations 1, 3, 6, 9) fused to `out_channels`; instance norm, leaky ReLU 0.2, reflection. w is
+    16 in the paper.
+    """
+
+    def __init__(self, width: int, num_blocks: int, out_channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            ConvBlock(1, width, 3, stride=2, norm="instance"),
+            ConvBlock(width, 2 * width, 3, norm="instance"),
+            ConvBlock(2 * width, 2 * width, 3, norm="instance"),
+            ConvBlock(2 * width, 4 * width, 3, stride=2, norm="instance"),
+            *(ResidualBlock(4 * width, norm="instance") for _ in range(num_blocks)),
+            AtrousPyramid(4 * width, out_channels),
+        )
+
+    def forward(self, mesh: Tensor) -> Tensor:
+        structure: Tensor = self.layers(mesh)
+        return structure
