@@ -1,0 +1,165 @@
+"""params.yaml, read strictly: a section becomes the frozen settings class that its consumer declares.
+
+Values live in params.yaml alone, so settings classes have no defaults: a missing key is an error, an
+unknown one is refused with the nearest known one, and every message names the file and the line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node
+
+from pipeline.errors import PipelineError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Params:
+    """A YAML file of nested mappings: plain `values`, and the line of every dotted key in `lines`."""
+
+    path: Path
+    values: Mapping[str, Any]
+    lines: Mapping[str, int]
+
+    def place(self, key: str) -> str:
+        """`params.yaml:12: train_joint.lr`, as messages begin; the line is the nearest known one's."""
+        known = key
+        while known and known not in self.lines:
+            known = known.rpartition(".")[0]
+        line = f":{self.lines[known]}" if known else ""
+        return f"{self.path.name}{line}: {key}"
+
+    def value(self, key: str) -> Any:
+        """The plain value at a dotted key; raises PipelineError where there is none."""
+        value: Any = self.values
+        done = ""
+        for part in key.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                here = f"in '{done}'" if done else f"at the top of {self.path.name}"
+                nearest = _nearest(part, value) if isinstance(value, Mapping) else ""
+                raise PipelineError(f"{self.place(key)}: no key '{part}' {here}{nearest}")
+            value, done = value[part], f"{done}.{part}".lstrip(".")
+        return value
+
+
+def load_params(path: Path) -> Params:
+    """Read a YAML file of nested mappings; raises PipelineError where it is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PipelineError(
+            f"{path}: cannot be read ({error.strerror}); is this the project's folder?"
+        ) from None
+    try:
+        values = YAML(typ="safe", pure=True).load(text) or {}
+        tree = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise PipelineError(f"{path.name}{line}: not valid YAML: {error.problem}") from None
+    if not isinstance(values, dict):
+        raise PipelineError(f"{path.name}: expected sections of keys, got {type(values).__name__}")
+    return Params(path, values, dict(_key_lines(tree)))
+
+
+def _key_lines(node: Node | None, prefix: str = "") -> typing.Iterator[tuple[str, int]]:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            name = f"{prefix}{key.value}"
+            yield name, key.start_mark.line + 1
+            yield from _key_lines(value, f"{name}.")
+
+
+def section(params: Params, name: str, settings_class: type[T]) -> T:
+    """The section `name` (dotted: a part of one) as an instance of `settings_class`.
+
+    Types it knows: bool, int, float, str, Literal, X | None, tuple, Mapping (taken as it is) and nested
+    dataclasses. A ValueError of the class's own `__post_init__` is told with its place.
+    Raises PipelineError for a missing, unknown or impossible value.
+    """
+    return _settings(params, name, params.value(name), settings_class)
+
+
+def _settings(params: Params, place: str, raw: Any, settings_class: type[T]) -> T:
+    assert is_dataclass(settings_class)
+    if not isinstance(raw, Mapping):
+        raise PipelineError(f"{params.place(place)}: expected keys and values, got {raw!r}")
+    known = [field.name for field in fields(settings_class)]
+    for key in raw:
+        if key not in known:
+            raise PipelineError(f"{params.place(f'{place}.{key}')}: unknown key{_nearest(str(key), known)}")
+    if missing := [key for key in known if key not in raw]:
+        raise PipelineError(
+            f"{params.place(place)}: missing {', '.join(missing)}; add it to {params.path.name}"
+        )
+    hints = typing.get_type_hints(settings_class)
+    values = {key: _convert(params, f"{place}.{key}", raw[key], hints[key]) for key in known}
+    try:
+        return settings_class(**values)
+    except ValueError as error:
+        raise PipelineError(f"{params.place(place)}: {error}") from error
+
+
+def _convert(params: Params, place: str, raw: Any, hint: Any) -> Any:
+    """`raw` as the type `hint`, never guessing: "3" is no number, 3.0 no integer, 1 no truth value."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if is_dataclass(hint):
+        return _settings(params, place, raw, typing.cast(type, hint))
+    if origin in (Union, types.UnionType) and type(None) in arguments:
+        others = [argument for argument in arguments if argument is not type(None)]
+        assert len(others) == 1, f"{place}: X | None is the only union that params know, not {hint}"
+        return None if raw is None else _convert(params, place, raw, others[0])
+    if origin is Literal:
+        if raw in arguments and type(raw) is type(arguments[arguments.index(raw)]):
+            return raw
+        choices = ", ".join(repr(choice) for choice in arguments)
+        nearest = _nearest(str(raw), [str(choice) for choice in arguments])
+        raise PipelineError(f"{params.place(place)}: expected one of {choices}, got {raw!r}{nearest}")
+    if origin is tuple:
+        return _convert_tuple(params, place, raw, arguments)
+    if hint is Mapping or origin is Mapping:
+        if isinstance(raw, Mapping):
+            return raw
+    elif hint is float:
+        if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
+            return float(raw)
+    elif hint in (int, bool, str):
+        if type(raw) is hint:
+            return raw
+    else:
+        raise AssertionError(f"{place}: params know no type {hint}")
+    expected = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}.get(
+        hint, "keys and values"
+    )
+    raise PipelineError(f"{params.place(place)}: expected {expected}, got {raw!r}")
+
+
+def _convert_tuple(params: Params, place: str, raw: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(raw, Sequence) or isinstance(raw, str):
+        raise PipelineError(f"{params.place(place)}: expected a list, got {raw!r}")
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        arguments = (arguments[0],) * len(raw)
+    if len(raw) != len(arguments):
+        raise PipelineError(
+            f"{params.place(place)}: expected {len(arguments)} values, got {len(raw)}: {raw!r}"
+        )
+    return tuple(
+        _convert(params, f"{place}.{i}", item, hint)
+        for i, (item, hint) in enumerate(zip(raw, arguments, strict=True))
+    )
+
+
+def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
+    """`; did you mean 'lr'?`: the nearest of the known keys, however far it is."""
+    matches = difflib.get_close_matches(key, [str(name) for name in known], n=1, cutoff=0.0)
+    return f"; did you mean '{matches[0]}'?" if matches else ""

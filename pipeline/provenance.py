@@ -1,0 +1,93 @@
+"""How an artifact came to be: `provenance/<stage>.json`, beside the outs and never among them.
+
+Outs hold the same bytes whenever the same work is done again, so whatever differs between two such runs
+(time, machine, revision) is kept here.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import write_json
+
+_PACKAGES = (
+    "genreid",
+    "torch",
+    "torchvision",
+    "numpy",
+    "pyarrow",
+    "numba",
+    "opencv-python",
+    "dvc",
+    "dvclive",
+)
+
+
+def write_provenance(
+    root: Path, stage: str, *, device: str, seconds: float, facts: Mapping[str, Any]
+) -> None:
+    """Write `provenance/<stage>.json` under `root`; `facts` are whatever else the stage has to tell.
+
+    seconds: wall time of this process; an interrupted run's earlier processes are not in it.
+    """
+    record = {
+        "stage": stage,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(_cpu_seconds(), 1),
+        "peak_memory_mb": round(peak_memory_mb()),
+        "device": device,
+        "git": git_revision(root),
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "versions": {"python": platform.python_version()} | _versions(),
+        **facts,
+    }
+    write_json(root / "provenance" / f"{stage}.json", record)
+
+
+def git_revision(root: Path) -> str:
+    """The commit that is checked out, `+changes` where files differ from it; `none` outside git."""
+    try:
+        revision = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+    return revision + ("+changes" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def peak_memory_mb() -> float:
+    """The largest resident size so far of this process or of one of its ended workers, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return max(resource.getrusage(who).ru_maxrss for who in _PROCESSES) * unit / 1e6
+
+
+def _cpu_seconds() -> float:
+    usages = [resource.getrusage(who) for who in _PROCESSES]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from pipeline.artifacts import (
+    atomic_directory,
+    atomic_write,
+    hash_path,
+    read_table,
+    read_torch,
+    write_json,
+    write_table,
+    write_torch,
+)
+from pipeline.errors import PipelineError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "artifact"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["artifact"]
+
+
+def test_the_file_is_invisible_until_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "artifact"
+    with atomic_write(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".artifact.123.tmp").write_text("half")
+    (tmp_path / ".folder.123.tmp").mkdir()
+    (tmp_path / ".other.123.tmp").write_text("of another writer")
+    with atomic_write(tmp_path / "artifact") as temporary:
+        temporary.write_text("new")
+    with atomic_directory(tmp_path / "folder"):
+        pass
+    assert sorted(os.listdir(tmp_path)) == [".other.123.tmp", "artifact", "folder"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    (folder / "part-00007").write_text("old")
+    with pytest.raises(RuntimeError), atomic_directory(folder) as temporary:
+        (temporary / "part-00000").write_text("half")
+        raise RuntimeError
+    assert os.listdir(folder) == ["part-00007"]
+    with atomic_directory(folder) as temporary:
+        (temporary / "part-00000").write_text("new")
+    assert os.listdir(folder) == ["part-00000"]
+    assert os.listdir(tmp_path) == ["shards"]
+
+
+def test_tables_have_equal_bytes_and_small_row_groups(tmp_path: Path) -> None:
+    table = pa.table(
+        {"image_id": [f"{i:03d}" for i in range(100)], "score": pa.array(range(100), pa.float32())}
+    )
+    write_table(tmp_path / "a", table, rows_per_group=16)
+    write_table(tmp_path / "b", table, rows_per_group=16)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert pq.ParquetFile(tmp_path / "a").num_row_groups == 7
+    assert read_table(tmp_path / "a", "never").equals(table)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no parquet at all"])
+def test_an_unreadable_table_names_its_place_and_the_remedy(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "part-00000.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(
+        PipelineError, match=r"part-00000.parquet: no readable Parquet file .*; run it again"
+    ) as error:
+        read_table(path, "run it again")
+    assert "\n" not in str(error.value)
+
+
+def test_torch_files_hold_plain_types_and_tensors(tmp_path: Path) -> None:
+    content = {
+        "weight": torch.arange(3.0),
+        "epoch": 2,
+        "history": [{"png": b"\x89\x00", "loss": 0.5, "name": None}],
+    }
+    write_torch(tmp_path / "model.pt", content)
+    read = read_torch(tmp_path / "model.pt", "never")
+    assert torch.equal(read.pop("weight"), torch.arange(3.0))
+    assert read == {"epoch": 2, "history": content["history"]}
+
+
+class Dangerous:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch /tmp/never-run",)
+
+
+@pytest.mark.parametrize("kind", ["missing", "cut", "code"])
+def test_an_unreadable_checkpoint_names_the_remedy(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "model.pt"
+    if kind == "cut":
+        write_torch(path, {"weight": torch.arange(1000.0)})
+        path.write_bytes(path.read_bytes()[:2000])
+    elif kind == "code":
+        torch.save({"weight": Dangerous()}, path)
+    with pytest.raises(PipelineError, match=r"model.pt: no readable checkpoint .*; run it again") as error:
+        read_torch(path, "run it again")
+    assert "\n" not in str(error.value)
+
+
+def test_json_refuses_what_is_no_json(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"b": 1, "a": 0.5})
+    assert (tmp_path / "metrics.json").read_text() == '{\n  "b": 1,\n  "a": 0.5\n}\n'
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "metrics.json", {"b": float("nan")})
+    assert json.loads((tmp_path / "metrics.json").read_text())["b"] == 1
+
+
+def test_hashes_tell_content_names_and_places(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    assert hash_path(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+    folder = tmp_path / "folder"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below" / "x").write_bytes(b"abc")
+    before = hash_path(folder)
+    assert hash_path(folder) == before
+    (folder / "below" / "x").rename(folder / "x")
+    assert hash_path(folder) != before

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.params import Params, load_params, section
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    lr: float
+    betas: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Settings:
+    seed: int
+    name: str
+    flip: bool
+    mode: Literal["instance", "cluster"]
+    splits: tuple[str, ...]
+    limit: int | None
+    optimiser: Optimiser
+    extra: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed {self.seed}: expected 0 or more")
+
+
+GOOD = """
+# A comment.
+train:
+  seed: 7
+  name: a word
+  flip: true
+  mode: cluster
+  splits: [train, query]
+  limit: null
+  optimiser:
+    lr: 1e-4
+    betas: [0, 0.999]
+  extra: {anything: 1}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Params:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return load_params(path)
+
+
+def test_a_section_becomes_its_settings(tmp_path: Path) -> None:
+    settings = section(written(tmp_path, GOOD), "train", Settings)
+    expected = Settings(
+        7,
+        "a word",
+        True,
+        "cluster",
+        ("train", "query"),
+        None,
+        Optimiser(0.0001, (0.0, 0.999)),
+        {"anything": 1},
+    )
+    assert settings == expected
+    assert isinstance(settings.optimiser.betas[0], float)
+
+
+def test_part_of_a_section_by_its_dotted_name(tmp_path: Path) -> None:
+    assert section(written(tmp_path, GOOD), "train.optimiser", Optimiser) == Optimiser(0.0001, (0.0, 0.999))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lr: 1e-4", "rl: 1e-4", "params.yaml:11: train.optimiser.rl: unknown key; did you mean 'lr'?"),
+        ("flip: true", "flap: true", "params.yaml:6: train.flap: unknown key; did you mean 'flip'?"),
+        ("  limit: null\n", "", "params.yaml:3: train: missing limit; add it to params.yaml"),
+        ("seed: 7", "seed: 7.0", "params.yaml:4: train.seed: expected an integer, got 7.0"),
+        ("seed: 7", "seed: true", "params.yaml:4: train.seed: expected an integer, got True"),
+        ("seed: 7", "seed: -7", "params.yaml:3: train: seed -7: expected 0 or more"),
+        ("flip: true", "flip: 1", "params.yaml:6: train.flip: expected true or false, got 1"),
+        ("lr: 1e-4", "lr: '1e-4'", "params.yaml:11: train.optimiser.lr: expected a number, got '1e-4'"),
+        ("lr: 1e-4", "lr: .nan", "params.yaml:11: train.optimiser.lr: expected a number, got nan"),
+        (
+            "mode: cluster",
+            "mode: clutser",
+            "expected one of 'instance', 'cluster', got 'clutser'; did you mean 'cluster'?",
+        ),
+        ("[train, query]", "train", "params.yaml:8: train.splits: expected a list, got 'train'"),
+        ("[0, 0.999]", "[0]", "params.yaml:12: train.optimiser.betas: expected 2 values, got 1: [0]"),
+        ("[0, 0.999]", "[0, b]", "params.yaml:12: train.optimiser.betas.1: expected a number, got 'b'"),
+        ("extra: {anything: 1}", "extra: 3", "params.yaml:13: train.extra: expected keys and values, got 3"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(PipelineError) as error:
+        section(written(tmp_path, GOOD.replace(old, new)), "train", Settings)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_section_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(
+        PipelineError, match=r"no key 'trian' at the top of params.yaml; did you mean 'train'\?"
+    ):
+        section(written(tmp_path, GOOD), "trian", Settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1", "not valid YAML"),
+        ("a: 1\na: 2\n", "params.yaml:2: not valid YAML: found duplicate key"),
+        ("- 1\n", "expected sections of keys, got list"),
+    ],
+)
+def test_a_file_that_is_no_params(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=message) as error:
+        written(tmp_path, text)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="cannot be read"):
+        load_params(tmp_path / "params.yaml")
