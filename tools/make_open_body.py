@@ -12,6 +12,7 @@ Legend of shapes: S sampled persons, N vertices of anny's body, V = 6,890 kept v
 from __future__ import annotations
 
 import argparse
+from importlib import metadata
 from pathlib import Path
 
 import anny
@@ -81,8 +82,8 @@ def sample_phenotypes(rng: np.random.Generator, num: int) -> dict[str, torch.Ten
     drawn = {
         "gender": gender,
         "age": rng.uniform(0.64, 0.92, num),
-        "muscle": np.clip(rng.normal(0.5, 0.17, num), 0.05, 0.95),
-        "weight": np.clip(rng.normal(0.48, 0.17, num), 0.08, 0.95),
+        "muscle": np.clip(rng.normal(0.5, 0.2, num), 0.05, 0.95),
+        "weight": np.clip(rng.normal(0.52, 0.23, num), 0.05, 1.0),
         "height": np.clip(rng.normal(0.365, 0.055, num), 0.22, 0.52),
         "proportions": np.clip(rng.normal(0.5, 0.17, num), 0.05, 0.95),
     }
@@ -126,7 +127,7 @@ def adjacency(faces: Index, num: int) -> scipy.sparse.csr_matrix:
     return ((scipy.sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(num, num)).tocsr()) > 0).astype(float)
 
 
-def outer_skin(model: anny.Anny, faces: Index) -> Index:
+def outer_skin(faces: Index) -> Index:
     """Faces of the one closed surface that is the skin: the largest connected part (no eyeballs, no tongue)."""
     num = int(faces.max()) + 1
     _, part = scipy.sparse.csgraph.connected_components(adjacency(faces, num), directed=False)
@@ -261,8 +262,8 @@ def shape_directions(vertices: Array, mirror: Index) -> tuple[Array, Array, Arra
     flat = (vertices - mean).reshape(len(vertices), -1)
     _, singular, rows = np.linalg.svd(flat, full_matrices=False)
     rows = rows[:NUM_SHAPES]
-    largest = np.take_along_axis(rows, np.abs(rows).argmax(1)[:, None], axis=1)
-    rows = rows * np.sign(largest)  # an SVD leaves the signs open
+    # An SVD leaves the signs open: positive is upwards and outwards, so betas[0] > 0 is a tall person.
+    rows = rows * np.sign(rows @ mean.ravel())[:, None]
     scale = singular[:NUM_SHAPES] / np.sqrt(len(vertices) - 1)
     directions = (rows * scale[:, None]).reshape(NUM_SHAPES, -1, 3).transpose(1, 2, 0)
     return mean, directions, singular[:NUM_SHAPES] ** 2 / (singular**2).sum()
@@ -271,7 +272,7 @@ def shape_directions(vertices: Array, mirror: Index) -> tuple[Array, Array, Arra
 def build(seed: int, num_samples: int) -> dict[str, NDArray[np.generic]]:
     """Every array of the asset, by SMPL's names, and the extra ones of this project."""
     model = anny.Anny().to(dtype=torch.float32)
-    faces = outer_skin(model, model.faces.numpy())
+    faces = outer_skin(model.faces.numpy())
     stretch = membrane(model, faces)
     weights = joint_weights(model)
     rng = np.random.default_rng(seed)
@@ -291,13 +292,13 @@ def build(seed: int, num_samples: int) -> dict[str, NDArray[np.generic]]:
     renumber[chosen] = np.arange(len(chosen))
     mirror = renumber[mirror[chosen]]
 
-    # Diffuse on the full surface (its rings are shorter and more even), then take the kept rows.
-    kept_weights = smooth_and_limit(weights[chosen], adjacency(kept_faces, len(chosen)), mirror, rounds=4)
+    kept_weights = smooth_and_limit(weights[chosen], adjacency(kept_faces, len(chosen)), mirror, rounds=6)
     vertices, joints = unpose(np.stack([stretch[chosen] @ body for body in rest]), rest_joints, kept_weights)
     template, directions, shares = shape_directions(vertices, mirror)
-    print("explained", shares.round(3), shares.sum())
+    print("variance explained by the shape directions, %:", (100 * shares).round(2).tolist())
     regressor = joint_regressor(vertices, joints, kept_weights, mirror)
-    print("joint error mm", 1e3 * np.linalg.norm(regressor @ vertices - joints, axis=-1).mean(0).round(4))
+    error_mm = 1e3 * np.linalg.norm(regressor @ vertices - joints, axis=-1).mean(0)
+    print("mean error of the joint regressor, mm:", dict(zip(JOINT_NAMES, error_mm.round(1).tolist(), strict=True)))
     return {
         "v_template": template.astype(np.float32),
         "shapedirs": directions.astype(np.float16),
@@ -306,6 +307,10 @@ def build(seed: int, num_samples: int) -> dict[str, NDArray[np.generic]]:
         "kintree_table": np.stack([np.array(PARENTS), np.arange(len(PARENTS))]),
         "weights": kept_weights.astype(np.float32),
         "f": kept_faces.astype(np.uint16),
+        "provenance": np.array(
+            f"made by tools/make_open_body.py with seed {seed} from {num_samples} adults of anny "
+            f"{metadata.version('anny')} (code Apache-2.0, NAVER Corp.; body data CC0, MakeHuman community)"
+        ),
     }
 
 

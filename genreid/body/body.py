@@ -79,7 +79,7 @@ class Body:
         self._model = _smplx_model(arrays).to(device)
         self.faces: NDArray[np.int32] = arrays["f"].astype(np.int32)
         self.template: NDArray[np.float32] = arrays["v_template"].astype(np.float32)
-        self.part_labels = label_parts(self.template, arrays["weights"])
+        self.part_labels = label_parts(self.template, self.faces, arrays["weights"])
         self.part_names = PART_NAMES
         self.joint_names = JOINT_NAMES
         self.fingerprint = _fingerprint(arrays)
