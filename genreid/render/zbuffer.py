@@ -89,7 +89,7 @@ def _fill(points: np.ndarray, faces: np.ndarray, depth: np.ndarray, face_index: 
     """
     height, width = depth.shape
     for face in range(len(faces)):
-        i, j, k = faces[face]
+        i, j, k = faces[face, 0], faces[face, 1], faces[face, 2]
         # float64: a product of two differences of float32 numbers is then exact, and no crack opens
         # between two triangles that share an edge.
         ax, ay = np.float64(points[i, 0]), np.float64(points[i, 1])
