@@ -1,0 +1,166 @@
+"""Surveillance cameras: a street, an empty picture of it, electronics, and the spots where people are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genreid.seeding import numpy_rng
+from genreid.synthetic.paint import Illumination
+from genreid.synthetic.raycast import sunlit
+from genreid.synthetic.sensor import Sensor, auto_exposure, sample_sensor
+from genreid.synthetic.street import Lens, Plate, Street, render_plate, sample_lens, sample_street
+
+# The heading that most people have before camera 1, 2, …: towards it, away from it, from either side, aslant.
+_USUAL_HEADINGS_DEG = (0.0, 180.0, 90.0, -45.0, -90.0, 140.0, 45.0, -140.0)
+_USUAL_SHARE = 0.78
+_PERSON_M = 1.75
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera of a world.
+
+    Attributes:
+        lens, street, plate, sensor: see there.  exposure: factor for `sensor.expose`.
+        spots: (K, 2) street positions (p, q) where a person is in the picture and not hidden.
+        with_street: +1 when most people walk towards +p, −1 towards −p.
+    """
+
+    lens: Lens
+    street: Street
+    plate: Plate
+    sensor: Sensor
+    exposure: float
+    spots: np.ndarray
+    with_street: int
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera's view of one spot.
+
+    Attributes:
+        position: (3,) street coordinates of the pelvis.
+        bearing: (3,) unit horizontal vector from the camera towards the spot.
+        pitch_rad: how steeply the camera looks down on it.
+        px_per_m: scale of the plate there.  centre_px: (2,) pixel of the pelvis on the plate.
+        distance_m: from the lens.
+    """
+
+    position: np.ndarray
+    bearing: np.ndarray
+    pitch_rad: float
+    px_per_m: float
+    centre_px: np.ndarray
+    distance_m: float
+
+
+def build_camera(seed: int, index: int, plate_height_px: int, breadth: float = 1.0) -> Camera:
+    """Camera number `index` (from 0) of a world.
+
+    Cameras of a world differ in the heading that people usually have before them; in the wide world of training
+    (`breadth` > 1) the street's direction is any.
+    """
+    for attempt in range(20):
+        rng = numpy_rng(seed, "camera", index, attempt)
+        if breadth > 1.0:
+            usual = rng.uniform(-180.0, 180.0)
+        else:
+            usual = _USUAL_HEADINGS_DEG[index % len(_USUAL_HEADINGS_DEG)] + rng.normal(0.0, 8.0)
+        # Somebody who walks towards −p has the heading −azimuth, towards +p 180° − azimuth.
+        with_street = -1 if abs((usual + 180.0) % 360.0 - 180.0) <= 90.0 else 1
+        azimuth = -usual if with_street < 0 else 180.0 - usual
+        lens, watched_m = sample_lens(rng, azimuth, plate_height_px, plate_height_px * 4 // 3)
+        street = sample_street(rng, lens, watched_m)
+        sensor = sample_sensor(rng, breadth)
+        plate = render_plate(street, lens)
+        spots = _visible_spots(lens, street, plate)
+        if len(spots) >= 8:
+            return Camera(lens, street, plate, sensor, auto_exposure(plate.image, sensor), spots, with_street)
+    raise AssertionError(f"no street with a free path for camera {index} of seed {seed}")
+
+
+def _visible_spots(lens: Lens, street: Street, plate: Plate) -> np.ndarray:
+    """(K, 2) spots on the path whose person is inside the plate, large enough, and mostly in sight."""
+    p, q = np.meshgrid(np.arange(-12.0, 24.0, 0.3), street.path_q + street.path_half_m * np.linspace(-0.9, 0.9, 4))
+    spots = np.stack([p.ravel(), q.ravel()], axis=1)
+    foot = np.column_stack([spots[:, 0], np.zeros(len(spots)), spots[:, 1]])
+    feet, heads = lens.project(foot), lens.project(foot + [0.0, _PERSON_M, 0.0])
+    tall = feet[:, 1] - heads[:, 1]
+    inside = (
+        (feet[:, 2] > 2.0) & (feet[:, 1] < lens.height_px - 3) & (heads[:, 1] > 3)
+        & (np.abs(feet[:, 0] - lens.width_px / 2) < lens.width_px / 2 - 0.3 * tall)
+        & (tall > 0.2 * lens.height_px) & (tall < 0.72 * lens.height_px))
+    kept = []
+    for spot, low, high in zip(spots[inside], feet[inside], heads[inside], strict=True):
+        hidden = _hidden_share(lens, plate, spot, low, high)
+        # Something may stand before the person now and then, as it does in the street.
+        if hidden < 0.06 or (hidden < 0.3 and (round(spot[0] * 10) % 3) == 0):
+            kept.append(spot)
+    return np.array(kept).reshape(-1, 2)
+
+
+def _hidden_share(lens: Lens, plate: Plate, spot: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Share of the person's box that something nearer covers."""
+    half = max(2, int(0.14 * (low[1] - high[1])))
+    column, top, bottom = int(0.5 * (low[0] + high[0])), int(high[1]), int(low[1])
+    box = plate.distance[max(0, top):bottom, max(0, column - half):column + half]
+    reach = float(np.sqrt(spot @ spot + (lens.height_m - 0.9) ** 2))
+    return float((box < reach - 0.5).mean()) if box.size else 1.0
+
+
+def sample_spot(camera: Camera, rng: np.random.Generator) -> np.ndarray:
+    """(2,) where somebody stands or walks."""
+    return camera.spots[rng.integers(len(camera.spots))] + rng.uniform(-0.12, 0.12, 2)
+
+
+def sample_heading(camera: Camera, spot: np.ndarray, rng: np.random.Generator) -> float:
+    """Heading in degrees of somebody who walks along the street, most likely the usual way.
+
+    0 faces the camera; positive is turned to the person's left.
+    """
+    towards = camera.with_street if rng.random() < _USUAL_SHARE else -camera.with_street
+    bearing = bearing_to(spot)
+    right = np.array([-bearing[2], 0.0, bearing[0]])
+    walk = np.array([float(towards), 0.0, 0.0])
+    heading = np.degrees(np.arctan2(walk @ right, -(walk @ bearing)))
+    return float((heading + rng.normal(0.0, 11.0) + 180.0) % 360.0 - 180.0)
+
+
+def bearing_to(spot: np.ndarray) -> np.ndarray:
+    """(3,) unit horizontal direction from the camera to a spot, street coordinates."""
+    direction = np.array([spot[0], 0.0, spot[1]])
+    return direction / np.linalg.norm(direction)
+
+
+def view_of(camera: Camera, spot: np.ndarray, pelvis_m: float) -> View:
+    """How the camera sees a pelvis that many metres above the ground at a spot."""
+    position = np.array([spot[0], pelvis_m, spot[1]])
+    seen = camera.lens.project(position[None])[0]
+    level = float(np.hypot(spot[0], spot[1]))
+    return View(
+        position=position, bearing=bearing_to(spot),
+        pitch_rad=float(np.arctan2(camera.lens.height_m - pelvis_m, level)),
+        px_per_m=float(camera.lens.focal_px / seen[2]), centre_px=seen[:2],
+        distance_m=float(np.hypot(level, camera.lens.height_m - pelvis_m)))
+
+
+def light_at(camera: Camera, view: View, up: np.ndarray) -> Illumination:
+    """Sun, sky and the ground's glow where the person stands, in the camera frame of the crop."""
+    street, light = camera.street, camera.street.light
+    right = np.array([-view.bearing[2], 0.0, view.bearing[0]])
+    across, rise, ahead = light.sun @ right, light.sun[1], light.sun @ view.bearing
+    c, s = np.cos(view.pitch_rad), np.sin(view.pitch_rad)
+    sun = np.array([across, -rise * c - ahead * s, ahead * c - rise * s])
+    lit = 0.0
+    if light.sun_rgb[1] > 0.0:
+        for height in (0.1, 0.9, 1.5):
+            point = np.array([view.position[0], height, view.position[2]])
+            lit += sunlit(point, light.sun, street.solids, street.crowns, street.walls) / 3.0
+    zone = int(np.searchsorted(street.zone_edge, view.position[2]))
+    glow = light.sky_rgb + lit * light.sun_rgb * max(0.0, rise)
+    return Illumination(
+        sun=sun, sun_rgb=lit * light.sun_rgb, sky_rgb=light.sky_rgb, ground_rgb=0.75 * street.zone_rgb[zone] * glow,
+        up=up)

@@ -1,0 +1,159 @@
+"""A person as a textured mesh: the posed body, the thickness of the clothes, and what hangs on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from genreid.body.body import BodyParameters
+from genreid.body.rotations import axis_angle_to_matrix
+from genreid.synthetic import props
+from genreid.synthetic.canvas import LIFT_STEP_M, SKIRT_PANEL, Canvas
+from genreid.synthetic.mannequin import Mannequin, drape, vertex_normals
+from genreid.synthetic.noise import noise_field
+from genreid.synthetic.props import Prop, Rig
+from genreid.synthetic.tailor import dress, needs_tail
+from genreid.synthetic.wardrobe import Identity
+
+_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+_CREASES = noise_field(256, 256, 9.0, 19, 2) - 0.5
+
+
+@dataclass(frozen=True)
+class Dressed:
+    """An identity ready to be posed.
+
+    Attributes:
+        texture: (2, H, W, 4) uint8: colour (square root of reflectance) and how much the cloth folds.
+        lift_m: (V,) float32 distance of the clothes from the skin at each vertex.
+        folds: (V,) float32, 0 skin to 1 loose cloth.
+    """
+
+    identity: Identity
+    texture: np.ndarray
+    lift_m: np.ndarray
+    folds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A posed, dressed person in the camera frame (metres from the pelvis; N vertices, M triangles).
+
+    Attributes:
+        vertices (N, 3), normals (N, 3), uv (N, 2), side (N,): float32.  faces (M, 3) int32.
+        texture: (2, H, W, 4) uint8 of `Dressed`.
+        body_vertices: (V, 3) the naked body.  up: (3,) against gravity.
+    """
+
+    vertices: np.ndarray
+    normals: np.ndarray
+    faces: np.ndarray
+    uv: np.ndarray
+    side: np.ndarray
+    texture: np.ndarray
+    body_vertices: np.ndarray
+    up: np.ndarray
+
+
+def dress_up(mannequin: Mannequin, identity: Identity) -> Dressed:
+    """Paint the identity's canvas and read off what the vertices need of it."""
+    canvas: Canvas = dress(identity)
+    texture = np.concatenate([canvas.rgb, canvas.cloth[..., None]], axis=-1)
+    page = (mannequin.side < 0).astype(int)
+    u, v = np.rint(mannequin.uv).astype(int).T
+    smooth = np.stack([cv2.blur(page_lift, (7, 7)) for page_lift in canvas.lift])
+    return Dressed(
+        identity=identity, texture=texture, lift_m=smooth[page, v, u].astype(np.float32) * LIFT_STEP_M,
+        folds=canvas.cloth[page, v, u].astype(np.float32) / 255.0)
+
+
+def build(
+    mannequin: Mannequin, dressed: Dressed, parameters: BodyParameters, up: np.ndarray, crease_seed: int
+) -> Figure:
+    """Pose the person.
+
+    Args:
+        parameters: of one body, the camera's tilt within global_orient.
+        up: (3,) unit vector against gravity in the camera frame.
+        crease_seed: where the clothes' folds fall in this picture.
+    """
+    posed = mannequin.body.pose(parameters)
+    skin = posed.vertices[0].numpy().astype(np.float32)
+    rig = Rig(posed.joints[0].numpy().astype(np.float64), _bone_turns(parameters), up)
+    shape = drape(skin, mannequin.neighbour_start, mannequin.neighbours, dressed.folds, 10)
+    normals = vertex_normals(shape, mannequin.faces)
+    shift = np.random.default_rng(crease_seed).integers(0, 256, 2)
+    at = (np.rint(mannequin.uv * 1.0).astype(int) + shift) % 256
+    crease = _CREASES[at[:, 1], at[:, 0]] * dressed.folds * (0.004 + 0.35 * dressed.lift_m)
+    clothed = shape + normals * (dressed.lift_m + crease)[:, None]
+    parts = _props(mannequin, dressed.identity, rig, clothed)
+    offsets = np.cumsum([len(clothed), *(len(p.vertices) for p in parts)])
+    vertices = np.concatenate([clothed, *(p.vertices for p in parts)]).astype(np.float32)
+    faces = np.concatenate([mannequin.faces, *(p.faces + o for p, o in zip(parts, offsets[:-1], strict=True))])
+    faces = faces.astype(np.int32)
+    return Figure(
+        vertices=vertices, normals=vertex_normals(vertices, faces), faces=faces,
+        uv=np.concatenate([mannequin.uv, *(p.uv for p in parts)]),
+        side=np.concatenate([mannequin.side, *(p.side for p in parts)]),
+        texture=dressed.texture, body_vertices=skin, up=up)
+
+
+def _bone_turns(parameters: BodyParameters) -> np.ndarray:
+    """(24, 3, 3) rotation of every bone in the camera frame."""
+    angles = torch.cat([parameters.global_orient, parameters.body_pose], dim=1).reshape(24, 3)
+    local = axis_angle_to_matrix(angles).numpy().astype(np.float64)
+    turns = local.copy()
+    for joint in range(1, 24):
+        turns[joint] = turns[_PARENTS[joint]] @ local[joint]
+    return turns
+
+
+def _props(mannequin: Mannequin, identity: Identity, rig: Rig, clothed: np.ndarray) -> list[Prop]:
+    """Everything that is not the body's own surface."""
+    parts: list[Prop] = []
+    middle = 0.5 * (SKIRT_PANEL[0] + SKIRT_PANEL[1])
+    panels = ((SKIRT_PANEL[0], middle, *SKIRT_PANEL[2:]), (middle, SKIRT_PANEL[1], *SKIRT_PANEL[2:]))
+    widths = _hip_widths(mannequin, rig, clothed)
+    for garment, panel, extra in ((identity.bottom, panels[0], 0.004), (identity.outer, panels[1], 0.016)):
+        if garment is not None and needs_tail(garment):
+            opening = 1.3 * garment.open_m / 0.17
+            top = 0.03 if garment.cut in ("skirt", "dress") else -0.02
+            parts.append(props.hanging_cloth(
+                rig, panel, top, garment.hem_m, garment.ease_m + extra, garment.flare, opening, widths))
+    bag, head = identity.bag, identity.head
+    back = clothed[mannequin.upper_back].mean(axis=0).astype(np.float64)
+    if bag.kind == "backpack":
+        parts.append(props.backpack(rig, back, bag.size))
+    elif bag.kind == "shoulder":
+        hip = clothed[mannequin.left_hip if bag.side > 0 else mannequin.right_hip].mean(axis=0)
+        parts.append(props.hip_bag(rig, hip.astype(np.float64), bag.side, bag.size))
+    elif bag.kind in ("tote", "shopping"):
+        parts.extend(props.hand_bag(rig, bag.side, bag.size, bag.kind == "shopping"))
+    if head.hair == "long":
+        parts.append(props.long_hair(rig, 0.12))
+    elif head.hair in ("ponytail", "bun") and head.hat != "beanie":
+        parts.append(props.ponytail(rig, head.hair == "bun"))
+    if head.hat == "cap":
+        parts.append(props.visor(rig, (0.0, 0.72)))
+    worn = identity.outer or identity.top
+    if worn.collar == "hood":
+        parts.append(props.hood(rig, back, (0.26, 0.42)))
+    return parts
+
+
+def _hip_widths(mannequin: Mannequin, rig: Rig, clothed: np.ndarray) -> np.ndarray:
+    """(2,) width and depth of the clothed hips relative to the mean naked body."""
+    pelvis = rig.turns[0]
+
+    def span(points: np.ndarray, axis: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+        return float((points[a].mean(axis=0) - points[b].mean(axis=0)) @ axis)
+
+    mean = mannequin.vertices
+    x, z = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    left, right, belly, seat = mannequin.left_hip, mannequin.right_hip, mannequin.belly, mannequin.seat
+    return np.array([
+        span(clothed, pelvis[:, 0], left, right) / span(mean, x, left, right),
+        span(clothed, pelvis[:, 2], belly, seat) / span(mean, z, belly, seat)])
