@@ -65,10 +65,7 @@ def build_camera(seed: int, index: int, plate_height_px: int, breadth: float = 1
     """
     for attempt in range(20):
         rng = numpy_rng(seed, "camera", index, attempt)
-        if breadth > 1.0:
-            usual = rng.uniform(-180.0, 180.0)
-        else:
-            usual = _USUAL_HEADINGS_DEG[index % len(_USUAL_HEADINGS_DEG)] + rng.normal(0.0, 8.0)
+        usual = rng.uniform(-180.0, 180.0) if breadth > 1.0 else usual_heading_deg(seed, index)
         # Somebody who walks towards −p has the heading −azimuth, towards +p 180° − azimuth.
         with_street = -1 if abs((usual + 180.0) % 360.0 - 180.0) <= 90.0 else 1
         azimuth = -usual if with_street < 0 else 180.0 - usual
@@ -80,6 +77,12 @@ def build_camera(seed: int, index: int, plate_height_px: int, breadth: float = 1
         if len(spots) >= 8:
             return Camera(lens, street, plate, sensor, auto_exposure(plate.image, sensor), spots, with_street)
     raise AssertionError(f"no street with a free path for camera {index} of seed {seed}")
+
+
+def usual_heading_deg(seed: int, index: int) -> float:
+    """The heading that most people have before camera `index`: the camera's own viewpoint."""
+    usual = _USUAL_HEADINGS_DEG[index % len(_USUAL_HEADINGS_DEG)]
+    return float(usual + numpy_rng(seed, "usual heading", index).normal(0.0, 8.0))
 
 
 def _visible_spots(lens: Lens, street: Street, plate: Plate) -> np.ndarray:
