@@ -70,9 +70,9 @@ class PosedBody:
 class Body:
     """A loaded body. V vertices, F faces.
 
-    faces (F,3) int32, counter-clockwise seen from outside in a right-handed frame; template (V,3) float32, the mean
-    shape in T-pose (y up, facing +z, left at +x); part_labels (V,) uint8 into part_names; fingerprint: 16 hexadecimal
-    digits of the arrays' SHA-256.
+    faces (F,3) int32, counter-clockwise seen from outside in a right-handed frame; template (V,3) float32,
+    the mean shape in T-pose (y up, facing +z, left at +x); part_labels (V,) uint8 into part_names;
+    fingerprint: 16 hexadecimal digits of the arrays' SHA-256.
     """
 
     def __init__(self, arrays: dict[str, NDArray[Any]], device: torch.device | str = "cpu") -> None:
@@ -85,7 +85,7 @@ class Body:
         self.fingerprint = _fingerprint(arrays)
 
     def pose(self, parameters: BodyParameters) -> PosedBody:
-        """Pose B bodies (SMPL, equations 2 to 9, as smplx computes them). Differentiable in the parameters."""
+        """Pose B bodies (SMPL, eqs. 2 to 9, as smplx computes them); differentiable in all parameters."""
         posed = self._model(
             global_orient=parameters.global_orient, body_pose=parameters.body_pose, betas=parameters.betas
         )

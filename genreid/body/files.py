@@ -28,13 +28,13 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
     """
     if not path.is_file():
         raise GenreidError(
-            f"no body file at '{path}'; expected 'open' for the embedded body or an .npz file of SMPL's layout"
+            f"no body file at '{path}'; expected 'open' (the embedded body) or an .npz file of SMPL's layout"
         )
     if path.suffix == ".npz":
         return _checked(_read_npz(path), path)
     raise GenreidError(
-        f"cannot read a body from '{path}': '{path.suffix}' is not a known ending; convert it to an .npz file that "
-        f"holds {', '.join(_expected_shapes(0, 0))}"
+        f"cannot read a body from '{path}': '{path.suffix}' is not a known ending; convert it to an .npz "
+        f"file that holds {', '.join(_expected_shapes(0, 0))}"
     )
 
 
@@ -44,7 +44,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
             return {name: file[name] for name in _expected_shapes(0, 0) if name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise GenreidError(
-            f"'{path}' is not a readable .npz body ({error}); expected plain numeric arrays saved by numpy.savez"
+            f"'{path}' is not a readable .npz body ({error}); expected numeric arrays saved by numpy.savez"
         ) from error
 
 
@@ -77,7 +77,9 @@ def _checked(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, NDArray[A
     arrays = {n: a.astype(np.int64 if n in integers else np.float32) for n, a in arrays.items()}
     damaged = [name for name in arrays if not np.isfinite(arrays[name]).all()]
     if damaged:
-        raise GenreidError(f"{', '.join(damaged)} in '{path}' has values that are not finite; make the file anew")
+        raise GenreidError(
+            f"{', '.join(damaged)} in '{path}' has values that are not finite; make the file anew"
+        )
     # The root's parent is written as −1 or as 2**32−1, by version.
     arrays["kintree_table"][0, 0] = -1
     return arrays

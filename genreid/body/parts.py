@@ -24,9 +24,9 @@ def label_parts(
 ) -> NDArray[np.uint8]:
     """Index into `PART_NAMES` for every vertex.
 
-    template (V,3) in T-pose (y up, facing +z); faces (F,3); weights (V,24) skinning weights. A vertex belongs to the
-    part whose joints move it most (smoothed along the surface, for borders without teeth); then the head is cut
-    into scalp and face along a hairline, and the trunk into torso and hips at the waist.
+    template (V,3) in T-pose (y up, facing +z); faces (F,3); weights (V,24) skinning weights. A vertex belongs
+    to the part whose joints move it most (smoothed along the surface, for borders without teeth); then the
+    head is cut into scalp and face along a hairline, and the trunk into torso and hips at the waist.
     """
     weight_of_part = np.zeros((len(weights), len(PART_NAMES)), np.float32)
     for joint, name in enumerate(JOINT_NAMES):

@@ -44,8 +44,8 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
 def _matrix_to_quaternion(matrix: Tensor) -> Tensor:
     """(…,3,3) → (…,4) unit, real part first and not negative.
 
-    Each row of the table is the quaternion times 4·(one of its components); the row of the largest component is
-    the one without cancellation (Shepperd 1978).
+    Each row of the table is the quaternion times 4·(one of its components); the row of the largest component
+    is the one without cancellation (Shepperd 1978).
     """
     m = matrix
     xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
@@ -86,8 +86,8 @@ def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
 def rotate_about_vertical(global_orient: Tensor, yaw_deg: Tensor | float) -> Tensor:
     """R → R·R_y(+θ): turn a body about its own vertical axis, positive towards its left.
 
-    global_orient (…,3) axis-angle; yaw_deg broadcasts against its leading dimensions. Returns axis-angle of the
-    broadcast shape.
+    global_orient (…,3) axis-angle; yaw_deg broadcasts against its leading dimensions. Returns axis-angle of
+    the broadcast shape.
     """
     yaw = torch.as_tensor(yaw_deg, dtype=global_orient.dtype, device=global_orient.device) * (math.pi / 180)
     zero = torch.zeros_like(yaw)
@@ -98,8 +98,8 @@ def rotate_about_vertical(global_orient: Tensor, yaw_deg: Tensor | float) -> Ten
 def heading_deg(global_orient: Tensor) -> Tensor:
     """(…,3) axis-angle → (…) heading in (−180, 180]: 0 faces the camera, +90 faces the image's right.
 
-    The sign is that of `rotate_about_vertical`: turning by θ adds θ for an upright body. A leaning body's heading is
-    that of its forward axis, seen from above.
+    The sign is that of `rotate_about_vertical`: turning by θ adds θ for an upright body. A leaning body's
+    heading is that of its forward axis, seen from above.
     """
     forward = axis_angle_to_matrix(global_orient)[..., 2]
     return wrap_deg(torch.atan2(forward[..., 0], -forward[..., 2]) * (180 / math.pi))

@@ -33,7 +33,7 @@ def with_joint(body: Body, joint: str, rotation: list[float]) -> BodyParameters:
 
 
 def skinned_by_hand(parameters: BodyParameters) -> np.ndarray:
-    """Linear blend skinning of one person in plain NumPy and SciPy, from the asset's arrays (SMPL, section 3)."""
+    """Linear blend skinning of one person in NumPy and SciPy, from the asset's arrays (SMPL, section 3)."""
     arrays = read_body_file(OPEN_BODY_PATH)
     shaped = arrays["v_template"] + arrays["shapedirs"] @ parameters.betas[0].numpy()
     joints = arrays["J_regressor"] @ shaped
@@ -69,7 +69,8 @@ def test_pose_correctives_count_where_a_body_has_them(body: Body) -> None:
     """The short cut for zero correctives must not be taken for a body that has some."""
     arrays = read_body_file(OPEN_BODY_PATH)
     arrays["posedirs"] = arrays["posedirs"].copy()
-    feature = 9 * (body.joint_names.index("left_elbow") - 1)  # first entry of R − I of the elbow: cos 90° − 1 = −1
+    # The first entry of the elbow's R − I: cos 90° − 1 = −1.
+    feature = 9 * (body.joint_names.index("left_elbow") - 1)
     arrays["posedirs"][7, 1, feature] = 0.25
     bent = with_joint(body, "left_elbow", [0.0, -np.pi / 2, 0.0])
     difference = Body(arrays).pose(bent).vertices - body.pose(bent).vertices
@@ -88,7 +89,7 @@ def test_facing_the_camera_nose_and_left_hand_are_where_they_belong(body: Body) 
 
 
 def test_turned_left_by_90_degrees(body: Body) -> None:
-    """R_90 = R·R_y(90): the nose goes from the camera (−z) to the image's right (+x), the left hand away (+z)."""
+    """R_90 = R·R_y(90): the nose turns from the camera (−z) to the image's right (+x), left hand to +z."""
     values = still()
     values["global_orient"] = rotate_about_vertical(values["global_orient"], 90.0)
     vertices = body.pose(BodyParameters(**values)).vertices[0].numpy()

@@ -12,7 +12,8 @@ from genreid.body.camera import project
 def test_hand_worked_projection() -> None:
     """Crop of 128×64: the longer half side is 64 px. s = 0.5, t = (0.1, −0.2).
 
-    Pelvis: u = 32 + 0.5·0.1·64 = 35.2; v = 64 − 0.5·0.2·64 = 57.6. One metre down and half to the right: +32, +16.
+    Pelvis: u = 32 + 0.5·0.1·64 = 35.2; v = 64 − 0.5·0.2·64 = 57.6. One metre down and half to the right: +32,
+    +16.
     """
     points = torch.tensor([[[0.0, 0.0, 0.0], [0.5, 1.0, 7.0]]])
     pixels = project(points, torch.tensor([[0.5, 0.1, -0.2]]), 128, 64)

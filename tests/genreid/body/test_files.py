@@ -51,19 +51,19 @@ def test_a_file_of_smpls_layout_loads_whatever_its_vertices(tmp_path: Path) -> N
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(GenreidError, match="no body file at '.*nowhere.npz'; expected 'open'"):
+    with pytest.raises(GenreidError, match=r"no body file at '.*nowhere\.npz'; expected 'open'"):
         load_body(str(tmp_path / "nowhere.npz"))
 
 
 def test_unknown_ending_and_damaged_file(tmp_path: Path) -> None:
     pickle = tmp_path / "SMPL_NEUTRAL.pkl"
     pickle.write_bytes(b"anything")
-    with pytest.raises(GenreidError, match="'.pkl' is not a known ending"):
+    with pytest.raises(GenreidError, match=r"'\.pkl' is not a known ending"):
         load_body(str(pickle))
     damaged = tmp_path / "damaged.npz"
     np.savez(damaged, **small_body())
     damaged.write_bytes(damaged.read_bytes()[:-2000])
-    with pytest.raises(GenreidError, match="is not a readable .npz body"):
+    with pytest.raises(GenreidError, match=r"is not a readable \.npz body"):
         load_body(str(damaged))
 
 

@@ -24,7 +24,9 @@ def mirror(arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     """Each vertex's mirror image, by exhaustive search in blocks."""
     template = arrays["v_template"]
     flipped = template * np.array([-1, 1, 1], np.float32)
-    blocks = [((flipped[i : i + 500, None] - template[None]) ** 2).sum(-1) for i in range(0, len(template), 500)]
+    blocks = [
+        ((flipped[i : i + 500, None] - template[None]) ** 2).sum(-1) for i in range(0, len(template), 500)
+    ]
     assert max(block.min(1).max() for block in blocks) < 1e-10
     return np.concatenate([block.argmin(1) for block in blocks])
 

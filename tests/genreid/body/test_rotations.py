@@ -57,7 +57,7 @@ def test_axis_angle_gradient_equals_finite_differences(vector: list[float]) -> N
 
 
 def test_gradient_through_matrix_and_back_is_the_identity() -> None:
-    """The composition is the identity map for angles under π, so its Jacobian is the unit matrix, also at 0."""
+    """The composition is the identity for angles under π, so its Jacobian is the unit matrix, also at 0."""
     for vector in ([0.0, 0.0, 0.0], [1e-7, 2e-7, 0.0], [0.5, -0.2, 1.0], [3.0, 0.1, 0.2]):
         jacobian = torch.autograd.functional.jacobian(
             lambda v: matrix_to_axis_angle(axis_angle_to_matrix(v)), torch.tensor(vector, dtype=torch.float64)
@@ -75,10 +75,14 @@ def test_rotation_6d_is_the_first_two_columns_and_back() -> None:
 def test_any_six_numbers_give_a_rotation() -> None:
     six = torch.as_tensor(np.random.default_rng(1).normal(size=(4, 50, 6)))
     matrices = rotation_6d_to_matrix(six)
-    np.testing.assert_allclose(matrices.transpose(-1, -2) @ matrices, np.eye(3) + np.zeros((4, 50, 3, 3)), atol=1e-9)
+    np.testing.assert_allclose(
+        matrices.transpose(-1, -2) @ matrices, np.eye(3) + np.zeros((4, 50, 3, 3)), atol=1e-9
+    )
     np.testing.assert_allclose(torch.linalg.det(matrices), 1, atol=1e-9)
     # Gram-Schmidt keeps the first direction.
-    np.testing.assert_allclose(matrices[..., 0], six[..., :3] / six[..., :3].norm(dim=-1, keepdim=True), atol=1e-9)
+    np.testing.assert_allclose(
+        matrices[..., 0], six[..., :3] / six[..., :3].norm(dim=-1, keepdim=True), atol=1e-9
+    )
 
 
 def test_heading_counts_from_facing_the_camera_towards_the_bodys_left() -> None:
@@ -88,7 +92,7 @@ def test_heading_counts_from_facing_the_camera_towards_the_bodys_left() -> None:
 
 
 def test_turned_left_the_face_looks_to_the_images_right() -> None:
-    """Facing the camera, a person's left is on the image's right (+x); R_θ = R·R_y(+θ), worked out with SciPy."""
+    """Facing the camera, a person's left is on the image's right (+x); R_θ = R·R_y(+θ), as SciPy has it."""
     matrix = axis_angle_to_matrix(rotate_about_vertical(FACING_CAMERA, 90.0))[0].numpy()
     np.testing.assert_allclose(matrix @ [0, 0, 1], [1, 0, 0], atol=1e-6)
     base = Rotation.from_rotvec([0.3, 2.0, -0.4])
