@@ -283,28 +283,38 @@ def _rank_queries(
     first: np.ndarray,
     sound: np.ndarray,
 ) -> None:
+    row = np.empty(distances.shape[1], distances.dtype)
+    matches = np.empty(members.shape[0], np.int64)
     for q in range(distances.shape[0]):
-        row = distances[q].copy()
+        row[:] = distances[q]
         sound[q] = _all_finite(row)
-        same = members[begin[q] : end[q]]
-        other_camera = gallery_cameras[same] != cameras[q]
-        matches = same[other_camera]
-        if len(matches) == 0:
+        num_matches = 0
+        for e in range(begin[q], end[q]):
+            g = members[e]
+            if gallery_cameras[g] == cameras[q]:
+                # What is left out of the list stands behind everything that is in it.
+                row[g] = np.inf
+                continue
+            # A stable insertion into the matches so far: they come in gallery order, and ties stay in it.
+            slot = num_matches
+            while slot > 0 and row[matches[slot - 1]] > row[g]:
+                matches[slot] = matches[slot - 1]
+                slot -= 1
+            matches[slot] = g
+            num_matches += 1
+        if num_matches == 0:
             continue
-        # What is left out of the list stands behind everything that is in it.
-        row[same[~other_camera]] = np.inf
-        row[junk] = np.inf
-        # Stable, and the matches come in gallery order: equal distances stay in that order.
-        matches = matches[np.argsort(row[matches], kind="mergesort")]
+        for g in junk:
+            row[g] = np.inf
         total = 0.0
         place = 0
-        for m in range(len(matches)):
-            place = 1 + _count_before(row, matches[m])
+        for m in range(num_matches):
+            place = 1 + int(_count_before(row, matches[m]))
             total += (m + 1) / place
             if m == 0:
                 first[q] = place
-        precision[q] = total / len(matches)
-        inverse_penalty[q] = len(matches) / place
+        precision[q] = total / num_matches
+        inverse_penalty[q] = num_matches / place
 
 
 @njit(cache=True, nogil=True)
