@@ -88,12 +88,12 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def write_table(path: Path, table: pa.Table, rows_per_group: int) -> None:
-    """A Parquet file (zstd) with row groups of `rows_per_group` rows; equal tables give equal bytes."""
+def write_table(path: Path, table: pa.Table, **options: Any) -> None:
+    """A Parquet file; `options` go to pyarrow's writer, zstd by default. Equal tables give equal bytes."""
     import pyarrow.parquet as pq
 
     with atomic_write(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=rows_per_group)
+        pq.write_table(table, temporary, **{"compression": "zstd"} | options)
 
 
 def read_table(path: Path, remedy: str) -> pa.Table:

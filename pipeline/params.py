@@ -15,10 +15,6 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.nodes import MappingNode, Node
-
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
@@ -55,6 +51,9 @@ class Params:
 
 def load_params(path: Path) -> Params:
     """Read a YAML file of nested mappings; raises PipelineError where it is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -72,8 +71,9 @@ def load_params(path: Path) -> Params:
     return Params(path, values, dict(_key_lines(tree)))
 
 
-def _key_lines(node: Node | None, prefix: str = "") -> typing.Iterator[tuple[str, int]]:
-    if isinstance(node, MappingNode):
+def _key_lines(node: Any, prefix: str = "") -> typing.Iterator[tuple[str, int]]:
+    """The dotted name and the line of every key in a tree of YAML nodes."""
+    if getattr(node, "id", None) == "mapping":
         for key, value in node.value:
             name = f"{prefix}{key.value}"
             yield name, key.start_mark.line + 1

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import platform
 import resource
-import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +41,6 @@ def write_provenance(
         "stage": stage,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(_cpu_seconds(), 1),
         "peak_memory_mb": round(peak_memory_mb()),
         "device": device,
         "git": git_revision(root),
@@ -56,34 +53,33 @@ def write_provenance(
 
 def git_revision(root: Path) -> str:
     """The commit that is checked out, `+changes` where files differ from it; `none` outside git."""
+    from subprocess import CalledProcessError
+
     try:
         revision = _git(root, "rev-parse", "HEAD")
         changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, CalledProcessError):
         return "none"
     return revision + ("+changes" if changed else "")
 
 
 def _git(root: Path, *arguments: str) -> str:
+    from subprocess import run
+
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def peak_memory_mb() -> float:
     """The largest resident size so far of this process or of one of its ended workers, in MB."""
     unit = 1 if sys.platform == "darwin" else 1024
-    return max(resource.getrusage(who).ru_maxrss for who in _PROCESSES) * unit / 1e6
-
-
-def _cpu_seconds() -> float:
-    usages = [resource.getrusage(who) for who in _PROCESSES]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(process).ru_maxrss for process in processes) * unit / 1e6
 
 
 def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for package in _PACKAGES:
         try:

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from pipeline.artifacts import atomic_write
 from pipeline.errors import PipelineError
 from pipeline.params import Params, load_params
@@ -93,6 +91,8 @@ def _hydra(value: Any) -> str:
 
 def write_overrides(path: Path, overrides: Mapping[str, Any]) -> None:
     """Write the values into params.yaml at `path`; its comments and its order stay."""
+    from ruamel.yaml import YAML
+
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096

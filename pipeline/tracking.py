@@ -11,27 +11,18 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from pipeline.artifacts import atomic_directory
 
 if TYPE_CHECKING:
     import numpy as np
     from dvclive import Live
+    from rich.progress import Progress
 
 T = TypeVar("T")
 _SECONDS_BETWEEN_LINES = 15.0
@@ -40,7 +31,8 @@ _SECONDS_BETWEEN_LINES = 15.0
 class EpochReport(Protocol):
     """What an epoch has to tell (`genreid.progress.Report`).
 
-    figures: name, such as `loss/image`, to value. pictures: name to uint8 RGB (H, W, 3).
+    epoch: from 0 on (shown and logged from 1 on). figures: name, such as `loss/image`, to value. pictures:
+    name to uint8 RGB (H, W, 3).
     """
 
     @property
@@ -61,58 +53,77 @@ class Bars:
         self._show = show
         self._display: Progress | None = None
 
-    def track(self, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-        """Yield `items` and show how many of `total` are done, at what rate, and the time left."""
+    def track(
+        self,
+        items: Iterable[T],
+        description: str,
+        total: int | None = None,
+        size: Callable[[T], int] = lambda item: 1,
+    ) -> Iterator[T]:
+        """Yield `items` and show how many of `total` are done, at what rate, and the time left.
+
+        size: what an item counts, where items are batches of what `total` counts.
+        """
         if total is None and isinstance(items, Sized):
             total = len(items)
         if not self._show:
             yield from items
         elif self.console.is_terminal:
-            yield from self._bar(items, description, total)
+            yield from self._bar(items, description, total, size)
         else:
-            yield from self._lines(items, description, total)
+            yield from self._lines(items, description, total, size)
 
     def say(self, line: str) -> None:
         """One line for the reader, above the bars."""
         if self._show:
             self.console.print(line, markup=False, soft_wrap=True)
 
-    def _bar(self, items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+    def _bar(
+        self, items: Iterable[T], description: str, total: int | None, size: Callable[[T], int]
+    ) -> Iterator[T]:
         if self._display is None:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                _Rate(),
-                TimeRemainingColumn(),
-            )
-            self._display = Progress(*columns, console=self.console, transient=True)
+            self._display = _display(self.console)
             self._display.start()
         display = self._display
-        task = display.add_task(description, total=total)
+        task = display.add_task(description, total=total, rate="")
+        started, done = time.monotonic(), 0
         try:
             for item in items:
                 yield item
-                display.advance(task)
+                done += size(item)
+                display.update(task, completed=done, rate=rate(done / (time.monotonic() - started)))
         finally:
             display.remove_task(task)
             if not display.task_ids:
                 display.stop()
                 self._display = None
 
-    def _lines(self, items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+    def _lines(
+        self, items: Iterable[T], description: str, total: int | None, size: Callable[[T], int]
+    ) -> Iterator[T]:
         started = last = time.monotonic()
-        for done, item in enumerate(items, start=1):
+        done = 0
+        for item in items:
             yield item
+            done += size(item)
             now = time.monotonic()
             if now - last >= _SECONDS_BETWEEN_LINES:
                 self.say(progress_line(description, done, total, now - started))
                 last = now
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text("" if not task.speed else rate(task.speed), style="progress.data.speed")
+def _display(console: Console) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 def rate(items_per_second: float) -> str:
@@ -131,8 +142,8 @@ def progress_line(description: str, done: int, total: int | None, seconds: float
 class Tracker(Bars):
     """Bars, and the curves of a stage in DVCLive's layout under `folder`.
 
-    history: the rows reported so far, kept by the stage's state; the tracker appends to it. Call
-    `rebuild` once the state is restored and before the first report.
+    history: the rows reported so far. The stage's state keeps it with every snapshot and fills it when a
+    snapshot is restored, which must happen before the first report; the tracker appends to it.
     """
 
     def __init__(
@@ -148,44 +159,48 @@ class Tracker(Bars):
         self._history = history
         self._live: Live | None = None
 
-    def rebuild(self) -> None:
-        """Write DVCLive's folder anew from the history."""
-        self._live = _open_live(self._folder)
-        for row in self._history:
-            self._log(row)
-
     def report(self, report: EpochReport) -> None:
         """Log an epoch's figures and pictures, and print its line."""
+        live = self._opened()
         row = {
-            "epoch": report.epoch,
+            "epoch": report.epoch + 1,
             "figures": {name: float(value) for name, value in report.figures.items()},
             "pictures": {name: _png(picture) for name, picture in report.pictures.items()},
         }
         self._history.append(row)
-        self._log(row)
+        self._log(live, row)
         figures = "  ".join(f"{name} {value:.4g}" for name, value in report.figures.items())
-        self.say(f"epoch {report.epoch}/{report.num_epochs}  {figures}")
+        self.say(f"epoch {report.epoch + 1}/{report.num_epochs}  {figures}")
+
+    @property
+    def last_figures(self) -> dict[str, float]:
+        """The figures of the last report."""
+        return dict(self._history[-1]["figures"]) if self._history else {}
 
     def publish(self, path: Path) -> None:
         """Copy the curves and pictures to their place among the outs."""
-        if self._live is not None:
-            self._live.end()
-            self._live = None
+        self._opened().end()
+        self._live = None
         with atomic_directory(path) as temporary:
-            if self._folder.exists():
-                shutil.copytree(self._folder, temporary, dirs_exist_ok=True)
+            shutil.copytree(self._folder, temporary, dirs_exist_ok=True)
 
-    def _log(self, row: Mapping[str, Any]) -> None:
+    def _opened(self) -> Live:
+        """DVCLive; its folder is written anew from the history by the first call."""
         if self._live is None:
             self._live = _open_live(self._folder)
-        self._live.step = row["epoch"]
+            for row in self._history:
+                self._log(self._live, row)
+        return self._live
+
+    def _log(self, live: Live, row: Mapping[str, Any]) -> None:
+        live.step = row["epoch"]
         for name, value in row["figures"].items():
-            self._live.log_metric(name, value)
+            live.log_metric(name, value)
         for name, png in row["pictures"].items():
             picture = self._folder / "plots" / "images" / name / f"{row['epoch']:04d}.png"
             picture.parent.mkdir(parents=True, exist_ok=True)
             picture.write_bytes(png)
-        self._live.next_step()
+        live.next_step()
 
 
 def _open_live(folder: Path) -> Live:

@@ -1,0 +1,1 @@
+"""One thin command a file: read params, call the science, write artifacts."""

@@ -70,8 +70,8 @@ def test_tables_have_equal_bytes_and_small_row_groups(tmp_path: Path) -> None:
     table = pa.table(
         {"image_id": [f"{i:03d}" for i in range(100)], "score": pa.array(range(100), pa.float32())}
     )
-    write_table(tmp_path / "a", table, rows_per_group=16)
-    write_table(tmp_path / "b", table, rows_per_group=16)
+    write_table(tmp_path / "a", table, row_group_size=16)
+    write_table(tmp_path / "b", table, row_group_size=16)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert pq.ParquetFile(tmp_path / "a").num_row_groups == 7
     assert read_table(tmp_path / "a", "never").equals(table)

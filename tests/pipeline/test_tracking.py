@@ -81,8 +81,10 @@ def test_silence() -> None:
 def test_curves_of_a_run_that_went_on_equal_an_undisturbed_ones(tmp_path: Path) -> None:
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     reports = [
-        Report(epoch, 3, {"loss/image": 1 / epoch, "clusters": epoch}, {"views": picture * epoch})
-        for epoch in (1, 2, 3)
+        Report(
+            epoch, 3, {"loss/image": 1 / (epoch + 1), "clusters": epoch + 1}, {"views": picture * (epoch + 1)}
+        )
+        for epoch in (0, 1, 2)
     ]
 
     undisturbed = Tracker(tmp_path / "live-a", [], console=plain())
@@ -97,7 +99,6 @@ def test_curves_of_a_run_that_went_on_equal_an_undisturbed_ones(tmp_path: Path) 
 
     console = plain()
     resumed = Tracker(tmp_path / "live-b", kept, console=console)
-    resumed.rebuild()
     for report in reports[1:]:
         resumed.report(report)
     resumed.publish(tmp_path / "b")
@@ -116,7 +117,7 @@ def test_curves_of_a_run_that_went_on_equal_an_undisturbed_ones(tmp_path: Path) 
 
 def test_dvclive_writes_nothing_but_its_folder(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path / "state" / "live", [], console=plain())
-    tracker.report(Report(1, 1, {"loss": 0.5}))
+    tracker.report(Report(0, 1, {"loss": 0.5}))
     tracker.publish(tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "state"]
     assert sorted(

@@ -1,0 +1,60 @@
+# Two commands do everything on a machine with Python 3.11 or 3.12, git and make:
+#   make repro   environment, install, all stages, the table of results
+#   make test    environment, install, checks and tests
+# VENV=… names another environment than .venv; PYTHON=… the Python that a new one is made of.
+
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+
+# Named after the folder and what is installed there: it is out of date when one of them has changed.
+STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
+
+.PHONY: help install repro test test-fast check clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
+	@echo "  make test-fast, make check, make install, make clean"
+
+install: $(STAMP)
+
+repro: $(STAMP)
+	@$(BIN)/dvc repro
+	@$(BIN)/genreid summary
+
+test: check
+	@$(BIN)/pytest -q -m "not slow"
+	@$(BIN)/pytest -q -m slow
+
+test-fast: check
+	@$(BIN)/pytest -q -m "not slow"
+
+check: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/sync_code_deps.py --check
+
+# Results and the environment stay; `dvc repro` makes anew what is missing.
+clean:
+	rm -rf .genreid .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dvc_plots build dist *.egg-info
+	find genreid pipeline stages tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch and torchvision go first, exactly and together: pip cannot tell whether they are a pair, an import can.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { python=$$($(FIND_PYTHON)) && echo "Making $(VENV) of $$python" && "$$python" -m venv $(VENV); }
+	@rm -f $(VENV)/.genreid-*
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $$(grep -E '^torch(vision)?==' constraints.txt)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -c 'import torchvision' || { echo "torch and torchvision do not fit together; see constraints.txt" >&2; exit 1; }
+	@touch $@
+
+define FIND_PYTHON
+for python in $(PYTHON) python3.11 python3.12 python3 python; do \
+	if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' >/dev/null 2>&1; then \
+		echo "$$python"; exit 0; \
+	fi; \
+done; \
+echo "No Python 3.11 or 3.12 found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1
+endef

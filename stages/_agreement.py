@@ -1,0 +1,17 @@
+"""How well pseudo-labels agree with true identities: for the curves, and out of the training code's reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from genreid.clustering.pseudo_labels import PseudoLabels, adjusted_rand_index
+from genreid.data.manifest import Manifest
+
+
+def agreement_with(manifest: Manifest) -> Callable[[PseudoLabels], Mapping[str, float]]:
+    """A measure of pseudo-labels of the manifest's images; what it is made of stays in here."""
+
+    def measure(labels: PseudoLabels) -> Mapping[str, float]:
+        return {"ari": adjusted_rand_index(labels, manifest.person_id).adjusted_rand_index}
+
+    return measure

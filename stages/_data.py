@@ -1,0 +1,24 @@
+"""Artifacts as the science takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import read_table, read_torch
+from stages._run import StageRun
+
+
+def read_manifest(run: StageRun) -> Manifest:
+    return Manifest.from_table(read_table(run.path("manifest"), run.remedy("manifest")))
+
+
+def image_set(run: StageRun, manifest: Manifest) -> ImageSet:
+    """The images of a (part of a) manifest, without their identities."""
+    return ImageSet(run.root / manifest.info.root, manifest, num_threads=run.workers)
+
+
+def read_checkpoint(run: StageRun, key: str) -> tuple[dict[str, Any], str]:
+    """A checkpoint and the name of its place, as the loaders of `genreid.models.checkpoint` take them."""
+    return read_torch(run.path(key), run.remedy(key)), getattr(run.paths, key)

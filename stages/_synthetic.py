@@ -1,0 +1,114 @@
+"""The synthetic benchmark, written out by several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import torch
+
+from genreid.body.body import load_body
+from genreid.data.images import read_image
+from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.contact_sheet import contact_sheet
+from genreid.synthetic.plan import Shot, plan_benchmark
+from genreid.synthetic.settings import SyntheticSettings
+from genreid.synthetic.truth import truth_table
+from pipeline.artifacts import atomic_directory, write_bytes, write_table
+from stages._run import StageRun
+from stages._shards import make_pieces, plan_shards, read_pieces
+
+_IMAGES_PER_PIECE = 32
+_ROWS_OF_CONTACT_SHEET = 12
+
+
+def write_benchmark(run: StageRun, settings: SyntheticSettings, seed: int, info: ManifestInfo) -> Manifest:
+    """Draw the images, write them with their truth and a contact sheet, and return their manifest.
+
+    Images and truth are drawn in pieces by `run.workers` processes into the stage's state.
+    """
+    shots = plan_benchmark(settings, seed)
+    drawn = run.state.folder / "images"
+    (pieces,) = plan_shards(len(shots), _IMAGES_PER_PIECE, len(shots))
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks, held or not
+    with ProcessPoolExecutor(run.workers, context, _start_worker, (info.body, settings, seed)) as pool:
+        draw = partial(_draw_in, pool, drawn)
+        make_pieces(run, pieces, draw, "drawing images", num_threads=run.workers)
+
+    with atomic_directory(run.path("images")) as folder:
+        shutil.copytree(drawn, folder, copy_function=os.link, dirs_exist_ok=True)
+    write_table(run.path("truth"), read_pieces(run, range(len(pieces))))
+    with atomic_directory(run.plots) as folder:
+        write_bytes(folder / "contact_sheet.png", _contact_sheet(run.path("images"), shots))
+    return Manifest.from_rows([_manifest_row(shot, settings) for shot in shots], info)
+
+
+def _manifest_row(shot: Shot, settings: SyntheticSettings) -> dict[str, object]:
+    return {
+        "image_id": shot.image_id,
+        "path": shot.path,
+        "split": shot.split,
+        "camera_id": shot.camera_id,
+        "person_id": shot.person_id,
+        "height": settings.height_px,
+        "width": settings.width_px,
+        "status": "ok",
+        "detail": None,
+    }
+
+
+def _contact_sheet(images: Path, shots: tuple[Shot, ...]) -> bytes:
+    """The first persons of the training split: a row a person, a column a camera."""
+    seen: dict[int, dict[int, Shot]] = defaultdict(dict)
+    for shot in shots:
+        if shot.split == "train":
+            seen[shot.person_id].setdefault(shot.camera_id, shot)
+    cameras = sorted({shot.camera_id for shot in shots})
+    rows = [
+        [read_image(images / by_camera[camera].path) if camera in by_camera else None for camera in cameras]
+        for _, by_camera in sorted(seen.items())[:_ROWS_OF_CONTACT_SHEET]
+    ]
+    return _png(contact_sheet(rows))
+
+
+def _png(image: np.ndarray) -> bytes:
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    assert done, image.shape
+    return bytes(encoded)
+
+
+# What follows runs in the worker processes; each makes its benchmark once and keeps it.
+
+_benchmark: Benchmark | None = None
+
+
+def _start_worker(body: str, settings: SyntheticSettings, seed: int) -> None:
+    global _benchmark
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    _benchmark = Benchmark(load_body(body), settings, seed)
+
+
+def _draw_in(pool: ProcessPoolExecutor, folder: Path, piece: range) -> pa.Table:
+    return pool.submit(_draw, folder, piece).result()
+
+
+def _draw(folder: Path, piece: range) -> pa.Table:
+    """Write the images of a piece under `folder`; returns their truth."""
+    assert _benchmark is not None
+    shots = _benchmark.shots[piece.start : piece.stop]
+    scenes = []
+    for shot in shots:
+        scene = _benchmark.render(shot)
+        write_bytes(folder / shot.path, _png(scene.image))
+        scenes.append(scene)
+    return truth_table(_benchmark, shots, scenes)

@@ -1,0 +1,64 @@
+"""The command `genreid`: one command a stage, and a few that help to run them.
+
+torch, pandas and the like are imported inside the commands, so that `--help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from genreid.errors import GenreidError
+from pipeline.errors import PipelineError
+from stages.evaluate import evaluate
+from stages.fit_regressor import fit_regressor
+from stages.mesh_extract import mesh_extract
+from stages.overrides import overrides
+from stages.prepare_data import prepare_data
+from stages.pretrain_encoder import pretrain_encoder
+from stages.pretrain_generator import pretrain_generator
+from stages.render_views import render_views
+from stages.summary import summary
+from stages.train_joint import train_joint
+
+STAGES = (
+    prepare_data,
+    fit_regressor,
+    mesh_extract,
+    render_views,
+    pretrain_encoder,
+    pretrain_generator,
+    train_joint,
+    evaluate,
+)
+"""The commands that are stages of dvc.yaml, in its order."""
+
+app = typer.Typer(
+    help="Unsupervised person re-identification with generated views (GCL+). "
+    "`dvc repro` runs all stages; each also runs alone, with its settings from params.yaml.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for _stage in STAGES:
+    app.command(rich_help_panel="Stages, in order")(_stage)
+app.command(rich_help_panel="Around them")(overrides)
+app.command(rich_help_panel="Around them")(summary)
+
+
+def main() -> None:
+    """Run the command line; what the user can put right is told in one line, with exit code 2."""
+    try:
+        app()
+    except (GenreidError, PipelineError, FloatingPointError) as error:
+        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; the same command goes on from the state that is kept")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

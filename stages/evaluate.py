@@ -1,0 +1,5 @@
+"""`evaluate`."""
+
+
+def evaluate() -> None:
+    """Compare."""

@@ -1,0 +1,5 @@
+"""`fit_regressor`."""
+
+
+def fit_regressor() -> None:
+    """Fit."""

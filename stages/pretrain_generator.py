@@ -1,0 +1,49 @@
+"""`pretrain-generator`: the generator learns to paint what a fixed encoder sees."""
+
+from __future__ import annotations
+
+from stages._options import Device, Fresh, ShowProgress, Workers
+from stages._run import Options, open_stage
+
+
+def pretrain_generator(
+    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+) -> None:
+    """Train the generator to paint a person on its mesh and on its rotated mesh, by a fixed encoder."""
+    options = Options(fresh, device, workers, progress)
+    with open_stage("pretrain-generator", options, inputs=("manifest", "images", "encoder", "views")) as run:
+        from genreid.models.checkpoint import generator_checkpoint, load_encoder
+        from genreid.models.initialisation import build_discriminator, build_generator
+        from genreid.render.views import ViewStore
+        from genreid.training import generator as pretraining
+        from genreid.training.feed import Feed
+        from pipeline.artifacts import write_torch
+        from stages._data import image_set, read_checkpoint, read_manifest
+
+        settings = run.settings(pretraining.GeneratorPretrainingSettings)
+        train = read_manifest(run).select("train")
+        feed = Feed(image_set(run, train), ViewStore(run.parts("views")), run.device)
+        encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
+        dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
+        generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)
+        discriminator = build_discriminator(settings.discriminator, settings.seed).to(run.device)
+
+        epochs = pretraining.pretrain_generator(
+            generator,
+            discriminator,
+            encoder,
+            feed,
+            settings,
+            device=run.device,
+            checkpoints=run.state,
+            progress=run.tracker,
+        )
+        for report in epochs:
+            run.tracker.report(report)
+
+        write_torch(run.path("generator"), generator_checkpoint(generator, discriminator))
+        run.tracker.publish(run.plots)
+        run.show(
+            "Generator pretraining",
+            {"images": len(train), "images with a mesh": len(feed.with_mesh), **run.tracker.last_figures},
+        )

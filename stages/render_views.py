@@ -1,0 +1,77 @@
+"""`render-views`: every mesh, drawn from all sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from stages._options import Fresh, ShowProgress, Workers
+from stages._run import Options, open_stage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_IMAGES_PER_PIECE = 64
+
+
+@dataclass(frozen=True)
+class RenderViewsSettings:
+    """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own."""
+
+    splits: tuple[str, ...]
+    yaws_deg: tuple[int, ...]
+    backend: Literal["auto", "zbuffer"]
+    images_per_shard: int
+
+
+def render_views(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgress = True) -> None:
+    """Draw the mesh of every image from its own viewpoint and from rotated ones, in grey."""
+    options = Options(fresh, "cpu", workers, progress)
+    with open_stage("render-views", options, inputs=("manifest", "mesh")) as run:
+        import numpy as np
+
+        from genreid.body.body import load_body
+        from genreid.render.backend import RenderSettings, choose_renderer
+        from genreid.render.views import render_views, view_table, write_options
+        from stages._data import read_manifest
+        from stages._mesh import read_mesh
+        from stages._shards import plan_shards, write_shards
+
+        settings = run.settings(RenderViewsSettings)
+        manifest = read_manifest(run).select(*settings.splits)
+        body = load_body(manifest.info.body)
+        renderer = choose_renderer(RenderSettings(settings.backend))
+        parameters, camera, valid = read_mesh(run, manifest, body)
+
+        def draw(piece: range) -> pa.Table:
+            index = np.array([image for image in piece if valid[image]], np.int64)
+            views = render_views(
+                body,
+                parameters.select(index),
+                camera[index],
+                manifest.height[index],
+                manifest.width[index],
+                settings.yaws_deg,
+                renderer,
+            )
+            ids = [manifest.image_id[image] for image in index]
+            return view_table(zip(ids, views, strict=True), settings.yaws_deg, body.fingerprint)
+
+        write_shards(
+            run,
+            "views",
+            plan_shards(len(manifest), _IMAGES_PER_PIECE, settings.images_per_shard),
+            draw,
+            "drawing views",
+            num_threads=run.workers,
+            **write_options(len(settings.yaws_deg)),
+        )
+        run.show(
+            "Views",
+            {
+                "images": len(manifest),
+                "images without a mesh": int((~valid).sum()),
+                "views": int(valid.sum()) * len(settings.yaws_deg),
+                "renderer": renderer.name,
+            },
+        )

@@ -1,0 +1,50 @@
+"""`train-joint`: encoder and generator teach each other."""
+
+from __future__ import annotations
+
+from stages._options import Device, Fresh, ShowProgress, Workers
+from stages._run import Options, open_stage
+
+
+def train_joint(
+    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+) -> None:
+    """Train encoder and generator together, by rotation contrast and mixup contrast on generated views."""
+    options = Options(fresh, device, workers, progress)
+    inputs = ("manifest", "images", "encoder", "generator", "views")
+    with open_stage("train-joint", options, inputs=inputs) as run:
+        from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
+        from genreid.render.views import ViewStore
+        from genreid.training import joint
+        from genreid.training.feed import Feed
+        from pipeline.artifacts import write_torch
+        from stages._agreement import agreement_with
+        from stages._data import image_set, read_checkpoint, read_manifest
+
+        settings = run.settings(joint.JointSettings)
+        train = read_manifest(run).select("train")
+        images = image_set(run, train)
+        feed = Feed(images, ViewStore(run.parts("views")), run.device)
+        encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
+        generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
+        networks = joint.Networks(encoder, generator.to(run.device), discriminator.to(run.device))
+
+        epochs = joint.train_joint(
+            networks,
+            images,
+            feed,
+            settings,
+            device=run.device,
+            checkpoints=run.state,
+            progress=run.tracker,
+            agreement=agreement_with(train),
+        )
+        for report in epochs:
+            run.tracker.report(report)
+
+        write_torch(run.path("joint"), joint_checkpoint(encoder, generator, discriminator))
+        run.tracker.publish(run.plots)
+        run.show(
+            "Joint training",
+            {"images": len(train), "images with a mesh": len(feed.with_mesh), **run.tracker.last_figures},
+        )
