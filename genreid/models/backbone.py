@@ -104,7 +104,7 @@ class TimmBackbone(nn.Module):
             )
         options: dict[str, Any] = {} if last_stride == 2 else {"output_stride": 16}
         try:
-            network = timm.create_model(name, features_only=True, pretrained=pretrained, **options)
+            network: Any = timm.create_model(name, features_only=True, pretrained=pretrained, **options)
         except (TypeError, NotImplementedError, AssertionError) as error:
             raise GenreidError(
                 f"timm's backbone {name!r} gives no feature map at last_stride {last_stride} ({error}); "

@@ -42,15 +42,16 @@ class ConvBlock(nn.Module):
         activate: bool = True,
     ) -> None:
         super().__init__()
+        mode = padding if kernel > 1 else "zeros"
         self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, padding=kernel // 2, padding_mode=padding, bias=True
+            in_channels, out_channels, kernel, stride, padding=kernel // 2, padding_mode=mode
         )
         self.norm = make_norm(norm, out_channels)
         self.activate = activate
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.conv(x))
-        return F.leaky_relu(x, LEAKY_SLOPE) if self.activate else x
+        return F.leaky_relu_(x, LEAKY_SLOPE) if self.activate else x
 
 
 class ResidualBlock(nn.Module):
@@ -80,7 +81,7 @@ class AdaptiveResidualBlock(nn.Module):
         """x (B,C,h,w); scale and shift (B,2C): the first C of each for the first norm."""
         first_scale, second_scale = scale.chunk(2, dim=1)
         first_shift, second_shift = shift.chunk(2, dim=1)
-        y = F.leaky_relu(adain(self.first(x), first_scale, first_shift), LEAKY_SLOPE)
+        y = F.leaky_relu_(adain(self.first(x), first_scale, first_shift), LEAKY_SLOPE)
         return x + adain(self.second(y), second_scale, second_shift)
 
 
@@ -90,9 +91,36 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
     return torch.addcmul(shift[:, :, None, None], normalised, scale[:, :, None, None])
 
 
+class UpsampleConv(nn.Module):
+    """Nearest up-sampling ×2 and a 5×5 convolution (edge padding): (B,in,h,w) → (B,out,2h,2w).
+
+    Computed at the small size, at 9 instead of 25 products a pixel: the 5×5 window of an output pixel covers
+    3×3 small pixels, several of its taps falling on the same one. Which ones depends on its parity alone,
+    so the taps are summed beforehand into one 3×3 kernel for each of the four parities.
+    """
+
+    # [parity][small pixel −1, 0, +1][tap −2 … +2]: 1 where the tap falls on the small pixel
+    _TAPS = (
+        ((1.0, 1, 0, 0, 0), (0, 0, 1, 1, 0), (0, 0, 0, 0, 1)),
+        ((1.0, 0, 0, 0, 0), (0, 1, 1, 0, 0), (0, 0, 0, 1, 1)),
+    )
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 5)
+        self.register_buffer("taps", torch.tensor(self._TAPS), persistent=False)
+        self.taps: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernels = torch.einsum("pak,qbl,oikl->opqiab", self.taps, self.taps, self.conv.weight)
+        parities = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernels.flatten(0, 2))
+        assert self.conv.bias is not None
+        return F.pixel_shuffle(parities, 2) + self.conv.bias[:, None, None]
+
+
 class AtrousPyramid(nn.Module):
-    """Dilated 3×3 convolutions side by side, fused by a 1×1 (atrous spatial pyramid pooling: Chen et al. 2017,
-    section 3.3, without its image-level branch).
+    """Dilated 3×3 convolutions side by side, fused by a 1×1 (atrous spatial pyramid pooling: Chen et al.
+    2017, section 3.3, without its image-level branch).
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -126,4 +154,4 @@ class AtrousBranch(nn.Module):
         down, across = (min(self.dilation, size - 1) for size in x.shape[2:])
         padded = F.pad(x, (across, across, down, down), mode="reflect")
         y = F.conv2d(padded, self.conv.weight, self.conv.bias, dilation=(down, across))
-        return F.leaky_relu(self.norm(y), LEAKY_SLOPE)
+        return F.leaky_relu_(self.norm(y), LEAKY_SLOPE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from genreid.models.blocks import AdaptiveResidualBlock, ConvBlock
+from genreid.models.blocks import LEAKY_SLOPE, AdaptiveResidualBlock, ConvBlock, UpsampleConv, make_norm
 
 
 class Decoder(nn.Module):
@@ -26,10 +26,12 @@ class Decoder(nn.Module):
         self.shifts = nn.ModuleList(_mlp(stripe_dim, mlp_width, 2 * channels) for _ in range(num_stripes))
         half, quarter = channels // 2, channels // 4
         self.upsample = nn.Sequential(
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            ConvBlock(channels, half, 5, norm="layer"),
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            ConvBlock(half, quarter, 5, norm="layer"),
+            UpsampleConv(channels, half),
+            make_norm("layer", half),
+            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+            UpsampleConv(half, quarter),
+            make_norm("layer", quarter),
+            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
         )
         self.to_pixels = nn.Sequential(
             ConvBlock(quarter, quarter, 3),

@@ -71,6 +71,11 @@ class Encoding:
     appearance: Tensor
     embedding: Tensor
 
+    def split(self, size: int) -> list[Encoding]:
+        """The encodings of consecutive groups of `size` images, for batches that went through together."""
+        parts = (self.feature_map.split(size), self.appearance.split(size), self.embedding.split(size))
+        return [Encoding(*group) for group in zip(*parts, strict=True)]
+
 
 class IdentityEncoder(nn.Module):
     """`E_id` (GCL+, section 3.1; METHOD, Networks). Retrieval uses the embedding of real images.
