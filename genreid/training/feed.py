@@ -1,0 +1,91 @@
+"""The way of images and mesh views into the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genreid.data.batch import Batch
+from genreid.data.images import ImageSet
+from genreid.data.transforms import normalise, normalise_mesh, resize
+from genreid.errors import GenreidError
+from genreid.models.embedding import embed
+from genreid.models.encoder import IdentityEncoder
+from genreid.progress import Silent
+from genreid.render.views import ViewStore
+
+
+def to_device(pixels: Tensor, device: torch.device) -> Tensor:
+    """On the device in channels-last order, in which convolutions on a CPU run several times faster."""
+    return pixels.to(device, memory_format=torch.channels_last, non_blocking=True)
+
+
+def embed_all(encoder: IdentityEncoder, images: ImageSet, batch_size: int, device: torch.device) -> Tensor:
+    """Embeddings of all `images` in evaluation mode: (N, D) float32 unit rows on the CPU."""
+
+    def load(index: np.ndarray) -> Tensor:
+        return normalise(images.load(index)).contiguous(memory_format=torch.channels_last)
+
+    return embed(encoder, load, len(images), batch_size, device, Silent())
+
+
+class Feed:
+    """Images with the views of their meshes, at the training size.
+
+    images: N images. views: the view shards. Attributes: with_mesh (M,) int64, the positions of the images
+    that have views (the others take part in clustering and memory, not in generator batches);
+    yaws_deg: the rotations that a batch draws from, all of the shards' but 0.
+
+    Raises:
+        GenreidError: no image has a view, or the shards lack the image's own viewpoint or any rotation.
+    """
+
+    def __init__(self, images: ImageSet, views: ViewStore, device: torch.device) -> None:
+        rendered = set(views.image_ids)
+        has_view = np.array([image_id in rendered for image_id in images.image_id])
+        self.with_mesh = np.flatnonzero(has_view)
+        if len(self.with_mesh) == 0:
+            raise GenreidError(
+                f"none of the {len(images)} training images has a mesh view: look at the summary of "
+                "`genreid mesh-extract`, then run `genreid render-views` again"
+            )
+        rotations = [yaw for yaw in views.yaws_deg if yaw != 0]
+        if 0 not in views.yaws_deg or not rotations:
+            raise GenreidError(
+                f"the view shards hold the angles {list(views.yaws_deg)}: expected 0 and one or more rotations; "
+                "set `render_views.yaws_deg` and run `genreid render-views` again"
+            )
+        self.yaws_deg = np.array(rotations, np.int16)
+        self._images, self._views, self._device = images, views, device
+        self._cache: dict[tuple[int, int], np.ndarray] = {}
+
+    def batch(self, index: np.ndarray, rng: np.random.Generator) -> Batch:
+        """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`."""
+        yaw_deg = rng.choice(self.yaws_deg, len(index))
+        return self.batch_at(index, yaw_deg)
+
+    def batch_at(self, index: np.ndarray, yaw_deg: np.ndarray) -> Batch:
+        """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
+        own = self._view_batch(index, np.zeros(len(index), np.int16))
+        return Batch(
+            index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
+            image=to_device(normalise(self._images.load(index)), self._device),
+            mesh=own,
+            mesh_rotated=self._view_batch(index, yaw_deg),
+            yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
+        )
+
+    def _view_batch(self, index: np.ndarray, yaw_deg: Sequence[int] | np.ndarray) -> Tensor:
+        views = [self._view(int(image), int(yaw)) for image, yaw in zip(index, yaw_deg, strict=True)]
+        return to_device(normalise_mesh(np.stack(views)), self._device)
+
+    def _view(self, image: int, yaw_deg: int) -> np.ndarray:
+        """One view at the training size, kept as bytes after the first decoding."""
+        key = (image, yaw_deg)
+        if key not in self._cache:
+            native = self._views.load(self._images.image_id[image], yaw_deg)
+            self._cache[key] = resize(native, self._images.height_px, self._images.width_px)
+        return self._cache[key]

@@ -1,0 +1,196 @@
+"""Generated views of a batch, and the losses of those who paint them and those who judge them.
+
+Source: Chen et al., TPAMI 2023, section 3.1 (view generation) and Chen et al., CVPR 2021; the equations in
+METHOD's words: B batch, D embedding width, a appearance code (B, 4·D), m_0 and m_θ mesh views.
+  x̂ = G(E_str(m_0), a(x))    x_θ = G(E_str(m_θ), a(x))    x̃ = G(E_str(m_0), a(x_θ))
+  x_mix = G(E_str(m_0), λ·a(x) + (1−λ)·a(x_π))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genreid.data.batch import Batch
+from genreid.losses.adversarial import lsgan_discriminator, lsgan_generator, r1_penalty
+from genreid.losses.reconstruction import appearance_consistency, l1
+from genreid.models.batchnorm import GeneratedStatistics, generated_images
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import Encoding, IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.training.run import Run, frozen, require_finite, total
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How generator and discriminator learn, in `pretrain_generator` and in `train_joint` alike.
+
+    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat. real: weight of D's real
+    term, against 1 for each kind of fake. r1: weight of the penalty, taken every `r1_every` steps and then
+    multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2, weight_decay: Adam of E_str, G, D.
+    """
+
+    adversarial: float
+    image: float
+    cycle: float
+    feature: float
+    real: float
+    r1: float
+    r1_every: int
+    mixup_alpha: float
+    lr: float
+    beta1: float
+    beta2: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the identities of a batch are mixed: one λ in [0.5, 1] and a permutation π (B,) int64."""
+
+    lam: float
+    permutation: Tensor
+
+    def of(self, values: Tensor) -> Tensor:
+        """λ·v + (1−λ)·v_π for values (B, …): codes, pixels, feature maps or one-hot labels."""
+        return self.lam * values + (1.0 - self.lam) * values[self.permutation]
+
+
+@dataclass(frozen=True)
+class GeneratedViews:
+    """What G painted of a batch, all (B, 3, H, W), and how E_id sees it.
+
+    reconstruction x̂, rotated x_θ, cycle x̃; mixed x_mix, or None where identities are not mixed by G.
+    The encodings of x̂, x_θ and x̃; of x_mix only where it was asked for.
+    """
+
+    reconstruction: Tensor
+    rotated: Tensor
+    cycle: Tensor
+    mixed: Tensor | None
+    encoded_reconstruction: Encoding
+    encoded_rotated: Encoding
+    encoded_cycle: Encoding
+    encoded_mixed: Encoding | None
+
+    def all(self) -> Tensor:
+        """Every kind of fake, (3·B or 4·B, 3, H, W)."""
+        kinds = (self.reconstruction, self.rotated, self.cycle, self.mixed)
+        return torch.cat([images for images in kinds if images is not None])
+
+
+def draw_mix(num: int, alpha: float, rng: np.random.Generator, device: torch.device) -> Mix:
+    """λ ~ Beta(α, α), λ ← max(λ, 1−λ), and a random permutation of the batch."""
+    lam = float(rng.beta(alpha, alpha))
+    return Mix(max(lam, 1.0 - lam), torch.from_numpy(rng.permutation(num)).to(device))
+
+
+def generate(
+    generator: Generator,
+    encoder: IdentityEncoder,
+    batch: Batch,
+    appearance: Tensor,
+    mix: Mix | None,
+    *,
+    encode_mixed: bool,
+    batchnorm: GeneratedStatistics,
+) -> GeneratedViews:
+    """Paint the views of a batch from the appearance codes (B, 4·D) of its images.
+
+    The passes that do not depend on one another go through as one batch: both mesh views through E_str;
+    x̂, x_θ and x_mix through G, then through E_id. Only x̃ has to wait, for a(x_θ). So `batchnorm`
+    normalises x̂, x_θ and x_mix by the statistics of their common batch, and x̃ by its own.
+    """
+    own, turned = generator.encode_structure(torch.cat([batch.mesh, batch.mesh_rotated])).chunk(2)
+    structures, codes = [own, turned], [appearance, appearance]
+    if mix is not None:
+        structures.append(own)
+        codes.append(mix.of(appearance))
+    painted = generator.paint(torch.cat(structures), torch.cat(codes))
+    num, num_encoded = len(batch), len(batch) * (3 if mix is not None and encode_mixed else 2)
+    reconstruction, rotated, *mixed = painted.split(num)
+    with generated_images(encoder, batchnorm):
+        seen = encoder(painted[:num_encoded]).split(num)
+        cycle = generator.paint(own, seen[1].appearance)
+        encoded_cycle = encoder(cycle)
+    return GeneratedViews(
+        reconstruction=reconstruction,
+        rotated=rotated,
+        cycle=cycle,
+        mixed=mixed[0] if mixed else None,
+        encoded_reconstruction=seen[0],
+        encoded_rotated=seen[1],
+        encoded_cycle=encoded_cycle,
+        encoded_mixed=seen[2] if len(seen) > 2 else None,
+    )
+
+
+def adam_pair(
+    generator: Generator, discriminator: Discriminator, settings: GenerationSettings
+) -> tuple[torch.optim.Adam, torch.optim.Adam]:
+    """The optimisers of E_str and G, and of D."""
+
+    def adam(module: nn.Module) -> torch.optim.Adam:
+        betas = (settings.beta1, settings.beta2)
+        return torch.optim.Adam(module.parameters(), settings.lr, betas, weight_decay=settings.weight_decay)
+
+    return adam(generator), adam(discriminator)
+
+
+def generator_losses(
+    views: GeneratedViews,
+    discriminator: Discriminator,
+    batch: Batch,
+    appearance: Tensor,
+    settings: GenerationSettings,
+) -> dict[str, Tensor]:
+    """The weighted terms of L_gen; their sum is minimised by E_str and G, and by E_id where it learns.
+
+    L_img = |x̂−x|, L_cyc = |x̃−x|, L_feat = |a(x̂)−a(x)| + |a(x̃)−a(x)|, with detached targets; L_adv is
+    summed over the kinds of fakes and D's scales.
+    """
+    fakes = views.all()
+    with frozen(discriminator):
+        adversarial = lsgan_generator(discriminator(fakes), num_views=len(fakes) // len(batch))
+    feature = appearance_consistency(
+        views.encoded_reconstruction.appearance, views.encoded_cycle.appearance, appearance
+    )
+    return {
+        "adversarial": settings.adversarial * adversarial,
+        "image": settings.image * l1(views.reconstruction, batch.image),
+        "cycle": settings.cycle * l1(views.cycle, batch.image),
+        "feature": settings.feature * feature,
+    }
+
+
+def discriminator_step(
+    views: GeneratedViews,
+    discriminator: Discriminator,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    settings: GenerationSettings,
+    run: Run,
+) -> dict[str, Tensor]:
+    """One step of D; returns its weighted terms: LSGAN of each kind of fake, of the real batch once, and R1.
+
+    R1 is lazy (Karras et al., CVPR 2020, section 3.1): every `r1_every` steps, times r1_every; always in
+    float32, since squared gradients overflow half precision.
+    """
+    fakes = views.all().detach().float()
+    real = batch.image
+    with_r1 = settings.r1 > 0 and run.step % settings.r1_every == 0
+    if with_r1:
+        real = real.detach().requires_grad_()
+    real_maps = discriminator(real)
+    num_views = len(fakes) // len(batch)
+    losses = {"lsgan": lsgan_discriminator(real_maps, discriminator(fakes), num_views, settings.real)}
+    if with_r1:
+        losses["r1"] = settings.r1 * settings.r1_every * r1_penalty(real_maps, real)
+    require_finite(losses, run.epoch, run.step)
+    optimiser.zero_grad(set_to_none=True)
+    total(losses).backward()
+    optimiser.step()
+    return losses

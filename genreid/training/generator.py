@@ -1,0 +1,105 @@
+"""Generator pretraining: E_str, G and D learn to paint what a frozen E_id sees.
+
+Source: METHOD, stage `pretrain-generator`; Chen et al., TPAMI 2023, section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from genreid.data.samplers import shuffled_batches
+from genreid.models.discriminator import Discriminator, DiscriminatorSettings
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator, GeneratorSettings
+from genreid.progress import Checkpoints, Progress, Report
+from genreid.seeding import numpy_rng
+from genreid.training.feed import Feed
+from genreid.training.generation import (
+    GenerationSettings,
+    adam_pair,
+    discriminator_step,
+    draw_mix,
+    generate,
+    generator_losses,
+)
+from genreid.training.pictures import generation_picture
+from genreid.training.run import Precision, Run, autocast, due, named, require_finite, set_trainable, total
+
+
+@dataclass(frozen=True)
+class GeneratorPretrainingSettings:
+    """The section `pretrain_generator`. picture_every: epochs between two pictures, 0 for none."""
+
+    seed: int
+    precision: Precision
+    generator: GeneratorSettings
+    discriminator: DiscriminatorSettings
+    generation: GenerationSettings
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    picture_every: int
+
+
+def pretrain_generator(
+    generator: Generator,
+    discriminator: Discriminator,
+    encoder: IdentityEncoder,
+    feed: Feed,
+    settings: GeneratorPretrainingSettings,
+    *,
+    device: torch.device,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> Iterator[Report]:
+    """Train `generator` and `discriminator` in place; yields one report an epoch.
+
+    `encoder` is in evaluation mode and does not learn; gradients flow through it to the pictures.
+    """
+    encoder.eval()
+    set_trainable(encoder, False)
+    g_optimiser, d_optimiser = adam_pair(generator, discriminator, settings.generation)
+    run = Run(
+        settings.epochs,
+        settings.steps_per_epoch,
+        generator=generator,
+        discriminator=discriminator,
+        g_optimiser=g_optimiser,
+        d_optimiser=d_optimiser,
+    )
+    run.resume(checkpoints, progress, "generator pretraining")
+
+    while run.epoch < settings.epochs:
+        generator.train()
+        order = numpy_rng(settings.seed, "batches", run.epoch)
+        batches = shuffled_batches(feed.with_mesh, settings.batch_size, order)
+        for index in islice(batches, run.step, settings.steps_per_epoch):
+            rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
+            batch = feed.batch(index, rng)
+            mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, device)
+
+            with autocast(device, settings.precision):
+                appearance = encoder(batch.image).appearance
+                views = generate(
+                    generator, encoder, batch, appearance, mix, encode_mixed=False, batchnorm="frozen"
+                )
+
+            d_losses = discriminator_step(views, discriminator, d_optimiser, batch, settings.generation, run)
+            with autocast(device, settings.precision):
+                losses = generator_losses(views, discriminator, batch, appearance, settings.generation)
+            require_finite(losses, run.epoch, run.step)
+            g_optimiser.zero_grad(set_to_none=True)
+            total(losses).backward()
+            g_optimiser.step()
+
+            run.meter.add(named(losses, "generator") | named(d_losses, "discriminator"), len(batch))
+            run.finish_step(checkpoints)
+
+        pictures = {}
+        if due(run.epoch, settings.epochs, settings.picture_every):
+            pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
+        yield run.finish_epoch({}, pictures)

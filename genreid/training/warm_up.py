@@ -1,0 +1,134 @@
+"""Encoder warm-up: contrastive learning against cluster prototypes, from images and cameras alone.
+
+Source: Dai et al., "Cluster Contrast for Unsupervised Person Re-Identification", ACCV 2022
+(arXiv 2103.11568), the recipe that METHOD gives the stage `pretrain-encoder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+
+from genreid.clustering.memory import ClusterMemory, cluster_means
+from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings, cluster, require_clusters
+from genreid.data.images import ImageSet
+from genreid.data.samplers import identity_batches
+from genreid.data.transforms import AugmentationSettings, augment, normalise
+from genreid.losses.contrastive import cluster_nce
+from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.progress import Checkpoints, Progress, Report
+from genreid.seeding import numpy_rng
+from genreid.training.feed import embed_all, to_device
+from genreid.training.run import (
+    Agreement,
+    Precision,
+    Run,
+    autocast,
+    cluster_figures,
+    require_finite,
+    set_lr,
+)
+
+
+@dataclass(frozen=True)
+class WarmUpSettings:
+    """The section `pretrain_encoder`.
+
+    Batches hold `identities_per_batch` × `images_per_identity` images, `steps_per_epoch` of them an epoch
+    (each pseudo-identity comes once before any comes twice). temperature: τ. keep_old: share of a slot
+    that an update leaves in place. lr falls by 10 every `lr_step_epochs`.
+    """
+
+    seed: int
+    precision: Precision
+    encoder: EncoderSettings
+    clustering: PseudoLabelSettings
+    augmentation: AugmentationSettings
+    epochs: int
+    steps_per_epoch: int
+    identities_per_batch: int
+    images_per_identity: int
+    temperature: float
+    keep_old: float
+    lr: float
+    weight_decay: float
+    lr_step_epochs: int
+    embed_batch_size: int
+
+
+def warm_up(
+    encoder: IdentityEncoder,
+    images: ImageSet,
+    settings: WarmUpSettings,
+    *,
+    device: torch.device,
+    checkpoints: Checkpoints,
+    progress: Progress,
+    agreement: Agreement,
+) -> Iterator[Report]:
+    """Train `encoder` in place; yields one report an epoch.
+
+    agreement: maps pseudo-labels to figures that compare them with identities which this code cannot
+    reach. Raises GenreidError when the images do not fall into at least two clusters.
+    """
+    optimiser = torch.optim.Adam(encoder.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    run = Run(settings.epochs, settings.steps_per_epoch, encoder=encoder, optimiser=optimiser)
+    run.resume(checkpoints, progress, "encoder warm-up")
+
+    while run.epoch < settings.epochs:
+        if run.step == 0:
+            features = embed_all(encoder, images, settings.embed_batch_size, device)
+            labels = cluster(features, settings.clustering)
+            require_clusters(labels, 2)
+            targets = torch.from_numpy(labels.labels)
+            run.tensors = {"labels": targets, "slots": cluster_means(features, targets)}
+        labels = PseudoLabels(run.tensors["labels"].numpy())
+        memory = ClusterMemory.around(run.tensors["slots"].to(device))
+        run.tensors["slots"] = memory.rows
+        set_lr(optimiser, settings.lr, run.epoch, settings.lr_step_epochs)
+        encoder.train()
+
+        batches = islice(
+            epoch_batches(labels, images, settings, run.epoch), run.step, settings.steps_per_epoch
+        )
+        for index in batches:
+            pixels = augment(
+                normalise(images.load(index)),
+                settings.augmentation,
+                numpy_rng(settings.seed, "augmentation", run.epoch, run.step),
+            )
+            target = run.tensors["labels"][index].to(device)
+            with autocast(device, settings.precision):
+                embedding = encoder(to_device(pixels, device)).embedding
+            loss = cluster_nce(embedding.float(), memory.rows, target, settings.temperature)
+            require_finite({"contrast": loss}, run.epoch, run.step)
+
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            memory.update(target, embedding.detach().float(), keep_old=settings.keep_old)
+
+            run.meter.add({"loss/contrast": loss.detach()}, len(index))
+            run.finish_step(checkpoints)
+
+        yield run.finish_epoch(cluster_figures(labels, agreement))
+
+
+def epoch_batches(
+    labels: PseudoLabels, images: ImageSet, settings: WarmUpSettings, epoch: int
+) -> Iterator[np.ndarray]:
+    """Batches without end; pass after pass over the pseudo-identities, each in an order of its own."""
+    passes = 0
+    while True:
+        yield from identity_batches(
+            labels.labels,
+            images.camera_id,
+            settings.identities_per_batch,
+            settings.images_per_identity,
+            numpy_rng(settings.seed, "batches", epoch, passes),
+        )
+        passes += 1

@@ -1,0 +1,101 @@
+"""A data set of coloured boxes, small enough for loops to run in a second or two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.data.transforms import AugmentationSettings
+from genreid.models.encoder import EncoderSettings
+from genreid.models.generator import GeneratorSettings
+from genreid.training.feed import Feed
+from genreid.training.generation import GenerationSettings
+
+CPU = torch.device("cpu")
+NUM_IDENTITIES, NUM_IMAGES = 6, 6
+ENCODER = EncoderSettings(
+    backbone="resnet18", base_width=8, stem="small", last_stride=1, num_stripes=4, pretrained="none"
+)
+GENERATOR = GeneratorSettings(structure_width=4, structure_blocks=1, decoder_width=8, mlp_width=16)
+CLUSTERING = PseudoLabelSettings(k1=6, k2=2, eps=0.7, min_samples=2, method="torch")
+NO_AUGMENTATION = AugmentationSettings(flip=0.0, pad_px=0, erase=0.0)
+GENERATION = GenerationSettings(
+    adversarial=1.0,
+    image=5.0,
+    cycle=5.0,
+    feature=5.0,
+    real=4.0,
+    r1=0.01,
+    r1_every=2,
+    mixup_alpha=0.6,
+    lr=1e-3,
+    beta1=0.0,
+    beta2=0.999,
+    weight_decay=0.0,
+)
+
+
+@dataclass
+class Boxes:
+    """The images, the views of their "meshes" and the identities that only tests may know."""
+
+    images: ImageSet
+    feed: Feed
+    person_id: np.ndarray
+
+    def agreement(self, labels: PseudoLabels) -> dict[str, float]:
+        return {"agreement/seen": float(len(labels.labels))}
+
+
+class BoxViews:
+    """View shards in memory: a grey box that moves with the yaw. The last image has no view."""
+
+    def __init__(self, image_ids: list[str]) -> None:
+        self.image_ids = image_ids[:-1]
+        self.yaws_deg = (0, 90, 180, 270)
+
+    def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
+        view = np.zeros((32, 16), np.uint8)
+        shift = yaw_deg // 90
+        view[4:28, 3 + shift : 10 + shift] = 160
+        return view
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
+    root = tmp_path_factory.mktemp("boxes")
+    rows = [_write_box(root, person, shot) for person in range(NUM_IDENTITIES) for shot in range(NUM_IMAGES)]
+    info = ManifestInfo(dataset="boxes", root=".", height_px=32, width_px=16, body="open")
+    manifest = Manifest.from_rows(rows, info)
+    images = ImageSet(root, manifest)
+    views: Any = BoxViews(images.image_id)
+    return Boxes(images, Feed(images, views, CPU), manifest.person_id)
+
+
+def _write_box(root: Path, person: int, shot: int) -> dict[str, object]:
+    rng = np.random.default_rng([person, shot])
+    image = rng.integers(90, 130, (32, 16, 3), dtype=np.uint8)
+    colours = np.random.default_rng(person).integers(0, 256, (2, 3), dtype=np.uint8)
+    image[4:16, 3:12], image[16:28, 3:12] = colours
+    name = f"{person:02d}_{shot}.png"
+    cv2.imwrite(str(root / name), image)
+    return {
+        "image_id": name,
+        "path": name,
+        "split": "train",
+        "camera_id": shot % 3,
+        "person_id": person + 1,
+        "height": 32,
+        "width": 16,
+        "status": "ok",
+        "detail": None,
+    }

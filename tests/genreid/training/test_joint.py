@@ -1,0 +1,206 @@
+"""Joint training on coloured boxes: every switch runs and does what it says, and a kill changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from genreid.clustering.memory import InstanceMemory, Members
+from genreid.errors import GenreidError
+from genreid.models.discriminator import DiscriminatorSettings
+from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.progress import Forgetful, Report, Silent
+from genreid.training.contrast import ContrastSettings, Embeddings, rotation_contrast
+from genreid.training.joint import JointSettings, Networks, train_joint
+
+from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, NO_AUGMENTATION, Boxes
+from .harness import Recorder, comparable, finish, same, weights
+
+CONTRAST = ContrastSettings(
+    views="generated",
+    mixup="d_mixup",
+    memory="instance",
+    rotation_weight=1.0,
+    prototype_weight=1.0,
+    mixup_weight=1.0,
+    rotation_temperature=0.04,
+    prototype_temperature=0.05,
+    num_negatives=16,
+    keep_old=0.2,
+    third_term_negatives="own",
+)
+SETTINGS = JointSettings(
+    seed=5,
+    precision="float32",
+    contrast=CONTRAST,
+    clustering=CLUSTERING,
+    cluster_on="memory",
+    generation=GENERATION,
+    generator="learns",
+    generated_batchnorm="separate",
+    detach_appearance=False,
+    augmentation=replace(NO_AUGMENTATION, flip=0.5, erase=0.5),
+    epochs=2,
+    steps_per_epoch=3,
+    batch_size=6,
+    lr=1e-2,
+    momentum=0.9,
+    weight_decay=5e-4,
+    lr_step_epochs=1,
+    embed_batch_size=16,
+    picture_every=0,
+)
+
+
+def networks() -> Networks:
+    encoder = build_encoder(ENCODER, 0)
+    return Networks(
+        encoder,
+        build_generator(GENERATOR, encoder.appearance_dim, 4, 0),
+        build_discriminator(DiscriminatorSettings(width=4, num_blocks=1, num_scales=2), 0),
+    )
+
+
+def run(boxes: Boxes, settings: JointSettings, checkpoints: Any = None) -> tuple[Networks, list[Report]]:
+    trained = networks()
+    reports = train_joint(
+        trained,
+        boxes.images,
+        boxes.feed,
+        settings,
+        device=CPU,
+        checkpoints=checkpoints or Forgetful(),
+        progress=Silent(),
+        agreement=boxes.agreement,
+    )
+    return trained, finish(reports)
+
+
+def terms(report: Report) -> set[str]:
+    return {name.removeprefix("loss/") for name in report.figures if name.startswith("loss/")}
+
+
+GENERATOR_TERMS = {"adversarial", "image", "cycle", "feature"}
+
+
+@pytest.mark.parametrize(
+    ("contrast", "changes", "expected", "generator_moves"),
+    [
+        ({}, {}, {"rotation", "prototype", "mixup"} | GENERATOR_TERMS, True),
+        ({"mixup": "none"}, {}, {"rotation", "prototype"} | GENERATOR_TERMS, True),
+        ({"views": "none"}, {}, {"rotation", "prototype", "mixup"} | GENERATOR_TERMS, True),
+        ({"views": "none", "mixup": "none"}, {}, {"rotation", "prototype"}, False),
+        ({"views": "augmented", "mixup": "none"}, {}, {"rotation", "prototype"}, False),
+        ({"views": "none", "mixup": "mixup"}, {}, {"rotation", "prototype", "mixup"}, False),
+        ({"views": "none", "mixup": "f_mixup"}, {}, {"rotation", "prototype", "mixup"}, False),
+        ({}, {"generator": "frozen"}, {"rotation", "prototype", "mixup"}, False),
+        ({}, {"generated_batchnorm": "shared"}, {"rotation", "prototype", "mixup"} | GENERATOR_TERMS, True),
+        ({}, {"generated_batchnorm": "frozen"}, {"rotation", "prototype", "mixup"} | GENERATOR_TERMS, True),
+        (
+            {"memory": "cluster"},
+            {"cluster_on": "fresh"},
+            {"rotation", "prototype", "mixup"} | GENERATOR_TERMS,
+            True,
+        ),
+        ({"third_term_negatives": "rotated"}, {}, {"rotation", "prototype", "mixup"} | GENERATOR_TERMS, True),
+    ],
+)
+def test_every_switch(
+    boxes: Boxes, contrast: dict, changes: dict, expected: set[str], generator_moves: bool
+) -> None:
+    settings = replace(SETTINGS, epochs=1, contrast=replace(CONTRAST, **contrast), **changes)
+    trained, (report,) = run(boxes, settings)
+    before = networks()
+    assert terms(report) == expected
+    assert all(np.isfinite(value) for value in report.figures.values())
+    assert not same(weights(trained.encoder), weights(before.encoder))
+    assert same(weights(trained.generator), weights(before.generator)) is not generator_moves
+    assert same(weights(trained.discriminator), weights(before.discriminator)) is not generator_moves
+
+
+def test_switches_change_the_result(boxes: Boxes) -> None:
+    base, _ = run(boxes, replace(SETTINGS, epochs=1))
+    for change in (
+        {"detach_appearance": True},
+        {"generated_batchnorm": "frozen"},
+        {"generated_batchnorm": "shared"},
+        {"contrast": replace(CONTRAST, third_term_negatives="rotated")},
+        {"contrast": replace(CONTRAST, mixup="f_mixup")},
+        {"contrast": replace(CONTRAST, keep_old=0.9)},
+    ):
+        other, _ = run(boxes, replace(SETTINGS, epochs=1, **change))
+        assert not same(weights(base.encoder), weights(other.encoder)), change
+
+
+@pytest.mark.parametrize("memory", ["instance", "cluster"])
+def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes, memory: Any) -> None:
+    settings = replace(SETTINGS, contrast=replace(CONTRAST, memory=memory), cluster_on="fresh")
+    recorder = Recorder()
+    undisturbed, reports = run(boxes, settings, recorder)
+    for killed_after in (0, 2, 4):
+        resumed, later = run(boxes, settings, Recorder(recorder.states[killed_after]))
+        for name, network in vars(undisturbed).items():
+            assert same(weights(network), weights(vars(resumed)[name])), (killed_after, name)
+        assert comparable(later[-1]) == comparable(reports[-1])
+
+
+def test_batchnorm_counts_real_images_alone(boxes: Boxes) -> None:
+    """With `separate`, the running statistics are what the real batches alone would leave."""
+    trained, _ = run(boxes, replace(SETTINGS, epochs=1))
+    counted = trained.encoder.state_dict()["neck.num_batches_tracked"].item()
+    assert counted == SETTINGS.steps_per_epoch
+    shared, _ = run(boxes, replace(SETTINGS, epochs=1, generated_batchnorm="shared"))
+    assert shared.encoder.state_dict()["neck.num_batches_tracked"].item() == 3 * SETTINGS.steps_per_epoch
+
+
+def test_images_without_a_mesh_cluster_but_make_no_batch(boxes: Boxes) -> None:
+    assert len(boxes.images) - 1 not in boxes.feed.with_mesh
+    _, (report,) = run(boxes, replace(SETTINGS, epochs=1))
+    assert report.figures["agreement/seen"] == len(boxes.images)
+
+
+def test_rotation_contrast_is_the_sum_of_three_cross_entropies() -> None:
+    """Against NumPy, with one other member a cluster so that the positive is not random."""
+    rng = np.random.default_rng(0)
+
+    def unit(num: int) -> np.ndarray:
+        rows = rng.normal(size=(num, 5))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    bank, real, turned = unit(7), unit(2), unit(2)
+    labels = np.array([0, 0, 1, 1, 2, -1, 2])
+    index, positive = [0, 4], [1, 6]
+    memory = InstanceMemory.empty(7, 5, CPU)
+    memory.fill(torch.from_numpy(bank))
+    loss = rotation_contrast(
+        Embeddings(torch.from_numpy(real), torch.from_numpy(turned), None),
+        torch.tensor(index),
+        Members.of(labels),
+        memory,
+        CONTRAST,
+        torch.Generator().manual_seed(0),
+    )
+
+    def cross_entropy(query: np.ndarray, row: int, image: int) -> float:
+        others = [j for j in range(7) if labels[j] >= 0 and labels[j] != labels[image]]
+        scores = np.exp(np.array([query @ bank[j] for j in [row, *others]]) / CONTRAST.rotation_temperature)
+        return -np.log(scores[0] / scores.sum())
+
+    expected = np.mean(
+        [
+            cross_entropy(turned[i], image, image)
+            + cross_entropy(turned[i], positive[i], image)
+            + cross_entropy(real[i], positive[i], image)
+            for i, image in enumerate(index)
+        ]
+    )
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_cluster_memory_cannot_be_clustered_on(boxes: Boxes) -> None:
+    with pytest.raises(GenreidError, match="set `train_joint.cluster_on: fresh`"):
+        run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, memory="cluster")))
