@@ -55,7 +55,7 @@ class Feed:
         rotations = [yaw for yaw in views.yaws_deg if yaw != 0]
         if 0 not in views.yaws_deg or not rotations:
             raise GenreidError(
-                f"the view shards hold the angles {list(views.yaws_deg)}: expected 0 and one or more rotations; "
+                f"the view shards hold the angles {list(views.yaws_deg)}: expected 0 and others; "
                 "set `render_views.yaws_deg` and run `genreid render-views` again"
             )
         self.yaws_deg = np.array(rotations, np.int16)
