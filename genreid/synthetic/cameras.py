@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genreid.seeding import numpy_rng
+from genreid.seeding import derive_seed, numpy_rng
 from genreid.synthetic.paint import Illumination
 from genreid.synthetic.raycast import sunlit
 from genreid.synthetic.sensor import Sensor, auto_exposure, sample_sensor
-from genreid.synthetic.street import Lens, Plate, Street, render_plate, sample_lens, sample_street
+from genreid.synthetic.street import SUNS, Lens, Plate, Street, render_plate, sample_lens, sample_street
 
 # The heading that most people have before camera 1, 2, …: towards it, away from it, from either side, aslant.
 _USUAL_HEADINGS_DEG = (0.0, 180.0, 90.0, -45.0, -90.0, 140.0, 45.0, -140.0)
@@ -70,7 +70,9 @@ def build_camera(seed: int, index: int, plate_height_px: int, breadth: float = 1
         with_street = -1 if abs((usual + 180.0) % 360.0 - 180.0) <= 90.0 else 1
         azimuth = -usual if with_street < 0 else 180.0 - usual
         lens, watched_m = sample_lens(rng, azimuth, plate_height_px, plate_height_px * 4 // 3)
-        street = sample_street(rng, lens, watched_m)
+        # The cameras of a world see every kind of light, each its own.
+        sun = SUNS[(index + derive_seed(seed, "light") % len(SUNS)) % len(SUNS)]
+        street = sample_street(rng, lens, watched_m, sun)
         sensor = sample_sensor(rng, breadth)
         plate = render_plate(street, lens)
         spots = _visible_spots(lens, street, plate)

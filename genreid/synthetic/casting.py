@@ -45,7 +45,7 @@ class Cast:
 
 def sample_others(cast: Cast, camera: Camera, actor: Actor, rng: np.random.Generator) -> list[Actor]:
     """Now and then somebody who is partly in the picture, mostly behind, sometimes just before the person."""
-    if rng.random() > 0.16:
+    if rng.random() > 0.22:
         return []
     spots = camera.spots
     here = np.arctan2(actor.spot[1], actor.spot[0])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from genreid.synthetic.plan import Shot
+
 _PAPER = 250
 
 
@@ -36,3 +38,14 @@ def contact_sheet(
                     image, (cell_width_px, cell_height_px),
                     interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return sheet
+
+
+def choose_rows(shots: Sequence[Shot], num_rows: int) -> list[list[Shot | None]]:
+    """The persons that most cameras see, one picture a camera, for a sheet of `num_rows` rows."""
+    seen: dict[int, dict[int, Shot]] = {}
+    for shot in shots:
+        if shot.person_id > 0:
+            seen.setdefault(shot.person_id, {}).setdefault(shot.camera_id, shot)
+    persons = sorted(seen, key=lambda person: (-len(seen[person]), person))[:num_rows]
+    cameras = sorted({shot.camera_id for shot in shots})
+    return [[seen[person].get(camera) for camera in cameras] for person in sorted(persons)]

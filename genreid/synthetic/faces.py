@@ -67,6 +67,8 @@ def _paint_hair(canvas: Canvas, head: Head, skin: RGB) -> None:
     strand = _mixed(rgb, (0.9, 0.85, 0.8), 0.07)
     for x in (-0.05, -0.018, 0.022, 0.052):
         canvas.line([(x, 0.75), (1.15 * x, nape + 0.04)], 0.01, strand, BACK)
+    if style not in ("long", "ponytail", "bun"):
+        return
     canvas.fill(rectangle(*HAIR_PANEL), rgb, cloth=0.6)
     left, right = HAIR_PANEL[:2]
     for x in np.arange(left + 0.02, right, 0.045):

@@ -61,13 +61,12 @@ class Figure:
 def dress_up(mannequin: Mannequin, identity: Identity) -> Dressed:
     """Paint the identity's canvas and read off what the vertices need of it."""
     canvas: Canvas = dress(identity)
-    texture = np.concatenate([canvas.rgb, canvas.cloth[..., None]], axis=-1)
     page = (mannequin.side < 0).astype(int)
     u, v = np.rint(mannequin.uv).astype(int).T
     smooth = np.stack([cv2.blur(page_lift, (7, 7)) for page_lift in canvas.lift])
     return Dressed(
-        identity=identity, texture=texture, lift_m=smooth[page, v, u].astype(np.float32) * LIFT_STEP_M,
-        folds=canvas.cloth[page, v, u].astype(np.float32) / 255.0)
+        identity=identity, texture=canvas.texture, lift_m=smooth[page, v, u].astype(np.float32) * LIFT_STEP_M,
+        folds=canvas.texture[page, v, u, 3].astype(np.float32) / 255.0)
 
 
 def build(

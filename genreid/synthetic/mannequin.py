@@ -107,12 +107,16 @@ def drape(
             first, last = start[vertex], start[vertex + 1]
             if looseness[vertex] <= 0.0 or last == first:
                 continue
-            weight = strength * looseness[vertex]
-            for c in range(3):
-                total = np.float32(0.0)
-                for k in range(first, last):
-                    total += here[neighbours[k], c]
-                there[vertex, c] = here[vertex, c] + weight * (total / (last - first) - here[vertex, c])
+            weight, share = np.float32(strength) * looseness[vertex], np.float32(1.0) / np.float32(last - first)
+            x, y, z = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+            for k in range(first, last):
+                other = neighbours[k]
+                x += here[other, 0]
+                y += here[other, 1]
+                z += here[other, 2]
+            there[vertex, 0] = here[vertex, 0] + weight * (x * share - here[vertex, 0])
+            there[vertex, 1] = here[vertex, 1] + weight * (y * share - here[vertex, 1])
+            there[vertex, 2] = here[vertex, 2] + weight * (z * share - here[vertex, 2])
         here, there = there, here
         if step == 0:
             there[:] = here

@@ -10,9 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-
-from genreid.body.rotations import matrix_to_axis_angle
 
 # SMPL's joints by number; body_pose starts at joint 1.
 _L_HIP, _R_HIP, _SPINE1, _L_KNEE, _R_KNEE, _SPINE2, _L_ANKLE, _R_ANKLE, _SPINE3 = range(1, 10)
@@ -120,9 +117,16 @@ def sample_pose(rng: np.random.Generator, habit: Habit, breadth: float = 1.0) ->
     turns[_HEAD] = _euler(0.55 * nod - 0.3 * lean, 0.6 * look, 0.6 * tilt)
     for side, kind in zip((1, -1), arms, strict=True):
         _set_arm(turns, rng, habit, kind, side, phase, stride, breadth)
-    stacked = torch.from_numpy(np.stack(turns[1:]).astype(np.float32))
-    body_pose = matrix_to_axis_angle(stacked).reshape(-1).numpy().astype(np.float32)
+    body_pose = _axis_angles(np.stack(turns[1:])).reshape(-1).astype(np.float32)
     return Pose(body_pose, gait, arms[0], arms[1])
+
+
+def _axis_angles(turns: np.ndarray) -> np.ndarray:
+    """(N, 3) axis-angle of rotations (N, 3, 3) well short of half a turn, as those of joints are."""
+    axis = np.stack([turns[:, 2, 1] - turns[:, 1, 2], turns[:, 0, 2] - turns[:, 2, 0], turns[:, 1, 0] - turns[:, 0, 1]], 1)
+    sine = 0.5 * np.linalg.norm(axis, axis=1)
+    angle = np.arctan2(sine, 0.5 * (np.trace(turns, axis1=1, axis2=2) - 1.0))
+    return axis * np.where(sine < 1e-6, 0.5, angle / np.maximum(2.0 * sine, 1e-12))[:, None]
 
 
 def _sample_arm(rng: np.random.Generator, habit: Habit, side: int) -> str:

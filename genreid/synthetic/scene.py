@@ -240,8 +240,9 @@ def _contact_shadow(figure: Figure, foot_m: float, crop: Crop) -> np.ndarray:
     u = ((at @ right) / reach + 1.0) * 0.5 * size
     v = ((at @ ahead) / reach + 1.0) * 0.5 * size
     weight = np.exp(-rise[near] / 0.14)
-    blob, _, _ = np.histogram2d(v, u, bins=size, range=[[0, size], [0, size]], weights=weight)
-    blob = cv2.GaussianBlur(np.minimum(blob, 2.0).astype(np.float32), (0, 0), 2.2)
+    cell = np.clip(v, 0, size - 1).astype(np.int64) * size + np.clip(u, 0, size - 1).astype(np.int64)
+    blob = np.minimum(np.bincount(cell, weight, size * size), 2.0).reshape(size, size).astype(np.float32)
+    blob = cv2.GaussianBlur(blob, (0, 0), 2.2)
     spread = cv2.GaussianBlur(blob, (0, 0), 6.0)
     left = 1.0 - np.minimum(0.78, 0.55 * blob + 0.9 * spread)
     # A pixel sees one point of the ground; its place in the blob is affine in the pixel.

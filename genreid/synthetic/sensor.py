@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
+import numba
 import numpy as np
 
 
@@ -36,12 +37,12 @@ def sample_sensor(rng: np.random.Generator, breadth: float = 1.0) -> Sensor:
     """A camera's electronics; `breadth` widens the spread of makes."""
     warmth, tint = breadth * rng.normal(0.0, 0.055), breadth * rng.normal(0.0, 0.03)
     return Sensor(
-        gain_rgb=np.array([1.0 + warmth, 1.0 + tint, 1.0 - warmth]), level=float(rng.uniform(0.36, 0.54)),
+        gain_rgb=np.array([1.0 + warmth, 1.0 + tint, 1.0 - warmth]), level=float(rng.uniform(0.42, 0.58)),
         contrast=float(np.clip(rng.normal(1.08, 0.12 * breadth), 0.7, 1.5)),
         saturation=float(np.clip(rng.normal(0.88, 0.16 * breadth), 0.35, 1.4)),
         gamma=float(np.clip(rng.normal(1.0, 0.1 * breadth), 0.7, 1.4)), black=float(rng.uniform(0.0, 0.07 * breadth)),
-        blur_px=float(rng.uniform(0.25, 0.75)), sharpen=float(rng.uniform(0.0, 0.9)),
-        noise=float(rng.uniform(0.006, 0.022)), lines=float(rng.uniform(0.55, 1.0)),
+        blur_px=float(rng.uniform(0.25, 0.75)), sharpen=float(rng.uniform(0.0, 0.8)),
+        noise=float(rng.uniform(0.004, 0.018)), lines=float(rng.uniform(0.55, 1.0)),
         jpeg_quality=int(rng.integers(55, 92)))
 
 
@@ -64,7 +65,7 @@ def expose(image: np.ndarray, sensor: Sensor, exposure: float, rng: np.random.Ge
     lines = float(np.clip(sensor.lines * np.exp(rng.normal(0.0, 0.12)), 0.4, 1.0))
     blur = sensor.blur_px * scale * np.exp(rng.normal(0.0, 0.25))
     smear, direction = rng.exponential(0.5), rng.uniform(0.0, np.pi)
-    noise = rng.standard_normal((height, width), dtype=np.float32)[..., None]
+    noise = rng.standard_normal((height, width), dtype=np.float32)
     chroma = rng.standard_normal(((height + 1) // 2, (width + 1) // 2, 3), dtype=np.float32)
     image = image * (np.sqrt(sensor.gain_rgb) * exposure).astype(np.float32)
     if lines < 0.97:
@@ -74,12 +75,12 @@ def expose(image: np.ndarray, sensor: Sensor, exposure: float, rng: np.random.Ge
     image = cv2.GaussianBlur(image, (0, 0), max(0.15, blur))
     if smear > 1.2:
         image = _smear(image, min(3.5, smear) * scale, direction)
-    grain = sensor.noise * (noise + 0.7 * cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR))
-    image = _grade(image, sensor) + grain
     if sensor.sharpen > 0.0:
-        soft = cv2.GaussianBlur(image, (0, 0), 0.9 * scale)
-        image = image + sensor.sharpen * (image - soft)
-    pixels = np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+        image = cv2.addWeighted(image, 1.0 + sensor.sharpen, cv2.GaussianBlur(image, (0, 0), 0.9 * scale),
+                                -sensor.sharpen, 0.0)
+    chroma = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    _develop(image, noise, chroma, sensor.noise, sensor.saturation, sensor.contrast, sensor.gamma, sensor.black, pixels)
     quality = int(np.clip(sensor.jpeg_quality + rng.integers(-6, 7), 40, 95))
     return _through_jpeg(pixels, quality)
 
@@ -90,15 +91,24 @@ def auto_exposure(plate: np.ndarray, sensor: Sensor) -> float:
     return float(np.clip(sensor.level / max(0.05, mean), 0.6, 2.2))
 
 
-def _grade(image: np.ndarray, sensor: Sensor) -> np.ndarray:
-    """Saturation, contrast about the middle, gamma and veil."""
-    grey = (image @ np.array([0.3, 0.59, 0.11], dtype=np.float32))[..., None]
-    image = grey + sensor.saturation * (image - grey)
-    image = 0.42 + sensor.contrast * (image - 0.42)
-    # A film's shoulder: highlights bend over instead of clipping.
-    image = np.clip(image, 0.0, None)
-    image = np.where(image > 0.8, 0.8 + 0.2 * np.tanh((image - 0.8) / 0.2), image)
-    return sensor.black + (1.0 - sensor.black) * image**sensor.gamma
+@numba.njit(cache=True, nogil=True)
+def _develop(
+    image: np.ndarray, noise: np.ndarray, chroma: np.ndarray, grain: float, saturation: float, contrast: float,
+    gamma: float, black: float, pixels: np.ndarray,
+) -> None:
+    """Saturation, contrast about the middle, gamma, veil and grain; into 8 bits."""
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
+            grey = 0.3 * image[row, column, 0] + 0.59 * image[row, column, 1] + 0.11 * image[row, column, 2]
+            for c in range(3):
+                value = grey + saturation * (image[row, column, c] - grey)
+                value = max(0.0, 0.42 + contrast * (value - 0.42))
+                # A film's shoulder: highlights bend over instead of clipping.
+                if value > 0.8:
+                    value = 0.8 + 0.2 * np.tanh((value - 0.8) / 0.2)
+                value = black + (1.0 - black) * value**gamma
+                value += grain * (noise[row, column] + 0.6 * chroma[row, column, c])
+                pixels[row, column, c] = np.uint8(min(1.0, max(0.0, value)) * 255.0 + 0.5)
 
 
 def _smear(image: np.ndarray, length_px: float, direction: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from genreid.synthetic.scene import Actor, Scene, draw, sample_framing
 
 # A camera's empty street is costly, so the stream goes round a ring of them; an identity is seen a few times.
 NUM_CAMERAS = 40
-SHOTS_AN_IDENTITY = 4
+SHOTS_AN_IDENTITY = 8
 _BREADTH = 1.5
 
 

@@ -29,9 +29,9 @@ from genreid.synthetic.surfaces import (
 )
 
 _GROUND_RGB = {
-    SLABS: ((0.36, 0.35, 0.33), (0.40, 0.37, 0.33), (0.30, 0.30, 0.30), (0.38, 0.33, 0.30)),
-    ASPHALT: ((0.20, 0.20, 0.205), (0.25, 0.245, 0.24), (0.17, 0.17, 0.175)),
-    COBBLES: ((0.27, 0.26, 0.25), (0.32, 0.26, 0.22), (0.24, 0.24, 0.25)),
+    SLABS: ((0.36, 0.35, 0.33), (0.45, 0.40, 0.33), (0.28, 0.28, 0.29), (0.40, 0.31, 0.26), (0.52, 0.50, 0.46)),
+    ASPHALT: ((0.19, 0.19, 0.195), (0.25, 0.245, 0.24), (0.14, 0.14, 0.145)),
+    COBBLES: ((0.27, 0.26, 0.25), (0.36, 0.20, 0.15), (0.42, 0.33, 0.22), (0.22, 0.22, 0.23)),
     GRASS: ((0.13, 0.19, 0.06), (0.17, 0.20, 0.08)),
     ROAD: ((0.13, 0.13, 0.135), (0.17, 0.168, 0.165)),
 }
@@ -133,18 +133,21 @@ class Plate:
 
 def sample_lens(rng: np.random.Generator, azimuth_deg: float, height_px: int, width_px: int) -> tuple[Lens, float]:
     """A camera on a wall or a pole, and the distance in metres that it watches."""
-    watched_m = rng.uniform(6.0, 8.5)
-    height_m = rng.uniform(2.5, 4.0)
+    watched_m = rng.uniform(6.0, 9.5)
+    height_m = rng.uniform(2.3, 3.8)
     tilt_deg = np.degrees(np.arctan2(height_m - 1.0, watched_m)) + rng.uniform(-2.0, 2.0)
     focal_px = height_px * rng.uniform(1.05, 1.5)
     return Lens(azimuth_deg, height_m, float(tilt_deg), float(focal_px), height_px, width_px), watched_m
 
 
-def sample_light(rng: np.random.Generator) -> Light:
-    """Overcast, hazy or sunny."""
+# How strong the sun can be: hidden, behind haze, low, and full.
+SUNS = (0.0, 0.4, 0.85, 1.2)
+
+
+def sample_light(rng: np.random.Generator, strength: float) -> Light:
+    """Light under a sun of the given strength (one of `SUNS`)."""
     elevation, azimuth = np.radians(rng.uniform(28.0, 62.0)), rng.uniform(0.0, 2.0 * np.pi)
     sun = np.array([np.cos(elevation) * np.cos(azimuth), np.sin(elevation), np.cos(elevation) * np.sin(azimuth)])
-    strength = float(rng.choice([0.0, 0.35, 0.8, 1.15], p=[0.36, 0.2, 0.22, 0.22]))
     warmth = rng.uniform(0.0, 1.0)
     sun_rgb = strength * np.array([1.0 + 0.12 * warmth, 1.0, 0.94 - 0.2 * warmth])
     sky = (1.0 - 0.52 * min(1.0, strength)) * np.array([0.95, 1.0, 1.08])
@@ -211,8 +214,8 @@ class _Builder:
             self.box(p, q, (0.75, 1.25, 0.35), PAINTED, (0.26, 0.28, 0.27))
 
 
-def sample_street(rng: np.random.Generator, lens: Lens, watched_m: float) -> Street:
-    """A street whose path crosses the middle of the picture `watched_m` metres away.
+def sample_street(rng: np.random.Generator, lens: Lens, watched_m: float, sun: float) -> Street:
+    """A street whose path crosses the middle of the picture `watched_m` metres away, under a sun of `SUNS`.
 
     Houses, hedges or a park lie behind the path, a road before it or beyond it; cars, trees and street
     furniture keep off the path itself, but may stand between it and the camera.
@@ -248,7 +251,7 @@ def sample_street(rng: np.random.Generator, lens: Lens, watched_m: float) -> Str
         zone_rgb=np.array([_GROUND_RGB[k][rng.integers(len(_GROUND_RGB[k]))] for k in kinds]),
         walls=np.array(walls), solids=np.array(builder.rows).reshape(-1, 8),
         solid_kind=np.array(builder.kinds, dtype=np.int64), solid_rgb=np.array(builder.colours).reshape(-1, 3),
-        crowns=np.array(builder.crowns).reshape(-1, 5), light=sample_light(rng), seed=int(rng.integers(1 << 20)))
+        crowns=np.array(builder.crowns).reshape(-1, 5), light=sample_light(rng, sun), seed=int(rng.integers(1 << 20)))
 
 
 def _park_edge(builder: _Builder, wall_q: float, away: float) -> None:

@@ -167,7 +167,7 @@ def _paint_sleeves(canvas: Canvas, garment: Garment) -> None:
     if garment.sleeve <= 0.0:
         for sign in (1, -1):
             shoulder = [(0.15 * sign, 0.6), (0.3 * sign, 0.6), (0.3 * sign, 0.3), (0.165 * sign, 0.38)]
-            canvas.fill(shoulder, canvas.rgb[0][-3, 0].astype(float) / 255.0, cloth=0.0, lift_m=0.0)
+            canvas.fill(shoulder, canvas.texture[0, -3, 0, :3] / 255.0, cloth=0.0, lift_m=0.0)
         return
     for sign in (1, -1):
         arm = [(sign * x, y) for x, y in ((_SHOULDER_X, 0.25), (end, 0.25), (end, 0.6), (_SHOULDER_X - 0.01, 0.6))]

@@ -20,13 +20,13 @@ _CLOTH: dict[str, tuple[RGB, float, float]] = {
     # name: colour, weight among tops, weight among trousers and skirts
     "black": ((0.17, 0.17, 0.18), 0.20, 0.25),
     "charcoal": ((0.28, 0.28, 0.30), 0.10, 0.11),
-    "navy": ((0.17, 0.20, 0.32), 0.12, 0.10),
+    "navy": ((0.17, 0.19, 0.28), 0.12, 0.10),
     "grey": ((0.52, 0.52, 0.53), 0.09, 0.07),
     "light grey": ((0.70, 0.70, 0.70), 0.05, 0.02),
     "white": ((0.88, 0.88, 0.87), 0.12, 0.02),
-    "denim": ((0.30, 0.39, 0.54), 0.04, 0.20),
-    "pale denim": ((0.52, 0.60, 0.70), 0.02, 0.06),
-    "blue": ((0.20, 0.36, 0.66), 0.05, 0.01),
+    "denim": ((0.31, 0.37, 0.47), 0.04, 0.20),
+    "pale denim": ((0.52, 0.58, 0.66), 0.02, 0.06),
+    "blue": ((0.22, 0.34, 0.57), 0.05, 0.01),
     "light blue": ((0.60, 0.72, 0.84), 0.04, 0.0),
     "beige": ((0.74, 0.66, 0.54), 0.05, 0.07),
     "brown": ((0.40, 0.30, 0.24), 0.03, 0.03),
@@ -164,7 +164,7 @@ def sample_identity(seed: int, index: int, likeness: float, shape_spread: float 
     feminine = bool(rng.random() < 0.5)
     clothes = rng
     if rng.random() < likeness:
-        clothes = numpy_rng(seed, "outfit", int(rng.integers(10)))
+        clothes = numpy_rng(seed, "outfit", int(rng.integers(14)))
         feminine = bool(clothes.random() < 0.5)
     warm = bool(clothes.random() < 0.45)
     top = _sample_top(clothes, feminine, warm)
@@ -303,6 +303,9 @@ def _own_copy(rng: np.random.Generator, garment: Garment | None) -> Garment | No
         return None
     rgb = _near(rng, garment.rgb, 0.012)
     changes: dict[str, object] = {"rgb": rgb}
+    if garment.pattern.kind in ("block", "hoops", "checks", "camouflage", "dots") and rng.random() < 0.75:
+        # What many people wear is plain.
+        changes["pattern"] = replace(garment.pattern, kind="plain")
     if garment.front is not None or (garment.cut == "tshirt" and rng.random() < 0.25):
         changes["front"] = _sample_print(rng, rgb, False) if rng.random() < 0.5 else garment.front
     if garment.cut in ("tshirt", "sweater", "hoodie", "jacket", "puffer"):
