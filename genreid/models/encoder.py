@@ -36,8 +36,9 @@ class EncoderSettings:
     pretrained: str
 
     def __post_init__(self) -> None:
-        if self.base_width < 1:
-            raise GenreidError(f"encoder.base_width is {self.base_width}; it must be at least 1")
+        # below 8, torch 2.14 on a CPU corrupts memory in the backward pass of narrow stride-2 1×1 convolutions
+        if self.base_width < 8:
+            raise GenreidError(f"encoder.base_width is {self.base_width}; it must be at least 8")
         if self.stem not in ("imagenet", "small"):
             raise GenreidError(f"encoder.stem is {self.stem!r}; it must be imagenet or small")
         if self.last_stride not in (1, 2):
