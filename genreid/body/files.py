@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genreid.body.layout import NUM_BETAS, NUM_JOINTS
+from genreid.body.layout import NUM_BETAS, NUM_JOINTS, PARENTS
 from genreid.errors import GenreidError
 
 NUM_POSE_FEATURES = 9 * (NUM_JOINTS - 1)
@@ -24,7 +24,7 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
 
     v_template (V,3), shapedirs (V,3,10), posedirs (V,3,207), J_regressor (24,V), weights (V,24) as float32;
     f (F,3) and kintree_table (2,24) as int64. More than ten shape directions are cut to the first ten.
-    Raises GenreidError for a missing or unreadable file, a missing array, or a wrong shape.
+    Raises GenreidError for a missing or unreadable file, a missing array, a wrong shape, or another joint tree.
     """
     if not path.is_file():
         raise GenreidError(
@@ -80,6 +80,9 @@ def _checked(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, NDArray[A
         raise GenreidError(
             f"{', '.join(damaged)} in '{path}' has values that are not finite; make the file anew"
         )
-    # The root's parent is written as −1 or as 2**32−1, by version.
-    arrays["kintree_table"][0, 0] = -1
+    parents = arrays["kintree_table"][0].tolist()
+    if parents[1:] != list(PARENTS[1:]):  # the root's is written as −1 or as 2**32−1, by version
+        raise GenreidError(
+            f"kintree_table in '{path}' has the parents {parents}; expected SMPL's {list(PARENTS)}"
+        )
     return arrays

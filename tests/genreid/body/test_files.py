@@ -95,6 +95,12 @@ def test_faces_beyond_the_vertices_and_values_that_are_not_finite(tmp_path: Path
     assert "weights in " in refusal(tmp_path / "b.npz", weights=weights)
 
 
+def test_another_joint_tree_is_refused(tmp_path: Path) -> None:
+    tree = small_body()["kintree_table"]
+    tree[0, 5] = 3
+    assert "kintree_table in " in refusal(tmp_path / "b.npz", kintree_table=tree)
+
+
 def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
     objects = np.array([{"code": "execution"}], dtype=object)
     assert "is not a readable .npz body" in refusal(tmp_path / "b.npz", v_template=objects)
