@@ -87,7 +87,7 @@ def caption(text: str, width_px: int, height_px: int = CAPTION_PX) -> Picture:
     """The text in the middle of an empty strip; smaller where the strip is too narrow for it."""
     strip = np.full((height_px, width_px, 3), PAPER, np.uint8)
     (text_width, text_height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
-    scale = _FONT_SCALE * min(1.0, (width_px - 2) / max(1, text_width))
+    scale = _FONT_SCALE * min(1.0, (width_px - 8) / max(1, text_width))
     shrunk = scale / _FONT_SCALE
     origin = (
         int((width_px - shrunk * text_width) / 2),

@@ -87,6 +87,6 @@ def test_a_frame_surrounds_the_picture() -> None:
 
 def test_rows_without_a_picture_for_each_yaw_are_refused() -> None:
     with pytest.raises(GenreidError, match="3 rotated, 2 mixed and 3 true views; expected 2, 2 and 2"):
-        generation_sheet([_row(False)], (45, 90), LAMBDAS)
+        generation_sheet([_row(True)], (45, 90), LAMBDAS)
     with pytest.raises(GenreidError, match="at least one image"):
         generation_sheet([], YAWS_DEG, LAMBDAS)
