@@ -74,7 +74,7 @@ def nearest_neighbours(
 ) -> Neighbours:
     """The k nearest images of each image among all N, exactly.
 
-    features: (N, D) float32 unit rows; a tensor may lie on any device, and `torch` searches there.
+    features: (N, D) float32 rows of length 1 within 1 %; on any device, and `torch` searches there.
     k: columns of the answer including the image itself; at most N are given.
     method: `faiss` (flat index, on a GPU when faiss sees one) or `torch` (blocks of matrix product).
     with_farthest: also give the largest squared distance from each image to any other.
@@ -151,7 +151,7 @@ def _refine(rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarra
     def work(start: int, stop: int) -> None:
         chosen = candidates.index[start:stop]
         own = np.arange(start, stop)
-        # Many copies of an image can crowd it out of its own candidates: it takes the last one's place.
+        # Longer rows beside it can crowd an image out of its own candidates: it takes the last one's place.
         chosen[:, -1] = np.where((chosen == own[:, None]).any(1), chosen[:, -1], own)
         values = np.empty(chosen.shape, np.float32)
         _dot_pairs(rows, np.repeat(own, width), chosen.reshape(-1), values.reshape(-1))
@@ -180,6 +180,9 @@ def _search_again(
         own = undecided[start : start + step]
         with _full_precision(features):
             roughly = (features[torch.as_tensor(own)] @ features.T).float().cpu().numpy()
+        roughly[np.arange(len(own)), own] = (
+            np.inf
+        )  # an image belongs to its own neighbours whatever its length
         # The k-th of the candidates is no better than the true k-th, so nothing below it can belong.
         place, right = np.nonzero(roughly >= (similarity[own, -1] - error)[:, None])
         left = own[place]

@@ -57,6 +57,16 @@ def test_features_that_are_all_equal(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_an_image_comes_first_although_others_are_longer(method: str, spread: float) -> None:
+    """Rows may be unit within 1 %: 40 longer rows in its direction are all more similar than it is itself."""
+    angle = spread * np.linspace(0, 1, 41)
+    features = 1.008 * np.stack((np.cos(angle), np.sin(angle)), 1).astype(np.float32)
+    features[0] *= 0.992 / 1.008
+    assert nearest_neighbours(features, 4, method=method).index[0].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_no_more_columns_than_images(method: str) -> None:
     features = person_features(5, 8, 1, 1.0, seed=4)
     assert nearest_neighbours(features, 30, method=method).index.shape == (5, 5)
