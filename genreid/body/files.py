@@ -24,7 +24,7 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
 
     v_template (V,3), shapedirs (V,3,10), posedirs (V,3,207), J_regressor (24,V), weights (V,24) as float32;
     f (F,3) and kintree_table (2,24) as int64. More than ten shape directions are cut to the first ten.
-    Raises GenreidError for a missing or unreadable file, a missing array, a wrong shape, or another joint tree.
+    Raises GenreidError for a missing or unreadable file, a missing array, a wrong shape, another joint tree.
     """
     if not path.is_file():
         raise GenreidError(
