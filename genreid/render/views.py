@@ -150,7 +150,7 @@ class ViewStore:
             if info != infos[0]:
                 raise GenreidError(
                     f"{path} holds {info}, but {self._paths[0]} holds {infos[0]}; expected one set of "
-                    "viewpoints and one body: run `genreid render-views --force`"
+                    "viewpoints and one body: run `dvc repro --force render-views`"
                 )
         self.yaws_deg: tuple[int, ...] = tuple(infos[0]["yaws_deg"])
         self.body_fingerprint: str = infos[0]["body"]

@@ -1,0 +1,72 @@
+"""Who estimates the bodies of images. A further estimator is one file with a class that fits `MeshEstimator`.
+
+For photographs the estimator to come is `romp`: its package and weights are the user's to bring, so its file
+must import them only when it is built here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from genreid.body.body import Body
+from genreid.errors import GenreidError
+from genreid.mesh.ground_truth import GroundTruthEstimator
+from genreid.mesh.regressor import RegressorEstimator, load_regressor
+from genreid.mesh.shards import MeshEstimates
+
+EstimatorName = Literal["regressor", "ground_truth"]
+
+
+class MeshEstimator(Protocol):
+    """Estimates the body in each image.
+
+    name: what the shards' column `estimator` says.
+    """
+
+    name: str
+
+    def estimate(self, image_ids: Sequence[str], images: Sequence[np.ndarray]) -> MeshEstimates:
+        """One row for each of B images, whatever is wrong with it.
+
+        image_ids: B names. images: B pictures (h, w, 3) uint8 RGB at native size. The camera of a row is that
+        of its native crop. A row depends on its own image alone.
+        """
+        ...
+
+
+def build_estimator(
+    name: EstimatorName,
+    body: Body,
+    *,
+    regressor: Mapping[str, Any] | None,
+    truth: pa.Table | None,
+    device: torch.device,
+) -> MeshEstimator:
+    """The estimator of that name.
+
+    Args:
+        regressor: the checkpoint that `fit-regressor` leaves, for `regressor`.
+        truth: the table that `prepare-data` leaves beside the synthetic benchmark, for `ground_truth`.
+
+    Raises:
+        GenreidError: what the estimator needs is missing, or belongs to another body.
+    """
+    if name == "regressor":
+        if regressor is None:
+            raise GenreidError(
+                "mesh_extract.estimator is regressor, and there is none: run `genreid fit-regressor`"
+            )
+        return RegressorEstimator(load_regressor(regressor, body), device)
+    if name == "ground_truth":
+        if truth is None:
+            raise GenreidError(
+                "mesh_extract.estimator is ground_truth, and this data set has none: only the synthetic "
+                "benchmark does; choose regressor"
+            )
+        return GroundTruthEstimator(truth, body)
+    raise GenreidError(f"no mesh estimator is called {name!r}: expected regressor or ground_truth")

@@ -1,0 +1,145 @@
+"""Mesh shards: what an estimator found in each image. B images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from genreid.body.body import BodyParameters
+from genreid.body.columns import BODY_FIELDS, pack_body, unpack_body
+from genreid.body.layout import NUM_BETAS, NUM_JOINTS
+from genreid.errors import GenreidError
+
+STATUSES = ("ok", "no_person", "fallback", "failed")
+"""`ok`: a mesh. `fallback`: a mesh from a second, less trusted estimator. The other two have none:
+`no_person`: nobody was found. `failed`: the image could not be worked on."""
+
+WITH_MESH = ("ok", "fallback")
+SCHEMA_VERSION = 1
+_VERSION_KEY = b"genreid.mesh"
+
+MESH_SCHEMA = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("score", pa.float32()),
+        *BODY_FIELDS,
+        pa.field("estimator", pa.string(), nullable=False),
+        pa.field("body", pa.string(), nullable=False),
+    ],
+    metadata={_VERSION_KEY: str(SCHEMA_VERSION).encode()},
+)
+
+
+@dataclass(frozen=True)
+class MeshEstimates:
+    """Bodies of B images.
+
+    status: B of `STATUSES`. score (B,) float32: how sure the estimator is, in its own terms, 0 where there is
+    no mesh. parameters, camera (B, 3): zeros where there is no mesh.
+    """
+
+    status: list[str]
+    score: np.ndarray
+    parameters: BodyParameters
+    camera: Tensor
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.status) - set(STATUSES))
+        if unknown:
+            raise GenreidError(
+                f"no mesh status is called {unknown[0]!r}: expected one of {', '.join(STATUSES)}"
+            )
+        sizes = {len(self.status), len(self.score), len(self.parameters), len(self.camera)}
+        assert len(sizes) == 1, sizes
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    @property
+    def valid(self) -> np.ndarray:
+        """(B,) bool: images with a mesh."""
+        return np.isin(self.status, WITH_MESH)
+
+    def select(self, index: np.ndarray) -> MeshEstimates:
+        """The images at `index`, positions or a mask, in its order."""
+        rows = np.arange(len(self))[index]
+        return MeshEstimates(
+            [self.status[row] for row in rows],
+            self.score[rows],
+            self.parameters.select(torch.from_numpy(rows)),
+            self.camera[torch.from_numpy(rows)],
+        )
+
+    @classmethod
+    def without_mesh(cls, status: Sequence[str]) -> MeshEstimates:
+        """Images of which no mesh is known."""
+        num = len(status)
+        pose = torch.zeros(num, 3 * (NUM_JOINTS - 1))
+        parameters = BodyParameters(torch.zeros(num, 3), pose, torch.zeros(num, NUM_BETAS))
+        return cls(list(status), np.zeros(num, np.float32), parameters, torch.zeros(num, 3))
+
+    def fill(self, index: np.ndarray, found: MeshEstimates) -> MeshEstimates:
+        """A copy with `found` at the positions `index`."""
+        status, score = list(self.status), self.score.copy()
+        for row, new in zip(index, found.status, strict=True):
+            status[row] = new
+        score[index] = found.score
+        rows = torch.from_numpy(np.asarray(index, np.int64))
+        own, new_parameters = self.parameters, found.parameters
+        parameters = BodyParameters(
+            own.global_orient.index_copy(0, rows, new_parameters.global_orient),
+            own.body_pose.index_copy(0, rows, new_parameters.body_pose),
+            own.betas.index_copy(0, rows, new_parameters.betas),
+        )
+        return MeshEstimates(status, score, parameters, self.camera.index_copy(0, rows, found.camera))
+
+
+def mesh_table(
+    image_ids: Sequence[str], estimates: MeshEstimates, estimator: str, body_fingerprint: str
+) -> pa.Table:
+    """The rows of a shard, in the order given."""
+    valid = estimates.valid
+    columns = pack_body(estimates.parameters, estimates.camera, valid)
+    columns["image_id"] = pa.array(image_ids, pa.string())
+    columns["status"] = pa.array(estimates.status, pa.string())
+    columns["score"] = pa.array(estimates.score, pa.float32(), mask=~valid)
+    columns["estimator"] = pa.array([estimator] * len(estimates), pa.string())
+    columns["body"] = pa.array([body_fingerprint] * len(estimates), pa.string())
+    return pa.table([columns[name] for name in MESH_SCHEMA.names], schema=MESH_SCHEMA)
+
+
+def read_mesh_table(table: pa.Table, body_fingerprint: str) -> tuple[list[str], MeshEstimates]:
+    """The image ids and bodies of a table with the columns of a mesh shard (the synthetic truth is one too).
+
+    Raises:
+        GenreidError: a column is missing, or the bodies are not those of `body_fingerprint`.
+    """
+    for name in ("image_id", "status", "score", "body"):
+        if name not in table.column_names:
+            raise GenreidError(
+                f"a mesh table has columns {', '.join(table.column_names)}; expected `{name}` too: make it "
+                "again with `dvc repro --force mesh-extract`"
+            )
+    bodies = set(table["body"].to_pylist())
+    if bodies - {body_fingerprint}:
+        raise GenreidError(
+            f"a mesh table is of body {', '.join(sorted(bodies))}, the body in use is {body_fingerprint}: "
+            "make it again with `dvc repro --force mesh-extract`"
+        )
+    parameters, camera, valid = unpack_body(table)
+    status = table["status"].to_pylist()
+    score = table["score"].fill_null(0.0).to_numpy().astype(np.float32)
+    estimates = MeshEstimates(status, score, parameters, camera)
+    if not np.array_equal(estimates.valid, valid):
+        row = int(np.flatnonzero(estimates.valid != valid)[0])
+        raise GenreidError(
+            f"a mesh table says {status[row]!r} of {table['image_id'][row].as_py()!r} and "
+            f"{'has' if valid[row] else 'has no'} mesh: make it again with `dvc repro --force mesh-extract`"
+        )
+    return table["image_id"].to_pylist(), estimates

@@ -1,0 +1,153 @@
+"""The network's crop against projection in the native picture; the estimator's promises; its checkpoint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from genreid.body.body import Body
+from genreid.body.camera import project
+from genreid.body.rotations import heading_deg
+from genreid.errors import GenreidError
+from genreid.mesh.estimator import build_estimator
+from genreid.mesh.mirror import mirror_camera
+from genreid.mesh.regressor import (
+    Crop,
+    NetworkSettings,
+    Regressor,
+    RegressorEstimator,
+    load_regressor,
+    network_input,
+    regressor_checkpoint,
+)
+from genreid.mesh.shards import MeshEstimates, mesh_table
+
+CPU = torch.device("cpu")
+SETTINGS = NetworkSettings(height_px=64, width_px=32, widths=(8, 16, 16), head_width=32)
+
+
+@pytest.fixture
+def network() -> Regressor:
+    """A network that says something different of every image."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = Regressor(SETTINGS)
+        network.train()
+        for _ in range(3):
+            network(torch.randn(16, 3, 64, 32))
+        torch.nn.init.normal_(network.output.weight, std=0.5)
+    return network.eval()
+
+
+def _pictures(num: int, height: int = 64, width: int = 32) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(num)]
+
+
+@pytest.mark.parametrize("size", [(128, 64), (100, 64), (37, 91), (301, 60), (64, 32)])
+def test_a_camera_seen_in_the_crop_is_the_same_in_the_native_picture(size: tuple[int, int]) -> None:
+    height, width = size
+    crop = Crop.of(height, width, SETTINGS)
+    assert crop.cut(np.zeros((height, width, 3), np.uint8)).shape == (64, 32, 3)
+    points, camera = torch.randn(1, 20, 3), torch.tensor([0.8, 0.1, -0.2])
+    in_crop = project(points, camera[None], 64, 32)[0].numpy()
+    native = project(points, crop.to_native(camera)[None], height, width)[0].numpy()
+    # The way back from the crop's pixels: its scale, less the edges that were added.
+    scale = np.array([crop.padded_width / 32, crop.padded_height / 64])
+    margin = np.array([(crop.padded_width - width) // 2, (crop.padded_height - height) // 2])
+    np.testing.assert_allclose(native, in_crop * scale - margin, atol=0.02 * max(size))
+    if crop.padded_height == 2 * crop.padded_width:
+        np.testing.assert_allclose(native, in_crop * scale - margin, atol=1e-3)
+
+
+def test_edges_keep_the_proportions() -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[10:30, 10:30] = 200
+    cut = Crop.of(40, 40, SETTINGS).cut(image)[..., 0] > 100
+    rows, columns = np.flatnonzero(cut.any(1)), np.flatnonzero(cut.any(0))
+    assert len(rows) == len(columns) == 16
+    assert abs(rows.mean() - 31.5) < 0.6 and abs(columns.mean() - 15.5) < 0.6
+
+
+def test_an_image_and_its_mirror_image_get_mirrored_bodies(network: Regressor) -> None:
+    images = _pictures(5)
+    estimator = RegressorEstimator(network, CPU)
+    seen = estimator.estimate(list("abcde"), images)
+    mirrored = estimator.estimate(list("abcde"), [np.ascontiguousarray(i[:, ::-1]) for i in images])
+    assert seen.status == ["ok"] * 5
+    assert torch.allclose(
+        heading_deg(mirrored.parameters.global_orient), -heading_deg(seen.parameters.global_orient), atol=0.05
+    )
+    assert torch.allclose(mirrored.camera, mirror_camera(seen.camera), atol=1e-4)
+    np.testing.assert_allclose(mirrored.score, seen.score, atol=1e-4)
+    assert heading_deg(seen.parameters.global_orient).std() > 1
+
+
+def test_every_image_gets_a_row_that_depends_on_it_alone(network: Regressor) -> None:
+    good = _pictures(3)
+    flat, tiny = np.full((64, 32, 3), 7, np.uint8), good[0][:5, :5]
+    estimator = RegressorEstimator(network, CPU)
+    found = estimator.estimate(list("abcde"), [good[0], flat, good[1], tiny, good[2]])
+    assert found.status == ["ok", "failed", "ok", "failed", "ok"]
+    alone = estimator.estimate(["e"], [good[2]])
+    assert torch.allclose(found.camera[4], alone.camera[0], atol=1e-5)
+    assert ((found.score >= 0) & (found.score <= 1)).all()
+    assert estimator.estimate([], []).status == []
+
+
+def test_an_answer_that_is_not_finite_is_a_failure(network: Regressor, body: Body) -> None:
+    with torch.no_grad():
+        network.output.bias[-1] = torch.nan
+    found = RegressorEstimator(network, CPU).estimate(["a"], _pictures(1))
+    assert found.status == ["failed"]
+    mesh_table(["a"], found, "regressor", body.fingerprint)
+
+
+def test_a_checkpoint_brings_the_network_back(network: Regressor, body: Body) -> None:
+    checkpoint = regressor_checkpoint(network, body)
+    back = load_regressor(checkpoint, body)
+    assert back.settings == SETTINGS and not back.training
+    pixels = network_input(np.stack(_pictures(2)))
+    assert torch.equal(back(pixels).rotation_6d, network(pixels).rotation_6d)
+
+
+def test_checkpoints_that_do_not_fit(network: Regressor, body: Body) -> None:
+    checkpoint = regressor_checkpoint(network, body)
+    with pytest.raises(GenreidError, match=r"fitted to body x, the one in use is .*fit-regressor"):
+        load_regressor({**checkpoint, "body": "x"}, body)
+    with pytest.raises(
+        GenreidError, match=r"models/a\.pt: is None version None, expected 'genreid.regressor'"
+    ):
+        load_regressor({}, body, "models/a.pt")
+    with pytest.raises(GenreidError, match="are not this program's"):
+        load_regressor({**checkpoint, "settings": {"height_px": 64}}, body)
+
+
+def test_a_network_that_cannot_be_built() -> None:
+    with pytest.raises(GenreidError, match="sides divisible by 16"):
+        NetworkSettings(height_px=64, width_px=40, widths=(8, 16, 16), head_width=32)
+
+
+def _build(name: str, body: Body, regressor: object = None, truth: pa.Table | None = None) -> object:
+    return build_estimator(name, body, regressor=regressor, truth=truth, device=CPU)  # type: ignore[arg-type]
+
+
+def test_estimators_by_name(network: Regressor, body: Body, people: MeshEstimates) -> None:
+    assert isinstance(_build("regressor", body, regressor_checkpoint(network, body)), RegressorEstimator)
+    truth = mesh_table([f"image {i}" for i in range(8)], people, "ground_truth", body.fingerprint)
+    found = build_estimator("ground_truth", body, regressor=None, truth=truth, device=CPU).estimate(
+        ["image 5", "a stranger", "image 0"], _pictures(3)
+    )
+    assert found.status == ["ok", "failed", "ok"]
+    assert torch.equal(found.camera[[0, 2]], people.camera[[5, 0]])
+
+
+def test_estimators_that_lack_what_they_need(body: Body) -> None:
+    with pytest.raises(GenreidError, match="run `genreid fit-regressor`"):
+        _build("regressor", body)
+    with pytest.raises(GenreidError, match="only the synthetic benchmark"):
+        _build("ground_truth", body)
+    with pytest.raises(GenreidError, match="'romp': expected regressor or ground_truth"):
+        _build("romp", body)

@@ -1,0 +1,62 @@
+"""Mesh shards: there and back, images without a mesh, and tables that cannot be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from genreid.errors import GenreidError
+from genreid.mesh.shards import MESH_SCHEMA, MeshEstimates, mesh_table, read_mesh_table
+
+
+def _with_failures(people: MeshEstimates) -> MeshEstimates:
+    statuses = ["failed", "no_person", *["failed"] * 8]
+    return MeshEstimates.without_mesh(statuses).fill(np.arange(2, 10), people)
+
+
+def test_there_and_back_through_a_file(tmp_path: Path, people: MeshEstimates) -> None:
+    estimates = _with_failures(people)
+    names = [f"image {i}" for i in range(10)]
+    table = mesh_table(names, estimates, "somebody", "a body")
+    assert table.schema.equals(MESH_SCHEMA)
+    pq.write_table(table, tmp_path / "part.parquet")
+    read = pq.read_table(tmp_path / "part.parquet")
+    assert read["score"].null_count == read["camera"].null_count == 2
+    back_names, back = read_mesh_table(read, "a body")
+    assert back_names == names
+    assert back.status == estimates.status
+    assert back.valid.tolist() == [False] * 2 + [True] * 8
+    np.testing.assert_array_equal(back.score, estimates.score)
+    assert torch.equal(back.camera, estimates.camera)
+    assert torch.equal(back.parameters.body_pose, estimates.parameters.body_pose)
+
+
+def test_filling_and_selecting_keep_rows_together(people: MeshEstimates) -> None:
+    estimates = _with_failures(people)
+    assert estimates.status[:3] == ["failed", "no_person", "ok"]
+    chosen = estimates.select(np.array([9, 0, 4]))
+    assert chosen.status == ["ok", "failed", "ok"]
+    assert torch.equal(chosen.parameters.betas[[0, 2]], people.parameters.betas[[7, 2]])
+    assert not chosen.parameters.betas[1].any()
+    assert len(estimates.select(estimates.valid)) == 8
+
+
+def test_an_unknown_status_is_refused() -> None:
+    with pytest.raises(GenreidError, match=r"'lost': expected one of ok, no_person, fallback, failed"):
+        MeshEstimates.without_mesh(["lost"])
+
+
+def test_tables_that_cannot_be_trusted(people: MeshEstimates) -> None:
+    table = mesh_table([str(i) for i in range(8)], people, "somebody", "a body")
+    with pytest.raises(GenreidError, match=r"is of body a body, the body in use is another.*mesh-extract"):
+        read_mesh_table(table, "another")
+    with pytest.raises(GenreidError, match="expected `score` too"):
+        read_mesh_table(table.drop_columns("score"), "a body")
+    column = table.schema.get_field_index("status")
+    lying = table.set_column(column, table.schema.field(column), [["no_person"] + ["ok"] * 7])
+    with pytest.raises(GenreidError, match="says 'no_person' of '0' and has mesh"):
+        read_mesh_table(lying, "a body")
