@@ -1,0 +1,89 @@
+"""The bricks against plain formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from genreid.models.blocks import (
+    AtrousBranch,
+    AtrousPyramid,
+    ConvBlock,
+    ResidualBlock,
+    UpsampleConv,
+    adain,
+    make_norm,
+)
+
+
+def test_up_sampling_convolution_is_nearest_up_sampling_then_a_5_by_5() -> None:
+    torch.manual_seed(0)
+    layer = UpsampleConv(3, 5).double()
+    x = torch.randn(2, 3, 4, 7, dtype=torch.float64)
+    large = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    expected = F.conv2d(F.pad(large, (2, 2, 2, 2), mode="replicate"), layer.conv.weight, layer.conv.bias)
+    assert expected.shape == (2, 5, 8, 14)
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_adain_gives_every_map_the_asked_mean_and_deviation() -> None:
+    x = 3 + 2 * torch.randn(2, 4, 16, 8, dtype=torch.float64)
+    scale, shift = torch.rand(2, 4, dtype=torch.float64) + 0.5, torch.randn(2, 4, dtype=torch.float64)
+    out = adain(x, scale, shift).numpy()
+    for image in range(2):
+        for channel in range(4):
+            values = out[image, channel].ravel()
+            assert sum(values) / 128 == pytest.approx(shift[image, channel].item(), abs=1e-9)
+            assert np.std(values) == pytest.approx(scale[image, channel].item(), rel=1e-4)
+
+
+def test_layer_norm_is_over_all_of_an_image() -> None:
+    x = torch.randn(3, 4, 6, 5) * torch.tensor([1.0, 2, 3, 4])[:, None, None] + 1
+    out = make_norm("layer", 4)(x)
+    for image in range(3):
+        expected = (x[image] - x[image].mean()) / (x[image].var(correction=0) + 1e-5).sqrt()
+        torch.testing.assert_close(out[image], expected)
+
+
+@pytest.mark.parametrize("size", [(64, 32), (16, 8), (8, 4), (4, 4)])
+def test_atrous_pyramid_takes_small_maps(size: tuple[int, int]) -> None:
+    assert AtrousPyramid(8, 16)(torch.randn(1, 8, *size)).shape == (1, 16, *size)
+
+
+@pytest.mark.parametrize(("size", "expected"), [((32, 16), (9, 9)), ((16, 8), (9, 7)), ((4, 4), (3, 3))])
+def test_dilation_is_limited_by_the_map(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    """A lone 1 far from the borders: the taps that see it stand `expected` apart."""
+    branch = AtrousBranch(1, 1, 9).double()
+    branch.norm = torch.nn.Identity()
+    with torch.no_grad():
+        x = torch.randn(1, 1, *size, dtype=torch.float64)
+        down, across = expected
+        padded = F.pad(x, (across, across, down, down), mode="reflect")[0, 0]
+        wanted = torch.empty(size, dtype=torch.float64)
+        for y in range(size[0]):
+            for x_position in range(size[1]):
+                total = branch.conv.bias[0]  # type: ignore[index]
+                for i in range(3):
+                    for j in range(3):
+                        tap = padded[y + i * down, x_position + j * across]
+                        total = total + branch.conv.weight[0, 0, i, j] * tap
+                wanted[y, x_position] = total if total > 0 else 0.2 * total
+        torch.testing.assert_close(branch(x)[0, 0], wanted)
+
+
+def test_a_residual_block_with_empty_weights_passes_its_input() -> None:
+    block = ResidualBlock(4, norm="instance")
+    for parameter in block.parameters():
+        torch.nn.init.zeros_(parameter)
+    x = torch.randn(1, 4, 5, 5)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_activation_is_a_leaky_relu_of_a_fifth() -> None:
+    block = ConvBlock(1, 1, 1)
+    torch.nn.init.ones_(block.conv.weight)
+    torch.nn.init.zeros_(block.conv.bias)  # type: ignore[arg-type]
+    x = torch.tensor([[[[-10.0, 10.0]]]])
+    torch.testing.assert_close(block(x), torch.tensor([[[[-2.0, 10.0]]]]))

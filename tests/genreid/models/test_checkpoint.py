@@ -1,0 +1,111 @@
+"""Checkpoints: there and back through a safe file; what does not fit is refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from genreid.errors import GenreidError
+from genreid.models.checkpoint import (
+    encoder_checkpoint,
+    generator_checkpoint,
+    joint_checkpoint,
+    load_encoder,
+    load_generator,
+    load_joint,
+)
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR, encoder_settings
+
+
+@pytest.fixture
+def networks() -> tuple[IdentityEncoder, Generator, Discriminator]:
+    encoder = build_encoder(ENCODER, 1)
+    encoder(torch.randn(4, 3, 64, 32))  # running statistics of its own
+    generator = build_generator(GENERATOR, encoder.appearance_dim, 4, 2)
+    return encoder, generator, build_discriminator(DISCRIMINATOR, 3)
+
+
+def _through_a_file(checkpoint: dict[str, Any], path: Path) -> Any:
+    torch.save(checkpoint, path)
+    return torch.load(path, weights_only=True)
+
+
+def _equal(first: nn.Module, second: nn.Module) -> bool:
+    a, b = first.state_dict(), second.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_an_encoder_comes_back(networks: Any, tmp_path: Path) -> None:
+    encoder = networks[0].eval()
+    again = load_encoder(_through_a_file(encoder_checkpoint(encoder), tmp_path / "encoder.pt"))
+    image = torch.randn(2, 3, 64, 32)
+    assert torch.equal(again(image).embedding, encoder(image).embedding)
+    assert again.settings == encoder.settings
+    assert not again.training
+
+
+def test_a_generator_comes_back_with_its_discriminator(networks: Any, tmp_path: Path) -> None:
+    _, generator, discriminator = networks
+    checkpoint = _through_a_file(generator_checkpoint(generator, discriminator), tmp_path / "generator.pt")
+    again, judge = load_generator(checkpoint)
+    assert _equal(again, generator) and _equal(judge, discriminator)
+    mesh, appearance = torch.randn(2, 1, 64, 32), torch.randn(2, generator.appearance_dim)
+    assert torch.equal(again(mesh, appearance), generator(mesh, appearance))
+
+
+def test_a_joint_checkpoint_gives_all_three_and_each_alone(networks: Any, tmp_path: Path) -> None:
+    checkpoint = _through_a_file(joint_checkpoint(*networks), tmp_path / "joint.pt")
+    assert all(_equal(a, b) for a, b in zip(load_joint(checkpoint), networks, strict=True))
+    assert _equal(load_encoder(checkpoint), networks[0])
+    assert _equal(load_generator(checkpoint)[0], networks[1])
+
+
+def test_a_checkpoint_does_not_follow_further_training(networks: Any) -> None:
+    encoder = networks[0]
+    checkpoint = encoder_checkpoint(encoder)
+    before = load_encoder(checkpoint).neck.weight.clone()
+    nn.init.constant_(encoder.neck.weight, 7.0)
+    assert torch.equal(load_encoder(checkpoint).neck.weight, before)
+
+
+def test_loading_never_fetches_pretrained_weights(tmp_path: Path) -> None:
+    encoder = IdentityEncoder(encoder_settings(pretrained=str(tmp_path / "gone.pt")))
+    assert _equal(load_encoder(encoder_checkpoint(encoder)), encoder)
+
+
+def test_the_wrong_kind_is_refused(networks: Any) -> None:
+    encoder, generator, discriminator = networks
+    with pytest.raises(
+        GenreidError, match=r"models/a.pt: expected .*'genreid.encoder', found 'genreid.generator'"
+    ):
+        load_encoder(generator_checkpoint(generator, discriminator), "models/a.pt")
+    with pytest.raises(GenreidError, match=r"'genreid.joint', found 'genreid.encoder'"):
+        load_joint(encoder_checkpoint(encoder))
+    with pytest.raises(GenreidError, match="found 'list'"):
+        load_encoder([1])  # type: ignore[arg-type]
+    with pytest.raises(GenreidError, match="found None"):
+        load_generator({"weights": 1})
+
+
+def test_another_version_or_other_settings_are_refused(networks: Any) -> None:
+    checkpoint = encoder_checkpoint(networks[0])
+    with pytest.raises(GenreidError, match=r"version 99 of genreid.encoder, this program reads version 1"):
+        load_encoder({**checkpoint, "version": 99})
+    with pytest.raises(GenreidError, match="EncoderSettings differs in colour"):
+        load_encoder({**checkpoint, "settings": {**checkpoint["settings"], "colour": "red"}})
+
+
+def test_weights_of_other_settings_are_refused(networks: Any) -> None:
+    checkpoint = encoder_checkpoint(networks[0])
+    settings = {**checkpoint["settings"], "base_width": 16}
+    with pytest.raises(GenreidError, match="weights and settings disagree") as caught:
+        load_encoder({**checkpoint, "settings": settings}, "models/encoder.pt")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,140 @@
+"""The identity encoder: map sizes, stripes and embedding against loops, settings that do not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models import resnet18, resnet50
+
+from genreid.errors import GenreidError
+from genreid.models.backbone import ResNetBackbone
+from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.initialisation import build_encoder
+from tests.genreid.models.small import ENCODER, encoder_settings
+
+
+@pytest.mark.parametrize(
+    ("stem", "last_stride", "size", "expected"),
+    [
+        ("imagenet", 1, (256, 128), (16, 8)),
+        ("imagenet", 2, (256, 128), (8, 4)),
+        ("small", 1, (64, 32), (8, 4)),
+        ("small", 2, (64, 32), (4, 2)),
+    ],
+)
+def test_final_map_sizes(
+    stem: str, last_stride: int, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    encoder = IdentityEncoder(encoder_settings(stem=stem, last_stride=last_stride)).eval()
+    with torch.no_grad():
+        encoding = encoder(torch.randn(1, 3, *size))
+    assert encoding.feature_map.shape == (1, 64, *expected)
+    assert encoder.embedding_dim == 64
+    assert encoding.appearance.shape == (1, encoder.appearance_dim) == (1, 256)
+
+
+def test_papers_encoder_has_2048_channels_and_a_16_by_8_map() -> None:
+    settings = EncoderSettings("resnet50", 64, "imagenet", 1, 4, "none")
+    with torch.device("meta"):
+        encoder = IdentityEncoder(settings)
+        encoding = encoder.eval()(torch.empty(2, 3, 256, 128))
+    assert encoding.feature_map.shape == (2, 2048, 16, 8)
+    assert encoding.appearance.shape == (2, 4 * 2048)
+    assert encoding.embedding.shape == (2, 2048)
+
+
+@pytest.mark.parametrize(("name", "published"), [("resnet18", resnet18), ("resnet50", resnet50)])
+def test_backbone_is_torchvisions_network_without_its_classifier(name: str, published: Any) -> None:
+    theirs = published(weights=None).eval()
+    ours = ResNetBackbone(name, 64, "imagenet", last_stride=2).eval()
+    weights = {k: v for k, v in theirs.state_dict().items() if not k.startswith("fc.")}
+    ours.load_state_dict(weights)
+    image = torch.randn(2, 3, 64, 64)
+    theirs.fc = torch.nn.Identity()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(image).mean(dim=(2, 3)), theirs(image))
+
+
+def test_stripes_are_means_of_quarters_of_the_map_top_first() -> None:
+    encoder = IdentityEncoder(ENCODER).eval()
+    feature_map = torch.randn(3, 64, 8, 4)
+    appearance = encoder.encode_map(feature_map).appearance.reshape(3, 4, 64)
+    for image in range(3):
+        for stripe in range(4):
+            for channel in (0, 17, 63):
+                rows = feature_map[image, channel, 2 * stripe : 2 * stripe + 2]
+                expected = sum(float(value) for value in rows.flatten()) / 8
+                assert appearance[image, stripe, channel].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_embedding_is_the_normalised_mean_standardised_over_the_batch() -> None:
+    encoder = IdentityEncoder(ENCODER).train()
+    feature_map = torch.randn(6, 64, 8, 4)
+    embedding = encoder.encode_map(feature_map).embedding.detach().numpy()
+    pooled = feature_map.numpy().astype(np.float64).mean(axis=(2, 3))
+    standardised = (pooled - pooled.mean(0)) / np.sqrt(pooled.var(0) + 1e-5)
+    expected = standardised / np.linalg.norm(standardised, axis=1, keepdims=True)
+    np.testing.assert_allclose(embedding, expected, atol=1e-5)
+
+
+def test_necks_shift_stays_at_zero() -> None:
+    encoder = IdentityEncoder(ENCODER).train()
+    optimiser = torch.optim.SGD((p for p in encoder.parameters() if p.requires_grad), lr=1.0)
+    encoder(torch.randn(4, 3, 64, 32)).embedding[:, 0].sum().backward()
+    optimiser.step()
+    assert encoder.neck.bias.abs().max() == 0
+    assert (encoder.neck.weight != 1).any()
+
+
+def test_going_on_from_a_feature_map_gives_the_same_encoding() -> None:
+    encoder = IdentityEncoder(ENCODER).eval()
+    with torch.no_grad():
+        encoding = encoder(torch.randn(2, 3, 64, 32))
+        again = encoder.encode_map(encoding.feature_map)
+    assert torch.equal(again.embedding, encoding.embedding)
+    assert torch.equal(again.appearance, encoding.appearance)
+
+
+def test_splitting_keeps_images_together() -> None:
+    encoder = IdentityEncoder(ENCODER).eval()
+    with torch.no_grad():
+        encoding = encoder(torch.randn(6, 3, 64, 32))
+    parts = encoding.split(2)
+    assert len(parts) == 3
+    assert torch.equal(parts[1].feature_map, encoding.feature_map[2:4])
+    assert torch.equal(parts[1].appearance, encoding.appearance[2:4])
+    assert torch.equal(parts[2].embedding, encoding.embedding[4:])
+
+
+def test_backbones_of_timm() -> None:
+    settings = EncoderSettings("resnet10t", 64, "imagenet", 1, 2, "none")
+    encoder = build_encoder(settings, seed=0).eval()
+    with torch.no_grad():
+        encoding = encoder(torch.randn(1, 3, 64, 32))
+    assert encoding.feature_map.shape == (1, 512, 4, 2)
+    assert encoding.appearance.shape == (1, 1024)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base_width": 4}, "base_width is 4"),
+        ({"stem": "large"}, "stem is 'large'"),
+        ({"last_stride": 3}, "last_stride is 3"),
+        ({"num_stripes": 0}, "num_stripes is 0"),
+        ({"pretrained": "imagenet"}, "do not go with backbone resnet18, pretrained imagenet"),
+        ({"backbone": "convnext_tiny"}, "do not go with backbone convnext_tiny"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(GenreidError, match=message):
+        encoder_settings(**changes)
+
+
+def test_an_unknown_backbone_is_refused() -> None:
+    settings = EncoderSettings("resnet19", 64, "imagenet", 1, 4, "none")
+    with pytest.raises(GenreidError, match=r"'resnet19' is neither one of resnet18, .* nor a model of timm"):
+        build_encoder(settings, seed=0)
