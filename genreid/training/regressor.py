@@ -1,0 +1,175 @@
+"""Fitting the mesh regressor to renders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from genreid.body.body import Body, BodyParameters
+from genreid.body.rotations import heading_deg, matrix_to_axis_angle, wrap_deg
+from genreid.mesh.accuracy import FLIP_DEG
+from genreid.mesh.loss import LossSettings, regression_losses
+from genreid.mesh.regressor import NetworkSettings, Prediction, Regressor, network_input
+from genreid.mesh.skeleton import Skeleton
+from genreid.progress import Checkpoints, Progress, Report
+from genreid.render.shading import grey_view
+from genreid.seeding import derive_seed, numpy_rng
+from genreid.training.regressor_data import DistortionSettings, Scenes, distort
+from genreid.training.run import Precision, Run, autocast, due, named, require_finite, total
+
+_NUM_PICTURED = 12
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """The section `fit_regressor`.
+
+    num_scenes: renders to learn from; num_held_out: further ones to measure on. lr is the highest rate: it
+    rises over `warm_up_share` of the steps, then falls to 0 along a cosine. pictures_every: epochs.
+    """
+
+    seed: int
+    precision: Precision
+    network: NetworkSettings
+    num_scenes: int
+    num_held_out: int
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    lr: float
+    warm_up_share: float
+    weight_decay: float
+    loss: LossSettings
+    distortion: DistortionSettings
+    pictures_every: int
+
+
+def build_regressor(settings: NetworkSettings, seed: int) -> Regressor:
+    """A network with weights drawn from `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "regressor"))
+        return Regressor(settings)
+
+
+def fit_regressor(
+    network: Regressor,
+    body: Body,
+    scenes: Scenes,
+    settings: FitSettings,
+    *,
+    device: torch.device,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> Iterator[Report]:
+    """Fit `network` in place; yields one report an epoch.
+
+    scenes: `num_scenes` to learn from, then `num_held_out` to measure on: figures `held_out/…`.
+    """
+    learned, held_out = scenes.split(settings.num_scenes)
+    skeleton = Skeleton.of(body).to(device)
+    network.start_from(learned.target.as_prediction())
+    network.to(device).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    run = Run(settings.epochs, settings.steps_per_epoch, network=network, optimiser=optimiser)
+    run.resume(checkpoints, progress, "fitting the mesh regressor")
+
+    while run.epoch < settings.epochs:
+        network.train()
+        while run.step < settings.steps_per_epoch:
+            step = run.epoch * settings.steps_per_epoch + run.step
+            index = batch_index(settings, step)
+            batch = distort(learned, index, settings.distortion, numpy_rng(settings.seed, "distort", step))
+            with autocast(device, settings.precision):
+                prediction = network(network_input(batch.image).to(device))
+            losses = regression_losses(prediction.float(), batch.target.to(device), skeleton, settings.loss)
+            require_finite(losses, run.epoch, run.step)
+
+            for group in optimiser.param_groups:
+                group["lr"] = one_cycle(step, settings)
+            optimiser.zero_grad(set_to_none=True)
+            total(losses).backward()
+            optimiser.step()
+
+            run.meter.add(named(losses, "loss"), len(index))
+            run.finish_step(checkpoints)
+
+        pictured = due(run.epoch, settings.epochs, settings.pictures_every)
+        prediction = predict(network, held_out, device)
+        pictures = {"held_out": _picture(held_out, prediction, body)} if pictured else {}
+        yield run.finish_epoch(held_out_figures(prediction, held_out, skeleton), pictures)
+
+
+def batch_index(settings: FitSettings, step: int) -> np.ndarray:
+    """(batch_size,) scenes of a step: pass after pass over all of them, each in an order of its own."""
+    steps_per_pass = max(settings.num_scenes // settings.batch_size, 1)
+    order = numpy_rng(settings.seed, "order", step // steps_per_pass).permutation(settings.num_scenes)
+    start = step % steps_per_pass * settings.batch_size
+    return order[start : start + settings.batch_size]
+
+
+def one_cycle(step: int, settings: FitSettings) -> float:
+    """The learning rate of a step: a function of the step alone, so a resumed run needs no scheduler."""
+    done = (step + 1) / (settings.epochs * settings.steps_per_epoch)
+    if done < settings.warm_up_share:
+        return settings.lr * done / settings.warm_up_share
+    return (
+        settings.lr
+        * 0.5
+        * (1 + math.cos(math.pi * (done - settings.warm_up_share) / (1 - settings.warm_up_share)))
+    )
+
+
+@torch.inference_mode()
+def predict(network: Regressor, scenes: Scenes, device: torch.device, batch_size: int = 128) -> Prediction:
+    """What the network says of scenes as they are, in evaluation mode; on the CPU."""
+    network.eval()
+    parts = [
+        network(network_input(scenes.image[start : start + batch_size]).to(device)).to("cpu")
+        for start in range(0, len(scenes), batch_size)
+    ]
+    return Prediction(
+        torch.cat([part.rotation_6d for part in parts]),
+        torch.cat([part.betas for part in parts]),
+        torch.cat([part.camera for part in parts]),
+    )
+
+
+def held_out_figures(prediction: Prediction, scenes: Scenes, skeleton: Skeleton) -> dict[str, float]:
+    """Median heading error, share of flips, median joint error."""
+    found, true = prediction.rotations, scenes.target.rotations
+    headings = [heading_deg(matrix_to_axis_angle(rotations[:, 0])) for rotations in (found, true)]
+    error = wrap_deg(headings[0] - headings[1]).abs()
+    skeleton = skeleton.to(torch.device("cpu"))
+    apart = skeleton.pose(found, prediction.betas) - skeleton.pose(true, scenes.target.betas)
+    return {
+        "held_out/median_heading_error_deg": float(error.median()),
+        "held_out/flip_rate": float((error > FLIP_DEG).float().mean()),
+        "held_out/median_joint_error_mm": float(1000 * apart.norm(dim=-1).mean(dim=1).median()),
+    }
+
+
+def _picture(scenes: Scenes, prediction: Prediction, body: Body) -> np.ndarray:
+    """Held-out scenes above the bodies that the network sees in them: (2·H, n·W, 3) uint8."""
+    num = min(_NUM_PICTURED, len(scenes))
+    height, width = scenes.image.shape[1:3]
+    axis_angle = matrix_to_axis_angle(prediction.rotations[:num])
+    parameters = BodyParameters(axis_angle[:, 0], axis_angle[:, 1:].flatten(1), prediction.betas[:num])
+    vertices = body.pose(parameters).vertices.numpy()
+    cameras = prediction.weak_perspective[:num].numpy()
+    columns = [
+        np.concatenate(
+            [
+                scenes.image[i],
+                cv2.cvtColor(
+                    grey_view(vertices[i], cameras[i], body.faces, height, width), cv2.COLOR_GRAY2RGB
+                ),
+            ]
+        )
+        for i in range(num)
+    ]
+    return np.concatenate(columns, axis=1)

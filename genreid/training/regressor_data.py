@@ -1,0 +1,184 @@
+"""What the regressor learns from: renders of strangers, and what is done to them. N scenes, B of a batch.
+
+The scenes come from the endless stream of `genreid.synthetic`, which shares no identity, camera or background
+with any benchmark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import torch
+
+from genreid.body.body import BodyParameters
+from genreid.body.columns import BODY_FIELDS, pack_body, unpack_body
+from genreid.body.rotations import axis_angle_to_matrix
+from genreid.errors import GenreidError
+from genreid.mesh.loss import Target
+from genreid.mesh.mirror import mirror_camera, mirror_rotations
+
+SCENE_SCHEMA = pa.schema([pa.field("pixels", pa.binary(), nullable=False), *BODY_FIELDS])
+
+
+def scene_table(
+    images: Sequence[np.ndarray], parameters: Sequence[BodyParameters], cameras: Sequence[torch.Tensor]
+) -> pa.Table:
+    """Scenes as a table: images (H, W, 3), bodies of one each, cameras (3,)."""
+    bodies = BodyParameters(
+        torch.cat([p.global_orient for p in parameters]),
+        torch.cat([p.body_pose for p in parameters]),
+        torch.cat([p.betas for p in parameters]),
+    )
+    columns = pack_body(bodies, torch.stack(list(cameras)), np.ones(len(images), bool))
+    columns["pixels"] = pa.array([image.tobytes() for image in images], pa.binary())
+    return pa.table([columns[name] for name in SCENE_SCHEMA.names], schema=SCENE_SCHEMA)
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """image (N, H, W, 3) uint8 RGB; target: the truth of all N."""
+
+    image: np.ndarray
+    target: Target
+
+    @classmethod
+    def from_tables(cls, tables: Sequence[pa.Table], height_px: int, width_px: int) -> Scenes:
+        """Read `scene_table`s back, in order."""
+        image = np.concatenate([_pixels(table, height_px, width_px) for table in tables])
+        parameters, camera, _ = unpack_body(pa.concat_tables(tables))
+        joints = torch.cat([parameters.global_orient, parameters.body_pose], dim=1).unflatten(1, (-1, 3))
+        return cls(image, Target(axis_angle_to_matrix(joints), parameters.betas, camera))
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def split(self, num_first: int) -> tuple[Scenes, Scenes]:
+        """The first `num_first` scenes and the others."""
+        first, rest = torch.arange(num_first), torch.arange(num_first, len(self))
+        return (
+            Scenes(self.image[:num_first], self.target.select(first)),
+            Scenes(self.image[num_first:], self.target.select(rest)),
+        )
+
+
+def _pixels(table: pa.Table, height_px: int, width_px: int) -> np.ndarray:
+    rows = [np.frombuffer(cell.as_buffer(), np.uint8) for cell in table["pixels"].combine_chunks()]
+    if any(len(row) != height_px * width_px * 3 for row in rows):
+        raise GenreidError(f"kept scenes are not of {height_px}x{width_px} pixels: start again with --fresh")
+    return np.stack(rows).reshape(-1, height_px, width_px, 3)
+
+
+@dataclass(frozen=True)
+class DistortionSettings:
+    """What is done to a training picture. Probabilities, and the widest change where it is done.
+
+    mirror: probability. scale: size changes by a factor of up to 1 + scale either way. shift: of either
+    side's length. roll_deg: about the middle. colour: brightness, contrast and, less, the gain of each
+    channel change by a factor of up to 1 + colour either way. soften: probability of a loss of resolution,
+    down to 0.3 of the size. erase: probability of a rectangle of a random colour, up to a third of the area.
+    noise: standard deviation in grey levels.
+    """
+
+    mirror: float
+    scale: float
+    shift: float
+    roll_deg: float
+    colour: float
+    soften: float
+    erase: float
+    noise: float
+
+
+def distort(
+    scenes: Scenes, index: np.ndarray, settings: DistortionSettings, rng: np.random.Generator
+) -> Scenes:
+    """New scenes from those at `index` (B,): what moves moves the truth as well."""
+    height, width = scenes.image.shape[1:3]
+    num = len(index)
+    mirror = rng.random(num) < settings.mirror
+    scale = np.exp(rng.uniform(-1, 1, num) * np.log1p(settings.scale))
+    roll_deg = rng.uniform(-settings.roll_deg, settings.roll_deg, num)
+    shift_px = rng.uniform(-settings.shift, settings.shift, (num, 2)) * [width, height]
+    target = move_target(
+        scenes.target.select(torch.from_numpy(index)), mirror, scale, roll_deg, shift_px, max(height, width)
+    )
+    image = np.empty((num, height, width, 3), np.uint8)
+    for place, row in enumerate(index):
+        warp = _warp(mirror[place], scale[place], roll_deg[place], shift_px[place], height, width)
+        moved = cv2.warpAffine(
+            scenes.image[row], warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        image[place] = _spoil(moved, settings, rng)
+    return Scenes(_recolour(image, settings, rng), target)
+
+
+def move_target(
+    target: Target,
+    mirror: np.ndarray,
+    scale: np.ndarray,
+    roll_deg: np.ndarray,
+    shift_px: np.ndarray,
+    longer_side_px: int,
+) -> Target:
+    """The truth of pictures that were mirrored (B,), then scaled (B,) and rolled (B,) clockwise about the
+    middle, and shifted (B, 2) right and down.
+
+    A roll about the view's axis turns the root; with x' = s·(X + t), the picture's similarity
+    x' → k·Q·x' + d gives s → k·s, t → Q·t + d/(k·s).
+    """
+    flip = torch.from_numpy(mirror)
+    rotations = torch.where(flip[:, None, None, None], mirror_rotations(target.rotations), target.rotations)
+    camera = torch.where(flip[:, None], mirror_camera(target.camera), target.camera)
+    roll = torch.zeros(len(roll_deg), 3)
+    roll[:, 2] = torch.from_numpy(np.deg2rad(roll_deg))
+    turn = axis_angle_to_matrix(roll)
+    rotations = torch.cat([(turn @ rotations[:, 0])[:, None], rotations[:, 1:]], dim=1)
+    new_scale = camera[:, :1] * torch.from_numpy(scale).float()[:, None]
+    shift = torch.from_numpy(shift_px / (longer_side_px / 2)).float()
+    place = (turn[:, :2, :2] @ camera[:, 1:, None])[..., 0] + shift / new_scale
+    return Target(rotations, target.betas, torch.cat([new_scale, place], dim=1))
+
+
+def _warp(
+    mirror: bool, scale: float, roll_deg: float, shift_px: np.ndarray, height: int, width: int
+) -> np.ndarray:
+    """(2, 3) matrix for cv2.warpAffine, whose coordinates are 0 at the first pixel's centre."""
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    angle = np.deg2rad(roll_deg)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if mirror:
+        turn = turn @ np.diag([-1.0, 1.0])
+    return np.column_stack([turn, middle + shift_px - turn @ middle])
+
+
+def _spoil(image: np.ndarray, settings: DistortionSettings, rng: np.random.Generator) -> np.ndarray:
+    """Resolution lost, and something in the way."""
+    height, width = image.shape[:2]
+    if rng.random() < settings.soften:
+        factor = rng.uniform(0.3, 0.9)
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < settings.erase:
+        box_height = int(height * rng.uniform(0.1, 0.5))
+        box_width = int(width * rng.uniform(0.2, 0.7))
+        top = rng.integers(0, height - box_height + 1)
+        left = rng.integers(0, width - box_width + 1)
+        image[top : top + box_height, left : left + box_width] = rng.integers(0, 256, 3)
+    return image
+
+
+def _recolour(image: np.ndarray, settings: DistortionSettings, rng: np.random.Generator) -> np.ndarray:
+    """Gain of each channel, contrast about the picture's mean, noise: (B, H, W, 3) uint8."""
+    num = len(image)
+    span = np.log1p(settings.colour)
+    gain = np.exp(rng.uniform(-span, span, (num, 1, 1, 1)) + 0.4 * rng.uniform(-span, span, (num, 1, 1, 3)))
+    contrast = np.exp(rng.uniform(-span, span, (num, 1, 1, 1)))
+    pixels = image.astype(np.float32) * gain.astype(np.float32)
+    mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
+    pixels = mean + (pixels - mean) * contrast.astype(np.float32)
+    pixels += settings.noise * rng.standard_normal(image.shape, dtype=np.float32)
+    return np.clip(pixels, 0, 255).astype(np.uint8)
