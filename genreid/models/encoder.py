@@ -36,7 +36,7 @@ class EncoderSettings:
     pretrained: str
 
     def __post_init__(self) -> None:
-        # below 8, torch 2.14 on a CPU corrupts memory in the backward pass of narrow stride-2 1×1 convolutions
+        # below 8, torch 2.14 on a CPU corrupts memory in the backward pass of a stride-2 1×1 convolution
         if self.base_width < 8:
             raise GenreidError(f"encoder.base_width is {self.base_width}; it must be at least 8")
         if self.stem not in ("imagenet", "small"):
