@@ -19,8 +19,8 @@ _LIKENESS = 0.55
 class Benchmark:
     """Draws the pictures of one benchmark.
 
-    Every picture depends on (settings' size, seed, image_id) alone: not on the others, nor on the order. Cameras and
-    persons are made when first needed and kept.
+    Every picture depends on (settings' size, seed, image_id) alone: not on the others, nor on the order.
+    Cameras and persons are made when first needed and kept.
 
     Attributes:
         body, settings, seed: what the benchmark is made from.
@@ -38,21 +38,24 @@ class Benchmark:
         """The camera of that number (from 1)."""
         if camera_id not in self._cameras:
             self._cameras[camera_id] = build_camera(
-                self.seed, camera_id - 1, plate_height_px(self.settings.height_px))
+                self.seed, camera_id - 1, plate_height_px(self.settings.height_px)
+            )
         return self._cameras[camera_id]
 
     def render(self, shot: Shot, yaw_deg: float = 0.0) -> Scene:
         """Draw one picture.
 
         Args:
-            yaw_deg: the true rotated view: same person, pose, place, camera, crop and noise, the person alone turned
-                by R_θ, positive towards the own left.
+            yaw_deg: the true rotated view: same person, pose, place, camera, crop and noise, the person
+                alone turned by R_θ, positive towards the own left.
         """
         rng = numpy_rng(shot.scene_seed, "shot")
         camera, dressed = self.camera(shot.camera_id), self._cast.dressed(shot.figure)
         pose = sample_pose(rng, dressed.identity.habit)
         spot = sample_spot(camera, rng)
-        actor = Actor(dressed, pose, spot, shot.heading_deg, float(rng.normal(0.0, 1.2)), int(rng.integers(1 << 30)))
+        actor = Actor(
+            dressed, pose, spot, shot.heading_deg, float(rng.normal(0.0, 1.2)), int(rng.integers(1 << 30))
+        )
         framing = sample_framing(rng)
         if shot.person_id == JUNK_ID:
             # A box that has caught half of somebody.
@@ -60,5 +63,13 @@ class Benchmark:
             framing = Framing(margin=-0.1, shift=(float(side), float(drop)))
         others = sample_others(self._cast, camera, actor, rng)
         return draw(
-            self._cast.mannequin, camera, actor, framing, others, shot.scene_seed, self.settings.height_px,
-            self.settings.width_px, yaw_deg)
+            self._cast.mannequin,
+            camera,
+            actor,
+            framing,
+            others,
+            shot.scene_seed,
+            self.settings.height_px,
+            self.settings.width_px,
+            yaw_deg,
+        )

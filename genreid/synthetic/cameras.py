@@ -1,4 +1,4 @@
-"""Surveillance cameras: a street, an empty picture of it, electronics, and the spots where people are seen."""
+"""Surveillance cameras: a street, an empty picture of it, electronics, and spots where people are seen."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from genreid.synthetic.street import SUNS, Lens, Plate, Street, render_plate, sa
 _USUAL_HEADINGS_DEG = (0.0, 180.0, 90.0, -45.0, -90.0, 140.0, 45.0, -140.0)
 _USUAL_SHARE = 0.78
 _PERSON_M = 1.75
+# How often somebody is seen behind a bin, a car or a post where the camera has such places.
+_OBSCURED_SHARE = 0.12
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Camera:
 
     Attributes:
         lens, street, plate, sensor: see there.  exposure: factor for `sensor.expose`.
-        spots: (K, 2) street positions (p, q) where a person is in the picture and not hidden.
+        spots: (K, 2) street positions (p, q) where a person is in the picture and in full sight.
+        obscured_spots: (M, 2) those where something that stands nearer hides a part of the person.
         with_street: +1 when most people walk towards +p, −1 towards −p.
     """
 
@@ -34,6 +37,7 @@ class Camera:
     sensor: Sensor
     exposure: float
     spots: np.ndarray
+    obscured_spots: np.ndarray
     with_street: int
 
 
@@ -60,8 +64,8 @@ class View:
 def build_camera(seed: int, index: int, plate_height_px: int, breadth: float = 1.0) -> Camera:
     """Camera number `index` (from 0) of a world.
 
-    Cameras of a world differ in the heading that people usually have before them; in the wide world of training
-    (`breadth` > 1) the street's direction is any.
+    Cameras of a world differ in the heading that people usually have before them; in the wide world of
+    training (`breadth` > 1) the street's direction is any.
     """
     for attempt in range(20):
         rng = numpy_rng(seed, "camera", index, attempt)
@@ -75,9 +79,10 @@ def build_camera(seed: int, index: int, plate_height_px: int, breadth: float = 1
         street = sample_street(rng, lens, watched_m, sun)
         sensor = sample_sensor(rng, breadth)
         plate = render_plate(street, lens)
-        spots = _visible_spots(lens, street, plate)
-        if len(spots) >= 8:
-            return Camera(lens, street, plate, sensor, auto_exposure(plate.image, sensor), spots, with_street)
+        spots, obscured = _visible_spots(lens, street, plate)
+        if len(spots) >= 12:
+            exposure = auto_exposure(plate.image, sensor)
+            return Camera(lens, street, plate, sensor, exposure, spots, obscured, with_street)
     raise AssertionError(f"no street with a free path for camera {index} of seed {seed}")
 
 
@@ -87,38 +92,45 @@ def usual_heading_deg(seed: int, index: int) -> float:
     return float(usual + numpy_rng(seed, "usual heading", index).normal(0.0, 8.0))
 
 
-def _visible_spots(lens: Lens, street: Street, plate: Plate) -> np.ndarray:
-    """(K, 2) spots on the path whose person is inside the plate, large enough, and mostly in sight."""
-    p, q = np.meshgrid(np.arange(-12.0, 24.0, 0.3), street.path_q + street.path_half_m * np.linspace(-0.9, 0.9, 4))
+def _visible_spots(lens: Lens, street: Street, plate: Plate) -> tuple[np.ndarray, np.ndarray]:
+    """Spots on the path whose person is in the plate and large enough: (K, 2) in full sight, (M, 2) where
+    up to a third is hidden."""
+    p, q = np.meshgrid(
+        np.arange(-12.0, 24.0, 0.3), street.path_q + street.path_half_m * np.linspace(-0.9, 0.9, 4)
+    )
     spots = np.stack([p.ravel(), q.ravel()], axis=1)
     foot = np.column_stack([spots[:, 0], np.zeros(len(spots)), spots[:, 1]])
-    feet, heads = lens.project(foot), lens.project(foot + [0.0, _PERSON_M, 0.0])
+    feet, heads = lens.project(foot), lens.project(foot + np.array([0.0, _PERSON_M, 0.0]))
     tall = feet[:, 1] - heads[:, 1]
     inside = (
-        (feet[:, 2] > 2.0) & (feet[:, 1] < lens.height_px - 3) & (heads[:, 1] > 3)
+        (feet[:, 2] > 2.0)
+        & (feet[:, 1] < lens.height_px - 3)
+        & (heads[:, 1] > 3)
         & (np.abs(feet[:, 0] - lens.width_px / 2) < lens.width_px / 2 - 0.3 * tall)
-        & (tall > 0.2 * lens.height_px) & (tall < 0.72 * lens.height_px))
-    kept = []
-    for spot, low, high in zip(spots[inside], feet[inside], heads[inside], strict=True):
-        hidden = _hidden_share(lens, plate, spot, low, high)
-        # Something may stand before the person now and then, as it does in the street.
-        if hidden < 0.06 or (hidden < 0.3 and (round(spot[0] * 10) % 3) == 0):
-            kept.append(spot)
-    return np.array(kept).reshape(-1, 2)
+        & (tall > 0.2 * lens.height_px)
+        & (tall < 0.72 * lens.height_px)
+    )
+    spots = spots[inside]
+    hidden = np.array(
+        [_hidden_share(lens, plate, *of) for of in zip(spots, feet[inside], heads[inside], strict=True)]
+    )
+    return spots[hidden < 0.06], spots[(hidden >= 0.06) & (hidden < 0.33)]
 
 
 def _hidden_share(lens: Lens, plate: Plate, spot: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
     """Share of the person's box that something nearer covers."""
     half = max(2, int(0.14 * (low[1] - high[1])))
     column, top, bottom = int(0.5 * (low[0] + high[0])), int(high[1]), int(low[1])
-    box = plate.distance[max(0, top):bottom, max(0, column - half):column + half]
+    box = plate.distance[max(0, top) : bottom, max(0, column - half) : column + half]
     reach = float(np.sqrt(spot @ spot + (lens.height_m - 0.9) ** 2))
     return float((box < reach - 0.5).mean()) if box.size else 1.0
 
 
 def sample_spot(camera: Camera, rng: np.random.Generator) -> np.ndarray:
     """(2,) where somebody stands or walks."""
-    return camera.spots[rng.integers(len(camera.spots))] + rng.uniform(-0.12, 0.12, 2)
+    obscured = rng.random() < _OBSCURED_SHARE and len(camera.obscured_spots) > 0
+    spots = camera.obscured_spots if obscured else camera.spots
+    return spots[rng.integers(len(spots))] + rng.uniform(-0.12, 0.12, 2)
 
 
 def sample_heading(camera: Camera, spot: np.ndarray, rng: np.random.Generator) -> float:
@@ -146,10 +158,13 @@ def view_of(camera: Camera, spot: np.ndarray, pelvis_m: float) -> View:
     seen = camera.lens.project(position[None])[0]
     level = float(np.hypot(spot[0], spot[1]))
     return View(
-        position=position, bearing=bearing_to(spot),
+        position=position,
+        bearing=bearing_to(spot),
         pitch_rad=float(np.arctan2(camera.lens.height_m - pelvis_m, level)),
-        px_per_m=float(camera.lens.focal_px / seen[2]), centre_px=seen[:2],
-        distance_m=float(np.hypot(level, camera.lens.height_m - pelvis_m)))
+        px_per_m=float(camera.lens.focal_px / seen[2]),
+        centre_px=seen[:2],
+        distance_m=float(np.hypot(level, camera.lens.height_m - pelvis_m)),
+    )
 
 
 def light_at(camera: Camera, view: View, up: np.ndarray) -> Illumination:
@@ -167,5 +182,9 @@ def light_at(camera: Camera, view: View, up: np.ndarray) -> Illumination:
     zone = int(np.searchsorted(street.zone_edge, view.position[2]))
     glow = light.sky_rgb + lit * light.sun_rgb * max(0.0, rise)
     return Illumination(
-        sun=sun, sun_rgb=lit * light.sun_rgb, sky_rgb=light.sky_rgb, ground_rgb=0.75 * street.zone_rgb[zone] * glow,
-        up=up)
+        sun=sun,
+        sun_rgb=lit * light.sun_rgb,
+        sky_rgb=light.sky_rgb,
+        ground_rgb=0.75 * street.zone_rgb[zone] * glow,
+        up=up,
+    )

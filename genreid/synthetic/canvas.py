@@ -1,7 +1,8 @@
 """The cloth that a person's skin and clothes are painted on: two pages in the plane of the T-pose.
 
 Page 0 is the body seen from the front, page 1 from the back; both share x (to the body's left) and y (up),
-in metres from the pelvis, so one outline drawn on both pages fits. The room under the stretched arms, which no
+in metres from the pelvis, so one outline drawn on both pages fits. The room under the stretched arms, which
+no
 body part uses, holds the cloth of skirts and coat tails (at +x) and of bags and hair (at −x). Besides colour
 every point knows how far it stands off the skin, so that clothes have thickness where they are painted.
 """
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
+from genreid.synthetic.identity import RGB
 from genreid.synthetic.noise import noise_field
 
 PX_PER_M = 200.0
@@ -28,7 +30,6 @@ BAG_PANEL = (-0.94, -0.66, -0.50, -0.10)
 BAG_SIDE_PANEL = (-0.94, -0.66, -0.74, -0.54)
 HAIR_PANEL = (-0.62, -0.36, -0.72, -0.10)
 
-RGB = tuple[float, float, float]
 _NO_PICTURE = np.zeros((0, 0, 3), dtype=np.uint8)
 _NO_COLOUR = np.zeros(3, dtype=np.uint8)
 _CIRCLE = np.stack([np.cos(np.arange(20) * np.pi / 10), np.sin(np.arange(20) * np.pi / 10)], axis=1)
@@ -49,7 +50,8 @@ class Canvas:
     """Two pages of colour, cloth and thickness, drawn on in metres.
 
     Attributes:
-        texture: (2, H, W, 4) uint8: square root of reflectance (3), and 0 for skin to 255 for cloth that folds.
+        texture: (2, H, W, 4) uint8: square root of reflectance (3), and 0 for skin to 255 for cloth that
+            folds.
         lift: (2, H, W) uint8, thickness in `LIFT_STEP_M`.
     """
 
@@ -59,13 +61,19 @@ class Canvas:
         self.lift = np.zeros((2, HEIGHT_PX, WIDTH_PX), dtype=np.uint8)
 
     def fill(
-        self, outline_m: Sequence[tuple[float, float]] | np.ndarray, paint: RGB | np.ndarray,
-        pages: tuple[int, ...] = BOTH, cloth: float | None = None, lift_m: float | None = None, add: bool = False,
+        self,
+        outline_m: Sequence[tuple[float, float]] | np.ndarray,
+        paint: RGB | np.ndarray,
+        pages: tuple[int, ...] = BOTH,
+        cloth: float | None = None,
+        lift_m: float | None = None,
+        add: bool = False,
     ) -> None:
         """Fill a polygon.
 
         Args:
-            paint: a colour, or a picture (H, W, 3) uint8 of the whole page of which the outline shows a piece.
+            paint: a colour, or a picture (H, W, 3) uint8 of the whole page of which the outline shows a
+                piece.
             cloth, lift_m: what the polygon changes besides colour; None leaves it.
             add: raise the thickness by `lift_m` instead of setting it.
         """
@@ -75,22 +83,37 @@ class Canvas:
         thickness = -1 if lift_m is None else round(lift_m / LIFT_STEP_M)
         corners = to_px(np.array(outline_m, dtype=np.float64))
         for page in pages:
-            _fill(self.texture[page], self.lift[page], corners, colour, _NO_PICTURE if picture is None else picture,
-                  fold, thickness, add)
+            _fill(
+                self.texture[page],
+                self.lift[page],
+                corners,
+                colour,
+                _NO_PICTURE if picture is None else picture,
+                fold,
+                thickness,
+                add,
+            )
 
     def line(
-        self, path_m: Sequence[tuple[float, float]], width_m: float, paint: RGB | np.ndarray,
-        pages: tuple[int, ...] = BOTH, lift_m: float | None = None,
+        self,
+        path_m: Sequence[tuple[float, float]],
+        width_m: float,
+        paint: RGB | np.ndarray,
+        pages: tuple[int, ...] = BOTH,
+        lift_m: float | None = None,
     ) -> None:
         """Draw a band of the given width along a path; `lift_m` adds to what lies under it."""
         path = np.array(path_m, dtype=np.float64)
         step = np.gradient(path, axis=0)
         normal = np.stack([-step[:, 1], step[:, 0]], axis=1)
         normal *= 0.5 * width_m / np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)[:, None]
-        self.fill(np.concatenate([path + normal, (path - normal)[::-1]]), paint, pages, lift_m=lift_m, add=True)
+        self.fill(
+            np.concatenate([path + normal, (path - normal)[::-1]]), paint, pages, lift_m=lift_m, add=True
+        )
 
-    def disc(self, x: float, y: float, radius_x: float, radius_y: float, paint: RGB,
-             pages: tuple[int, ...] = BOTH) -> None:
+    def disc(
+        self, x: float, y: float, radius_x: float, radius_y: float, paint: RGB, pages: tuple[int, ...] = BOTH
+    ) -> None:
         """Fill an ellipse."""
         self.fill(_CIRCLE * [radius_x, radius_y] + [x, y], paint, pages)
 
@@ -112,8 +135,14 @@ def mirrored(outline_m: Sequence[tuple[float, float]]) -> list[tuple[float, floa
 
 @numba.njit(cache=True, nogil=True)
 def _fill(
-    texture: np.ndarray, lift: np.ndarray, corners: np.ndarray, colour: np.ndarray, picture: np.ndarray,
-    fold: int, thickness: int, add: bool,
+    texture: np.ndarray,
+    lift: np.ndarray,
+    corners: np.ndarray,
+    colour: np.ndarray,
+    picture: np.ndarray,
+    fold: int,
+    thickness: int,
+    add: bool,
 ) -> None:
     """Even-odd fill with soft edges: four scan lines a pixel, exact coverage along each.
 

@@ -24,10 +24,13 @@ class Cast:
 
     Args:
         likeness, shape_spread: see `wardrobe.sample_identity`.
-        keep: how many dressed persons stay in memory (1.7 MB each); what they look like does not depend on it.
+        keep: how many dressed persons stay in memory (1.7 MB each); what they look like does not depend on
+            it.
     """
 
-    def __init__(self, body: Body, world: int, likeness: float, shape_spread: float = 1.0, keep: int = 24) -> None:
+    def __init__(
+        self, body: Body, world: int, likeness: float, shape_spread: float = 1.0, keep: int = 24
+    ) -> None:
         self.mannequin = stand(body)
         self._world, self._likeness, self._shape_spread, self._keep = world, likeness, shape_spread, keep
         self._dressed: OrderedDict[int, Dressed] = OrderedDict()

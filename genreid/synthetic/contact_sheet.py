@@ -18,7 +18,8 @@ def contact_sheet(
     """Put pictures of any size side by side.
 
     Args:
-        rows: one sequence of (h, w, 3) uint8 RGB pictures a person, one entry a camera; None leaves the place empty.
+        rows: one sequence of (h, w, 3) uint8 RGB pictures a person, one entry a camera; None leaves the
+            place empty.
         cell_height_px: height that pictures are scaled to.
 
     Returns:
@@ -34,9 +35,11 @@ def contact_sheet(
             if image is not None:
                 top, left = gap_px + r * step_y, gap_px + c * step_x
                 shrinks = image.shape[0] > cell_height_px
-                sheet[top:top + cell_height_px, left:left + cell_width_px] = cv2.resize(
-                    image, (cell_width_px, cell_height_px),
-                    interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+                sheet[top : top + cell_height_px, left : left + cell_width_px] = cv2.resize(
+                    image,
+                    (cell_width_px, cell_height_px),
+                    interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
+                )
     return sheet
 
 

@@ -12,11 +12,11 @@ from genreid.body.body import BodyParameters
 from genreid.body.rotations import axis_angle_to_matrix
 from genreid.synthetic import props
 from genreid.synthetic.canvas import LIFT_STEP_M, SKIRT_PANEL, Canvas
+from genreid.synthetic.identity import Identity
 from genreid.synthetic.mannequin import Mannequin, drape, vertex_normals
 from genreid.synthetic.noise import noise_field
 from genreid.synthetic.props import Prop, Rig
 from genreid.synthetic.tailor import dress, needs_tail
-from genreid.synthetic.wardrobe import Identity
 
 _PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 _CREASES = noise_field(256, 256, 9.0, 19, 2) - 0.5
@@ -65,8 +65,11 @@ def dress_up(mannequin: Mannequin, identity: Identity) -> Dressed:
     u, v = np.rint(mannequin.uv).astype(int).T
     smooth = np.stack([cv2.blur(page_lift, (7, 7)) for page_lift in canvas.lift])
     return Dressed(
-        identity=identity, texture=canvas.texture, lift_m=smooth[page, v, u].astype(np.float32) * LIFT_STEP_M,
-        folds=canvas.texture[page, v, u, 3].astype(np.float32) / 255.0)
+        identity=identity,
+        texture=canvas.texture,
+        lift_m=smooth[page, v, u].astype(np.float32) * LIFT_STEP_M,
+        folds=canvas.texture[page, v, u, 3].astype(np.float32) / 255.0,
+    )
 
 
 def build(
@@ -91,13 +94,20 @@ def build(
     parts = _props(mannequin, dressed.identity, rig, clothed)
     offsets = np.cumsum([len(clothed), *(len(p.vertices) for p in parts)])
     vertices = np.concatenate([clothed, *(p.vertices for p in parts)]).astype(np.float32)
-    faces = np.concatenate([mannequin.faces, *(p.faces + o for p, o in zip(parts, offsets[:-1], strict=True))])
+    faces = np.concatenate(
+        [mannequin.faces, *(p.faces + o for p, o in zip(parts, offsets[:-1], strict=True))]
+    )
     faces = faces.astype(np.int32)
     return Figure(
-        vertices=vertices, normals=vertex_normals(vertices, faces), faces=faces,
+        vertices=vertices,
+        normals=vertex_normals(vertices, faces),
+        faces=faces,
         uv=np.concatenate([mannequin.uv, *(p.uv for p in parts)]),
         side=np.concatenate([mannequin.side, *(p.side for p in parts)]),
-        texture=dressed.texture, body_vertices=skin, up=up)
+        texture=dressed.texture,
+        body_vertices=skin,
+        up=up,
+    )
 
 
 def _bone_turns(parameters: BodyParameters) -> np.ndarray:
@@ -120,8 +130,11 @@ def _props(mannequin: Mannequin, identity: Identity, rig: Rig, clothed: np.ndarr
         if garment is not None and needs_tail(garment):
             opening = 1.3 * garment.open_m / 0.17
             top = 0.03 if garment.cut in ("skirt", "dress") else -0.02
-            parts.append(props.hanging_cloth(
-                rig, panel, top, garment.hem_m, garment.ease_m + extra, garment.flare, opening, widths))
+            parts.append(
+                props.hanging_cloth(
+                    rig, panel, top, garment.hem_m, garment.ease_m + extra, garment.flare, opening, widths
+                )
+            )
     bag, head = identity.bag, identity.head
     back = clothed[mannequin.upper_back].mean(axis=0).astype(np.float64)
     if bag.kind == "backpack":
@@ -153,6 +166,9 @@ def _hip_widths(mannequin: Mannequin, rig: Rig, clothed: np.ndarray) -> np.ndarr
     mean = mannequin.vertices
     x, z = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
     left, right, belly, seat = mannequin.left_hip, mannequin.right_hip, mannequin.belly, mannequin.seat
-    return np.array([
-        span(clothed, pelvis[:, 0], left, right) / span(mean, x, left, right),
-        span(clothed, pelvis[:, 2], belly, seat) / span(mean, z, belly, seat)])
+    return np.array(
+        [
+            span(clothed, pelvis[:, 0], left, right) / span(mean, x, left, right),
+            span(clothed, pelvis[:, 2], belly, seat) / span(mean, z, belly, seat),
+        ]
+    )

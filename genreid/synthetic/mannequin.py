@@ -55,13 +55,20 @@ def stand(body: Body) -> Mannequin:
         return np.flatnonzero(mask)
 
     return Mannequin(
-        body=body, vertices=vertices, joints=rest.joints[0].numpy(), faces=body.faces,
-        uv=to_px(vertices[:, :2]).astype(np.float32), side=np.ascontiguousarray(normals[:, 2]),
-        neighbour_start=start, neighbours=neighbours,
+        body=body,
+        vertices=vertices,
+        joints=rest.joints[0].numpy(),
+        faces=body.faces,
+        uv=to_px(vertices[:, :2]).astype(np.float32),
+        side=np.ascontiguousarray(normals[:, 2]),
+        neighbour_start=start,
+        neighbours=neighbours,
         upper_back=where((np.abs(x) < 0.09) & (y > 0.22) & (y < 0.40) & (normals[:, 2] < -0.7)),
-        left_hip=where(near_hip & (normals[:, 0] > 0.9)), right_hip=where(near_hip & (normals[:, 0] < -0.9)),
+        left_hip=where(near_hip & (normals[:, 0] > 0.9)),
+        right_hip=where(near_hip & (normals[:, 0] < -0.9)),
         seat=where(near_hip & (normals[:, 2] < -0.8) & (np.abs(x) < 0.13)),
-        belly=where(near_hip & (normals[:, 2] > 0.8) & (np.abs(x) < 0.1)))
+        belly=where(near_hip & (normals[:, 2] > 0.8) & (np.abs(x) < 0.1)),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -70,8 +77,16 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     normals = np.zeros_like(vertices)
     for face in range(faces.shape[0]):
         i, j, k = faces[face, 0], faces[face, 1], faces[face, 2]
-        ax, ay, az = vertices[j, 0] - vertices[i, 0], vertices[j, 1] - vertices[i, 1], vertices[j, 2] - vertices[i, 2]
-        bx, by, bz = vertices[k, 0] - vertices[i, 0], vertices[k, 1] - vertices[i, 1], vertices[k, 2] - vertices[i, 2]
+        ax, ay, az = (
+            vertices[j, 0] - vertices[i, 0],
+            vertices[j, 1] - vertices[i, 1],
+            vertices[j, 2] - vertices[i, 2],
+        )
+        bx, by, bz = (
+            vertices[k, 0] - vertices[i, 0],
+            vertices[k, 1] - vertices[i, 1],
+            vertices[k, 2] - vertices[i, 2],
+        )
         nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
         for corner in (i, j, k):
             normals[corner, 0] += nx
@@ -98,7 +113,8 @@ def drape(
 ) -> np.ndarray:
     """(V, 3) the surface with its hollows bridged, as cloth does, where `looseness` (V,) is above 0.
 
-    Rounds of smoothing and of slight inflation in turn (Taubin 1995, section 3), so that limbs keep their girth.
+    Rounds of smoothing and of slight inflation in turn (Taubin 1995, section 3), so that limbs keep their
+    girth.
     """
     here, there = vertices.copy(), vertices.copy()
     for step in range(2 * num_rounds):
@@ -107,7 +123,10 @@ def drape(
             first, last = start[vertex], start[vertex + 1]
             if looseness[vertex] <= 0.0 or last == first:
                 continue
-            weight, share = np.float32(strength) * looseness[vertex], np.float32(1.0) / np.float32(last - first)
+            weight, share = (
+                np.float32(strength) * looseness[vertex],
+                np.float32(1.0) / np.float32(last - first),
+            )
             x, y, z = np.float32(0.0), np.float32(0.0), np.float32(0.0)
             for k in range(first, last):
                 other = neighbours[k]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numba
 import numpy as np
 
-from genreid.render.zbuffer import Fragments, rasterise
+from genreid.render.zbuffer import Fragments
 from genreid.synthetic.figure import Figure
 from genreid.synthetic.noise import noise_field
+from genreid.synthetic.shadows import SHADOW_REACH_M, ShadowMap
 
-_SHADOW_PX, _SHADOW_REACH_M = 160, 1.25
 _FOLDS = noise_field(512, 512, 15.0, 3, 3)
-_RING = np.array([(np.cos(a) * r, np.sin(a) * r) for r, n, o in ((0.45, 5, 0.0), (1.0, 8, 0.4))
-                  for a in np.arange(n) * 2 * np.pi / n + o])
+_RING = np.array(
+    [
+        (np.cos(a) * r, np.sin(a) * r)
+        for r, n, o in ((0.45, 5, 0.0), (1.0, 8, 0.4))
+        for a in np.arange(n) * 2 * np.pi / n + o
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class Illumination:
     """Light where the person stands, linear, in the camera frame of the crop.
 
     Attributes:
-        sun: (3,) unit vector towards the sun.  sun_rgb, sky_rgb, ground_rgb: (3,) its colour, the sky's, and what
-            the ground throws back.  up: (3,).
+        sun: (3,) unit vector towards the sun.  sun_rgb, sky_rgb, ground_rgb: (3,) its colour, the sky's,
+            and what the ground throws back.  up: (3,).
     """
 
     sun: np.ndarray
@@ -34,75 +38,67 @@ class Illumination:
     up: np.ndarray
 
 
-@dataclass(frozen=True)
-class ShadowMap:
-    """What the sun sees: `depth` (S, S) along `axes` (3, 3: right, down, away), scaled to ±`_SHADOW_REACH_M`."""
-
-    depth: np.ndarray
-    axes: np.ndarray
-
-
-def shadow_map(figure: Figure, sun: np.ndarray) -> ShadowMap:
-    """The person seen from the sun."""
-    away = -sun / np.linalg.norm(sun)
-    right = np.cross(figure.up, away)
-    right = right / max(1e-6, float(np.linalg.norm(right)))
-    axes = np.stack([right, np.cross(away, right), away])
-    seen = figure.vertices @ axes.T.astype(np.float32)
-    seen[:, :2] = (seen[:, :2] / _SHADOW_REACH_M + 1.0) * (0.5 * _SHADOW_PX)
-    return ShadowMap(rasterise(seen, figure.faces, _SHADOW_PX, _SHADOW_PX).depth, axes)
-
-
-def shadow_on_ground(
-    shadow: ShadowMap, up: np.ndarray, foot_m: float, scale_px: float, origin_px: np.ndarray, height_px: int,
-    width_px: int,
-) -> np.ndarray:
-    """(H, W) float32 share of sunlight that the person takes from the ground.
-
-    A pixel sees one point of the ground, and that point one texel of the sun's view: both maps are affine, so
-    the whole shadow is one warp.
-
-    Args:
-        foot_m: height of the soles along `up` from the pelvis (negative).
-        scale_px, origin_px: pixels per metre, and the pixel of the pelvis.
-    """
-    # Pixel (u, v) sees X = ((u−u0)/s, (v−v0)/s, z) with X·up = foot.
-    inverse = np.array([[1.0 / scale_px, 0.0, -origin_px[0] / scale_px], [0.0, 1.0 / scale_px, -origin_px[1] / scale_px]])
-    depth = (np.array([0.0, 0.0, foot_m]) - up[0] * inverse[0] - up[1] * inverse[1]) / up[2]
-    ground = np.stack([inverse[0], inverse[1], depth])
-    to_texel = 0.5 * _SHADOW_PX * (shadow.axes[:2] @ ground / _SHADOW_REACH_M)
-    to_texel[:, 2] += 0.5 * _SHADOW_PX
-    mask = np.isfinite(shadow.depth).astype(np.float32)
-    warp = to_texel.copy()
-    # warpAffine counts pixel centres from 0.
-    warp[:, 2] += 0.5 * (to_texel[:, 0] + to_texel[:, 1]) - 0.5
-    return cv2.warpAffine(mask, warp, (width_px, height_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-
-
 def paint(
-    figure: Figure, fragments: Fragments, light: Illumination, shadow: ShadowMap | None, scale_px: float, fold_shift: int
+    figure: Figure,
+    fragments: Fragments,
+    light: Illumination,
+    shadow: ShadowMap | None,
+    scale_px: float,
+    fold_shift: int,
 ) -> np.ndarray:
     """(H, W, 3) float32 linear light of the pixels that see the person; zeros elsewhere."""
     height, width = fragments.face_index.shape
     out = np.zeros((height, width, 3), dtype=np.float32)
     ring = np.rint(_RING * 0.075 * scale_px).astype(np.int32)
     _paint(
-        fragments.face_index, fragments.barycentric, fragments.depth, figure.faces, figure.vertices, figure.normals, figure.uv,
-        figure.side, figure.texture, _FOLDS, fold_shift, ring,
-        light.sun.astype(np.float32), light.sun_rgb.astype(np.float32), light.sky_rgb.astype(np.float32),
-        light.ground_rgb.astype(np.float32), light.up.astype(np.float32),
+        fragments.face_index,
+        fragments.barycentric,
+        fragments.depth,
+        figure.faces,
+        figure.vertices,
+        figure.normals,
+        figure.uv,
+        figure.side,
+        figure.texture,
+        _FOLDS,
+        fold_shift,
+        ring,
+        light.sun.astype(np.float32),
+        light.sun_rgb.astype(np.float32),
+        light.sky_rgb.astype(np.float32),
+        light.ground_rgb.astype(np.float32),
+        light.up.astype(np.float32),
         np.zeros((0, 0), np.float32) if shadow is None else shadow.depth,
         np.eye(3, dtype=np.float32) if shadow is None else shadow.axes.astype(np.float32),
-        float((figure.vertices @ light.up).min()), out)
+        float((figure.vertices @ light.up).min()),
+        out,
+    )
     return out
 
 
 @numba.njit(cache=True, nogil=True)
 def _paint(
-    face_index: np.ndarray, barycentric: np.ndarray, depth: np.ndarray, faces: np.ndarray, vertices: np.ndarray,
-    normals: np.ndarray, uv: np.ndarray, side: np.ndarray, texture: np.ndarray, folds: np.ndarray, fold_shift: int,
-    ring: np.ndarray, sun: np.ndarray, sun_rgb: np.ndarray, sky_rgb: np.ndarray, ground_rgb: np.ndarray,
-    up: np.ndarray, shadow: np.ndarray, shadow_axes: np.ndarray, foot: float, out: np.ndarray,
+    face_index: np.ndarray,
+    barycentric: np.ndarray,
+    depth: np.ndarray,
+    faces: np.ndarray,
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    uv: np.ndarray,
+    side: np.ndarray,
+    texture: np.ndarray,
+    folds: np.ndarray,
+    fold_shift: int,
+    ring: np.ndarray,
+    sun: np.ndarray,
+    sun_rgb: np.ndarray,
+    sky_rgb: np.ndarray,
+    ground_rgb: np.ndarray,
+    up: np.ndarray,
+    shadow: np.ndarray,
+    shadow_axes: np.ndarray,
+    foot: float,
+    out: np.ndarray,
 ) -> None:
     height, width = face_index.shape
     point, normal, colour = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(4, np.float32)
@@ -127,7 +123,7 @@ def _paint(
             flip = -1.0 if normal[2] > 0.0 else 1.0
             for c in range(3):
                 normal[c] *= flip / size
-            _sample(texture[0 if page_side >= 0.0 else 1], u, v, colour)
+            _sample(texture[0 if page_side >= 0.0 else 1], float(u), float(v), colour)
             fold = folds[int(v * 1.3 + fold_shift) % 512, int(u * 1.3 + 2 * fold_shift) % 512] - 0.5
             cloth = colour[3]
             sky_share = _openness(depth, row, column, ring)
@@ -159,7 +155,7 @@ def _sample(page: np.ndarray, u: float, v: float, colour: np.ndarray) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _openness(depth: np.ndarray, row: int, column: int, ring: np.ndarray) -> float:
-    """Share of the surroundings that does not stand in front of this pixel: screen-space ambient occlusion."""
+    """Share of the surroundings that is not in front of this pixel (screen-space ambient occlusion)."""
     height, width = depth.shape
     here, hidden = depth[row, column], 0.0
     for k in range(ring.shape[0]):
@@ -181,8 +177,8 @@ def _reached(shadow: np.ndarray, axes: np.ndarray, point: np.ndarray, normal: np
         x += axes[0, c] * at
         y += axes[1, c] * at
         z += axes[2, c] * at
-    x = (x / 1.25 + 1.0) * 0.5 * size - 0.5
-    y = (y / 1.25 + 1.0) * 0.5 * size - 0.5
+    x = (x / SHADOW_REACH_M + 1.0) * 0.5 * size - 0.5
+    y = (y / SHADOW_REACH_M + 1.0) * 0.5 * size - 0.5
     i, j = int(np.floor(x)), int(np.floor(y))
     if i < 0 or j < 0 or i + 1 >= size or j + 1 >= size:
         return 1.0

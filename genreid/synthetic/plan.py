@@ -1,4 +1,4 @@
-"""Who is seen by which camera, how often, and what that picture is for: the benchmark before anything is drawn."""
+"""Who is seen by which camera, how often, and what for: the benchmark before anything is drawn."""
 
 from __future__ import annotations
 
@@ -44,14 +44,18 @@ class Shot:
 def plan_benchmark(settings: SyntheticSettings, seed: int) -> tuple[Shot, ...]:
     """All shots, sorted by image_id.
 
-    A person is seen by two or more cameras, at least twice by each; in the parts for evaluation each camera's first
+    A person is seen by two or more cameras, at least twice by each; in the parts for evaluation each
+    camera's first
     picture of a person is a query, so every query has matches from other cameras in the gallery (the protocol
     of Market-1501). Galleries also hold distractors and junk.
     """
     shots: list[Shot] = []
     first = 1
-    for part, num in (("train", settings.train_identities), ("val", settings.val_identities),
-                      ("test", settings.test_identities)):
+    for part, num in (
+        ("train", settings.train_identities),
+        ("val", settings.val_identities),
+        ("test", settings.test_identities),
+    ):
         of_part: list[Shot] = []
         for person in range(first, first + num):
             of_part.extend(_shots_of_person(settings, seed, person, *_SPLITS[part]))
@@ -87,12 +91,29 @@ def _extras(settings: SyntheticSettings, seed: int, part: str, num_images: int) 
     rng = numpy_rng(seed, "extras", part)
     gallery = _SPLITS[part][1]
     shots = []
-    for name, person_id, share in (("0000", DISTRACTOR_ID, _DISTRACTOR_SHARE), ("junk", JUNK_ID, _JUNK_SHARE)):
+    for name, person_id, share in (
+        ("0000", DISTRACTOR_ID, _DISTRACTOR_SHARE),
+        ("junk", JUNK_ID, _JUNK_SHARE),
+    ):
         for number in range(1, 1 + max(1, round(share * num_images))):
-            figure = FIRST_EXTRA + (0 if part == "val" else 50_000) + (10_000 if person_id < 0 else 0) + number // 2
+            figure = (
+                FIRST_EXTRA
+                + (0 if part == "val" else 50_000)
+                + (10_000 if person_id < 0 else 0)
+                + number // 2
+            )
             # The letter keeps the names of the two galleries apart.
-            shots.append(_shot(
-                seed, f"{name}{part[0]}", int(rng.integers(settings.num_cameras)), number, gallery, person_id, figure))
+            shots.append(
+                _shot(
+                    seed,
+                    f"{name}{part[0]}",
+                    int(rng.integers(settings.num_cameras)),
+                    number,
+                    gallery,
+                    person_id,
+                    figure,
+                )
+            )
     return shots
 
 
@@ -103,6 +124,12 @@ def _shot(seed: int, name: str, camera: int, number: int, split: str, person_id:
     if rng.random() < _AGAINST_THE_STREAM:
         heading += 180.0
     return Shot(
-        image_id=image_id, path=f"{split}/{image_id}.png", split=split, camera_id=camera + 1, person_id=person_id,
-        figure=figure, heading_deg=float((heading + 180.0) % 360.0 - 180.0),
-        scene_seed=derive_seed(seed, "scene", image_id))
+        image_id=image_id,
+        path=f"{split}/{image_id}.png",
+        split=split,
+        camera_id=camera + 1,
+        person_id=person_id,
+        figure=figure,
+        heading_deg=float((heading + 180.0) % 360.0 - 180.0),
+        scene_seed=derive_seed(seed, "scene", image_id),
+    )

@@ -19,10 +19,26 @@ _L_ELBOW, _R_ELBOW, _L_WRIST, _R_WRIST, _L_HAND, _R_HAND = range(18, 24)
 # Normal gait over one cycle from heel strike (fraction of the cycle, degrees), as textbooks of gait draw it.
 _HIP_FLEXION = ((0.0, 27.0), (0.12, 23.0), (0.3, 8.0), (0.5, -11.0), (0.6, -6.0), (0.74, 17.0), (0.86, 29.0))
 _KNEE_FLEXION = (
-    (0.0, 5.0), (0.13, 17.0), (0.27, 10.0), (0.4, 5.0), (0.52, 14.0), (0.62, 40.0), (0.72, 60.0), (0.82, 42.0),
-    (0.92, 10.0))
+    (0.0, 5.0),
+    (0.13, 17.0),
+    (0.27, 10.0),
+    (0.4, 5.0),
+    (0.52, 14.0),
+    (0.62, 40.0),
+    (0.72, 60.0),
+    (0.82, 42.0),
+    (0.92, 10.0),
+)
 _ANKLE_DORSIFLEXION = (
-    (0.0, 1.0), (0.07, -6.0), (0.3, 6.0), (0.46, 10.0), (0.56, -2.0), (0.63, -16.0), (0.75, -2.0), (0.87, 2.0))
+    (0.0, 1.0),
+    (0.07, -6.0),
+    (0.3, 6.0),
+    (0.46, 10.0),
+    (0.56, -2.0),
+    (0.63, -16.0),
+    (0.75, -2.0),
+    (0.87, 2.0),
+)
 
 WALK, STAND = "walk", "stand"
 SWING, POCKET, CALL, TEXT, HOLD, STRAP = "swing", "pocket", "call", "text", "hold", "strap"
@@ -67,9 +83,14 @@ class Habit:
 def sample_habit(rng: np.random.Generator, loaded_hand: int = 0, holds_strap: bool = False) -> Habit:
     """The way of walking of a new person."""
     return Habit(
-        stride=float(rng.uniform(0.65, 1.1)), arm_swing_deg=float(rng.uniform(8.0, 24.0)),
-        lean_deg=float(rng.uniform(0.0, 7.0)), abduction_deg=float(rng.uniform(7.0, 13.0)),
-        toe_out_deg=float(rng.uniform(2.0, 10.0)), loaded_hand=loaded_hand, holds_strap=holds_strap)
+        stride=float(rng.uniform(0.65, 1.1)),
+        arm_swing_deg=float(rng.uniform(8.0, 24.0)),
+        lean_deg=float(rng.uniform(0.0, 7.0)),
+        abduction_deg=float(rng.uniform(7.0, 13.0)),
+        toe_out_deg=float(rng.uniform(2.0, 10.0)),
+        loaded_hand=loaded_hand,
+        holds_strap=holds_strap,
+    )
 
 
 def _curve(points: tuple[tuple[float, float], ...], phase: float) -> float:
@@ -123,7 +144,9 @@ def sample_pose(rng: np.random.Generator, habit: Habit, breadth: float = 1.0) ->
 
 def _axis_angles(turns: np.ndarray) -> np.ndarray:
     """(N, 3) axis-angle of rotations (N, 3, 3) well short of half a turn, as those of joints are."""
-    axis = np.stack([turns[:, 2, 1] - turns[:, 1, 2], turns[:, 0, 2] - turns[:, 2, 0], turns[:, 1, 0] - turns[:, 0, 1]], 1)
+    axis = np.stack(
+        [turns[:, 2, 1] - turns[:, 1, 2], turns[:, 0, 2] - turns[:, 2, 0], turns[:, 1, 0] - turns[:, 0, 1]], 1
+    )
     sine = 0.5 * np.linalg.norm(axis, axis=1)
     angle = np.arctan2(sine, 0.5 * (np.trace(turns, axis1=1, axis2=2) - 1.0))
     return axis * np.where(sine < 1e-6, 0.5, angle / np.maximum(2.0 * sine, 1e-12))[:, None]
@@ -139,7 +162,12 @@ def _sample_arm(rng: np.random.Generator, habit: Habit, side: int) -> str:
 
 
 def _set_legs(
-    turns: list[np.ndarray], rng: np.random.Generator, habit: Habit, phase: float, stride: float, breadth: float
+    turns: list[np.ndarray],
+    rng: np.random.Generator,
+    habit: Habit,
+    phase: float,
+    stride: float,
+    breadth: float,
 ) -> None:
     """Hips, knees and ankles: the gait cycle scaled by the stride, or weight on one leg when standing."""
     relaxed = float(rng.choice([-1.0, 1.0])) if stride == 0.0 else 0.0
@@ -157,13 +185,21 @@ def _set_legs(
 
 
 def _set_arm(
-    turns: list[np.ndarray], rng: np.random.Generator, habit: Habit, kind: str, side: int, phase: float,
-    stride: float, breadth: float,
+    turns: list[np.ndarray],
+    rng: np.random.Generator,
+    habit: Habit,
+    kind: str,
+    side: int,
+    phase: float,
+    stride: float,
+    breadth: float,
 ) -> None:
     """Collar, shoulder, elbow and wrist of one arm (side +1 left, −1 right)."""
     collar, shoulder, elbow, wrist = (
-        (_L_COLLAR, _L_SHOULDER, _L_ELBOW, _L_WRIST) if side > 0
-        else (_R_COLLAR, _R_SHOULDER, _R_ELBOW, _R_WRIST))
+        (_L_COLLAR, _L_SHOULDER, _L_ELBOW, _L_WRIST)
+        if side > 0
+        else (_R_COLLAR, _R_SHOULDER, _R_ELBOW, _R_WRIST)
+    )
     # The arm swings against the leg of its own side.
     swing = np.cos(2 * np.pi * (phase + (0.5 if side > 0 else 0.0)))
     forward = -habit.arm_swing_deg * stride * swing + rng.normal(0.0, 2.5 * breadth)

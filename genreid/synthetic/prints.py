@@ -10,24 +10,25 @@ from genreid.synthetic.canvas import (
     HEIGHT_PX,
     LEFT_M,
     PX_PER_M,
-    RGB,
     TOP_M,
     WIDTH_PX,
     Canvas,
     rectangle,
     tint,
 )
+from genreid.synthetic.identity import RGB, Pattern, Print
 from genreid.synthetic.noise import noise_field
-from genreid.synthetic.wardrobe import Pattern, Print
 
 _X = (LEFT_M + (np.arange(WIDTH_PX) + 0.5) / PX_PER_M)[None, :]
 _Y = (TOP_M - (np.arange(HEIGHT_PX) + 0.5) / PX_PER_M)[:, None]
 _BLOTCHES = noise_field(HEIGHT_PX, WIDTH_PX, 20.0, 5, 3)
 _BLOTCH_STEPS = (_BLOTCHES * 255.0).round().astype(np.uint8)
 
-# Seven-segment shapes of digits: which of top, upper left, upper right, middle, lower left, lower right, bottom.
-_DIGITS = (0b1110111, 0b0010010, 0b1011101, 0b1011011, 0b0111010, 0b1101011, 0b1101111, 0b1010010, 0b1111111,
-           0b1111011)
+# Seven-segment digits; bits from the left: top, both upper sides, middle, both lower sides, bottom.
+_DIGITS = (
+    0b1110111, 0b0010010, 0b1011101, 0b1011011, 0b0111010,
+    0b1101011, 0b1101111, 0b1010010, 0b1111111, 0b1111011,
+)  # fmt: skip
 
 
 def weave(rgb: RGB, pattern: Pattern) -> RGB | np.ndarray:
@@ -80,8 +81,18 @@ def draw_print(canvas: Canvas, item: Print, back: bool) -> None:
     elif item.kind == "chevron":
         for k in range(2):
             top = y + (0.5 - 0.65 * k) * size
-            canvas.fill([(-0.2, top), (0.0, top - 0.9 * size), (0.2, top), (0.2, top - 0.32 * size),
-                         (0.0, top - 1.22 * size), (-0.2, top - 0.32 * size)], (item.rgb, item.rgb2)[k], page)
+            canvas.fill(
+                [
+                    (-0.2, top),
+                    (0.0, top - 0.9 * size),
+                    (0.2, top),
+                    (0.2, top - 0.32 * size),
+                    (0.0, top - 1.22 * size),
+                    (-0.2, top - 0.32 * size),
+                ],
+                (item.rgb, item.rgb2)[k],
+                page,
+            )
     elif item.kind == "number":
         _draw_digit(canvas, int(rng.integers(10)), -0.55 * size, y, size, item.rgb, page)
         _draw_digit(canvas, int(rng.integers(10)), 0.55 * size, y, size, item.rgb, page)
@@ -92,10 +103,18 @@ def draw_print(canvas: Canvas, item: Print, back: bool) -> None:
         _draw_picture(canvas, rng, item, y, page)
 
 
-def _draw_digit(canvas: Canvas, digit: int, x: float, y: float, size: float, rgb: RGB, page: tuple[int, ...]) -> None:
+def _draw_digit(
+    canvas: Canvas, digit: int, x: float, y: float, size: float, rgb: RGB, page: tuple[int, ...]
+) -> None:
     half_w, half_h, pen = 0.3 * size, 0.55 * size, 0.2 * size
-    corners = {"tl": (x - half_w, y + half_h), "tr": (x + half_w, y + half_h), "ml": (x - half_w, y),
-               "mr": (x + half_w, y), "bl": (x - half_w, y - half_h), "br": (x + half_w, y - half_h)}
+    corners = {
+        "tl": (x - half_w, y + half_h),
+        "tr": (x + half_w, y + half_h),
+        "ml": (x - half_w, y),
+        "mr": (x + half_w, y),
+        "bl": (x - half_w, y - half_h),
+        "br": (x + half_w, y - half_h),
+    }
     segments = ("tl tr", "tl ml", "tr mr", "ml mr", "ml bl", "mr br", "bl br")
     for bit, ends in enumerate(segments):
         if _DIGITS[digit] >> (6 - bit) & 1:
@@ -105,7 +124,9 @@ def _draw_digit(canvas: Canvas, digit: int, x: float, y: float, size: float, rgb
             canvas.line(path, pen, rgb, page)
 
 
-def _draw_word(canvas: Canvas, rng: np.random.Generator, y: float, size: float, rgb: RGB, page: tuple[int, ...]) -> None:
+def _draw_word(
+    canvas: Canvas, rng: np.random.Generator, y: float, size: float, rgb: RGB, page: tuple[int, ...]
+) -> None:
     """A line of something like letters."""
     width, tall = rng.uniform(0.7, 1.25) * size, 0.1 * size
     x = -width
@@ -113,19 +134,30 @@ def _draw_word(canvas: Canvas, rng: np.random.Generator, y: float, size: float, 
         letter = rng.uniform(0.09, 0.2) * size
         canvas.fill(rectangle(x, min(width, x + 0.72 * letter), y - tall, y + tall), rgb, page)
         if rng.random() < 0.6:
-            canvas.fill(rectangle(x + 0.25 * letter, x + 0.5 * letter, y - 0.5 * tall, y + 0.4 * tall),
-                        tuple(0.5 * (np.array(rgb) + 0.3)), page)
+            canvas.fill(
+                rectangle(x + 0.25 * letter, x + 0.5 * letter, y - 0.5 * tall, y + 0.4 * tall),
+                tuple(0.5 * (np.array(rgb) + 0.3)),
+                page,
+            )
         x += letter if rng.random() < 0.85 else 1.6 * letter
 
 
-def _draw_picture(canvas: Canvas, rng: np.random.Generator, item: Print, y: float, page: tuple[int, ...]) -> None:
+def _draw_picture(
+    canvas: Canvas, rng: np.random.Generator, item: Print, y: float, page: tuple[int, ...]
+) -> None:
     """A rectangular print of a few shapes."""
     half = 0.6 * item.size_m
     canvas.fill(rectangle(-half, half, y - 1.15 * half, y + 1.15 * half), item.rgb, page)
     for _ in range(int(rng.integers(2, 5))):
         x, dy = rng.uniform(-0.6, 0.6) * half, rng.uniform(-0.7, 0.7) * half
         radius = rng.uniform(0.2, 0.45) * half
-        rgb = item.rgb2 if rng.random() < 0.6 else tuple(float(c) for c in rng.uniform(0.15, 0.85, 3))
+        rgb = item.rgb2
+        if rng.random() < 0.4:
+            rgb = (
+                float(rng.uniform(0.15, 0.85)),
+                float(rng.uniform(0.15, 0.85)),
+                float(rng.uniform(0.15, 0.85)),
+            )
         canvas.disc(x, y + dy, radius, radius * rng.uniform(0.5, 1.4), rgb, page)
 
 

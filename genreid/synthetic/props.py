@@ -35,7 +35,8 @@ class Rig:
 
     Attributes:
         joints: (24, 3) metres from the pelvis.
-        turns: (24, 3, 3) rotation of every joint's bone from the T-pose (y up, z forward) to the camera frame.
+        turns: (24, 3, 3) rotation of every joint's bone from the T-pose (y up, z forward) to the camera
+            frame.
         up: (3,) unit vector against gravity.
     """
 
@@ -50,8 +51,9 @@ def _grid_faces(rows: int, columns: int, closed: bool) -> np.ndarray:
     row, column = np.meshgrid(np.arange(rows - 1), np.arange(last), indexing="ij")
     a, b = row * columns + column, row * columns + (column + 1) % columns
     c, d = a + columns, b + columns
-    return np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)]).astype(
-        np.int32)
+    return np.concatenate(
+        [np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)]
+    ).astype(np.int32)
 
 
 def _panel_uv(panel: Panel, across: np.ndarray, down: np.ndarray) -> np.ndarray:
@@ -64,7 +66,13 @@ def _panel_uv(panel: Panel, across: np.ndarray, down: np.ndarray) -> np.ndarray:
 
 
 def hanging_cloth(
-    rig: Rig, panel: Panel, top_m: float, hem_m: float, ease_m: float, flare: float, open_rad: float,
+    rig: Rig,
+    panel: Panel,
+    top_m: float,
+    hem_m: float,
+    ease_m: float,
+    flare: float,
+    open_rad: float,
     widths: np.ndarray,
 ) -> Prop:
     """A skirt or coat tail: at each height the outline of both legs, bridged straight between them.
@@ -91,20 +99,34 @@ def hanging_cloth(
     # The cloth leaves the body smoothly: it starts just under the surface and stands off it further down.
     leave = np.clip((below + 0.09) / 0.16, 0.0, 1.0)
     room = (-0.012 + (ease_m + 0.012) * leave + flare * np.maximum(0.0, below))[:, None]
-    reach = np.stack([np.interp(below, _LEG_AT, _LEG_WIDTH) * widths[0], np.zeros_like(below),
-                      np.interp(below, _LEG_AT, _LEG_DEPTH) * widths[1]], axis=-1)
+    reach = np.stack(
+        [
+            np.interp(below, _LEG_AT, _LEG_WIDTH) * widths[0],
+            np.zeros_like(below),
+            np.interp(below, _LEG_AT, _LEG_DEPTH) * widths[1],
+        ],
+        axis=-1,
+    )
     ring = ring + outward * (reach[:, None, :] + room[..., None])
     ring[..., 1] = 0.45 * ring[..., 1] + 0.55 * (-0.054 - below[:, None])
-    wave = 0.012 * np.sin(angle * 7.0)[None, :] * np.clip(below / 0.4, 0.0, 1.0)[:, None] * (1.0 + 6.0 * flare)
+    wave = (
+        0.012 * np.sin(angle * 7.0)[None, :] * np.clip(below / 0.4, 0.0, 1.0)[:, None] * (1.0 + 6.0 * flare)
+    )
     ring += outward * wave[..., None]
     down = np.broadcast_to(np.linspace(0.0, 1.0, num_rings)[:, None], ring.shape[:2])
-    turn = np.broadcast_to(np.abs(np.sin(0.5 * angle)), ring.shape[:2])
     across = 0.5 + 0.5 * np.sin(angle)
-    uv = _panel_uv(panel, np.broadcast_to(across, ring.shape[:2]).reshape(-1), (down * (hem_m - top_m) / (panel[2] - panel[3])).reshape(-1))
+    uv = _panel_uv(
+        panel,
+        np.broadcast_to(across, ring.shape[:2]).reshape(-1),
+        (down * (hem_m - top_m) / (panel[2] - panel[3])).reshape(-1),
+    )
     side = np.broadcast_to(np.cos(angle), ring.shape[:2]).reshape(-1)
-    del turn
-    return Prop((ring.reshape(-1, 3) @ to_local).astype(np.float32), _grid_faces(num_rings, num_spokes, False), uv,
-                side.astype(np.float32))
+    return Prop(
+        (ring.reshape(-1, 3) @ to_local).astype(np.float32),
+        _grid_faces(num_rings, num_spokes, False),
+        uv,
+        side.astype(np.float32),
+    )
 
 
 def _along_leg(joints: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -113,7 +135,10 @@ def _along_leg(joints: np.ndarray, below: np.ndarray) -> np.ndarray:
     thigh, shin = np.linalg.norm(knee - hip), np.linalg.norm(ankle - knee)
     lower = (below - thigh) / shin
     points = np.where(
-        (below < thigh)[:, None], hip + (knee - hip) * (below / thigh)[:, None], knee + (ankle - knee) * lower[:, None])
+        (below < thigh)[:, None],
+        hip + (knee - hip) * (below / thigh)[:, None],
+        knee + (ankle - knee) * lower[:, None],
+    )
     straight = hip + np.stack([-0.25 * np.sign(hip[0]) * -below * 0.0, -below, np.zeros_like(below)], axis=-1)
     return np.where((below < 0.0)[:, None], straight, points)
 
@@ -192,16 +217,22 @@ def long_hair(rig: Rig, length_m: float) -> Prop:
     for t in down:
         fall = t * (length_m + 0.16)
         radius = (0.088 + 0.012 * np.sin(np.pi * t), 0.100 + 0.012 * t)
-        local = np.stack([radius[0] * np.sin(angle), np.zeros_like(angle), radius[1] * np.cos(angle)], axis=-1)
-        on_head = skull + (local + [0.0, 0.02 - fall, 0.0]) @ head.T
+        local = np.stack(
+            [radius[0] * np.sin(angle), np.zeros_like(angle), radius[1] * np.cos(angle)], axis=-1
+        )
+        on_head = skull + (local + np.array([0.0, 0.02 - fall, 0.0])) @ head.T
         on_back = blades + (local * [1.25, 1.0, 0.85] + [0.0, 0.14 - fall, 0.0]) @ trunk.T
         share = min(1.0, max(0.0, (fall - 0.06) / 0.14))
         rings.append((1.0 - share) * on_head + share * on_back)
     vertices = np.array(rings).reshape(-1, 3)
     across = np.broadcast_to((angle - angle[0]) / (angle[-1] - angle[0]), (num_rings, num_spokes)).reshape(-1)
     uv = _panel_uv(HAIR_PANEL, across, np.repeat(down, num_spokes))
-    return Prop(vertices.astype(np.float32), _grid_faces(num_rings, num_spokes, False), uv,
-                np.full(len(vertices), -1.0, dtype=np.float32))
+    return Prop(
+        vertices.astype(np.float32),
+        _grid_faces(num_rings, num_spokes, False),
+        uv,
+        np.full(len(vertices), -1.0, dtype=np.float32),
+    )
 
 
 def ponytail(rig: Rig, bun: bool) -> Prop:
@@ -228,8 +259,12 @@ def visor(rig: Rig, uv_m: tuple[float, float]) -> Prop:
     centre = rig.joints[15] + head @ np.array([0.0, 0.088, 0.03])
     vertices = centre + np.concatenate([inner, outer]) @ head.T
     uv = np.broadcast_to(to_px(np.array(uv_m)), (len(vertices), 2))
-    return Prop(vertices.astype(np.float32), _grid_faces(2, 9, False), uv.astype(np.float32),
-                np.ones(len(vertices), dtype=np.float32))
+    return Prop(
+        vertices.astype(np.float32),
+        _grid_faces(2, 9, False),
+        uv.astype(np.float32),
+        np.ones(len(vertices), dtype=np.float32),
+    )
 
 
 def hood(rig: Rig, back: np.ndarray, uv_m: tuple[float, float]) -> Prop:

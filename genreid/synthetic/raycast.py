@@ -7,6 +7,8 @@ Light is linear: sun (with cast shadows), sky and a little darkening near contac
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
@@ -15,6 +17,38 @@ from genreid.synthetic.surfaces import LEAVES, ROAD, facade_colour, ground_colou
 
 _FAR_M = 1e9
 _STREET_END_M = 70.0
+_FOLIAGE_RGB = np.array([0.10, 0.15, 0.06])
+# What a ray can meet.
+_SKY, _GROUND, _LEFT_HOUSES, _RIGHT_HOUSES, _SOLID, _CROWN = range(6)
+
+
+class World(NamedTuple):
+    """A street as the compiled loops see it (a tuple, which they can take).
+
+    zone_edge (Z−1,) q where one kind of ground ends; zone_kind (Z,), zone_rgb (Z, 3); walls (4,) q of the
+    left row of
+    houses, its height, q of the right row, its height; house_rgb (K, 3); solids (S, 8) for `hit_solid`,
+    solid_kind
+    (S,), solid_rgb (S, 3), solid_box (S, 4) the rows and columns [first row, last, first column, last] that
+    may see
+    each; crowns (C, 5) for `hit_crown`; sun (3,) towards it; sun_rgb, sky_rgb, haze_rgb (3,) linear; seed.
+    """
+
+    zone_edge: np.ndarray
+    zone_kind: np.ndarray
+    zone_rgb: np.ndarray
+    walls: np.ndarray
+    house_rgb: np.ndarray
+    solids: np.ndarray
+    solid_kind: np.ndarray
+    solid_rgb: np.ndarray
+    solid_box: np.ndarray
+    crowns: np.ndarray
+    sun: np.ndarray
+    sun_rgb: np.ndarray
+    sky_rgb: np.ndarray
+    haze_rgb: np.ndarray
+    seed: int
 
 
 @numba.njit(cache=True, nogil=True)
@@ -45,13 +79,17 @@ def hit_solid(origin: np.ndarray, ray: np.ndarray, solid: np.ndarray) -> tuple:
     near, far, side = _clip(rise, climb, near, far, 2, side)
     near, far, side = _clip(solid[3] - origin[1], -climb, near, far, 3, side)
     near, far, side = _clip(
-        origin[0] - solid[0] - solid[6] * rise, ray[0] - solid[6] * climb, near, far, 0, side)
+        origin[0] - solid[0] - solid[6] * rise, ray[0] - solid[6] * climb, near, far, 0, side
+    )
     near, far, side = _clip(
-        solid[1] - origin[0] - solid[6] * rise, -ray[0] - solid[6] * climb, near, far, 1, side)
+        solid[1] - origin[0] - solid[6] * rise, -ray[0] - solid[6] * climb, near, far, 1, side
+    )
     near, far, side = _clip(
-        origin[2] - solid[4] - solid[7] * rise, ray[2] - solid[7] * climb, near, far, 4, side)
+        origin[2] - solid[4] - solid[7] * rise, ray[2] - solid[7] * climb, near, far, 4, side
+    )
     near, far, side = _clip(
-        solid[5] - origin[2] - solid[7] * rise, -ray[2] - solid[7] * climb, near, far, 5, side)
+        solid[5] - origin[2] - solid[7] * rise, -ray[2] - solid[7] * climb, near, far, 5, side
+    )
     if side < 0 or near >= far:
         return _FAR_M, -1
     return near, side
@@ -72,14 +110,19 @@ def hit_crown(origin: np.ndarray, ray: np.ndarray, crown: np.ndarray, seed: int)
     rim = 1.0 - root * root / (a * crown[3] * crown[3])
     for t in ((-b - root) / a, (-b + root) / a):
         if t > 1e-3:
-            x, y = 7.0 * (origin[0] + t * ray[0]), 7.0 * (origin[1] + t * ray[1] + 0.7 * (origin[2] + t * ray[2]))
+            x, y = (
+                7.0 * (origin[0] + t * ray[0]),
+                7.0 * (origin[1] + t * ray[1] + 0.7 * (origin[2] + t * ray[2])),
+            )
             if fractal_noise(x, y, seed, 2) > 0.36 + 0.26 * rim:
                 return t
     return _FAR_M
 
 
 @numba.njit(cache=True, nogil=True)
-def sunlit(point: np.ndarray, sun: np.ndarray, solids: np.ndarray, crowns: np.ndarray, walls: np.ndarray) -> float:
+def sunlit(
+    point: np.ndarray, sun: np.ndarray, solids: np.ndarray, crowns: np.ndarray, walls: np.ndarray
+) -> float:
     """1 where the sun reaches the point, 0 in shadow, between under leaves.
 
     walls: [q of the left row of houses, its height, q of the right row, its height].
@@ -117,106 +160,133 @@ def _contact(point: np.ndarray, solids: np.ndarray, walls: np.ndarray) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
+def _first_hit(origin: np.ndarray, ray: np.ndarray, row: int, column: int, world: World) -> tuple:
+    """(distance, what the ray meets, which solid or crown, which side of the solid)."""
+    best, what, index, side = _FAR_M, _SKY, -1, -1
+    if ray[1] < -1e-6:
+        best, what = -origin[1] / ray[1], _GROUND
+    if ray[2] != 0.0:
+        for k in range(2):
+            t = (world.walls[2 * k] - origin[2]) / ray[2]
+            if 1e-3 < t < best and origin[1] + t * ray[1] < world.walls[2 * k + 1]:
+                best, what = t, _LEFT_HOUSES + k
+    if ray[0] != 0.0:
+        t = (np.sign(ray[0]) * _STREET_END_M - origin[0]) / ray[0]
+        if 1e-3 < t < best:
+            best, what = t, _SKY
+    for k in range(len(world.solids)):
+        box = world.solid_box[k]
+        if box[0] <= row <= box[1] and box[2] <= column <= box[3]:
+            t, hit_side = hit_solid(origin, ray, world.solids[k])
+            if t < best:
+                best, what, index, side = t, _SOLID, k, hit_side
+    for k in range(len(world.crowns)):
+        t = hit_crown(origin, ray, world.crowns[k], 41 + k)
+        if t < best:
+            best, what, index = t, _CROWN, k
+    return best, what, index, side
+
+
+@numba.njit(cache=True, nogil=True)
+def _ground_at(point: np.ndarray, footprint: float, steepness: float, world: World) -> tuple:
+    """Colour of the ground, with kerbs along roads, and its share of the sky."""
+    zone = np.searchsorted(world.zone_edge, point[2])
+    kind = world.zone_kind[zone]
+    mean_footprint = np.sqrt(footprint * footprint / max(0.12, steepness))
+    r, g, b = ground_colour(kind, point[0], point[2], mean_footprint, world.seed + zone, world.zone_rgb[zone])
+    for edge in range(len(world.zone_edge)):
+        if world.zone_kind[edge] != ROAD and world.zone_kind[edge + 1] != ROAD:
+            continue
+        gap = abs(point[2] - world.zone_edge[edge])
+        if gap < 0.08:
+            r, g, b = 0.36, 0.355, 0.34
+        elif gap < 0.13 and kind == ROAD:
+            r, g, b = 0.5 * r, 0.5 * g, 0.5 * b
+    return r, g, b, _contact(point, world.solids, world.walls)
+
+
+@numba.njit(cache=True, nogil=True)
+def _solid_at(
+    point: np.ndarray, index: int, side: int, footprint: float, normal: np.ndarray, world: World
+) -> tuple:
+    """Colour of a solid's face and its share of the sky; sets the normal."""
+    solid, axis = world.solids[index], side // 2
+    normal[axis] = 1.0 if side % 2 == 1 else -1.0
+    if axis != 1:
+        normal[1] = solid[6] if axis == 0 else solid[7]
+    across = point[2] if axis == 0 else point[0]
+    up = point[2] if axis == 1 else point[1] - solid[2]
+    top = 1.0 if side == 3 else 0.0
+    r, g, b = solid_colour(
+        world.solid_kind[index], across, up, top, footprint, world.seed + index, world.solid_rgb[index]
+    )
+    return r, g, b, 1.0 if side == 3 else 0.5 + 0.35 * min(1.0, point[1] / 0.8)
+
+
+@numba.njit(cache=True, nogil=True)
+def _crown_at(point: np.ndarray, index: int, footprint: float, normal: np.ndarray, world: World) -> tuple:
+    """Colour of foliage and its share of the sky; sets the normal."""
+    for c in range(3):
+        normal[c] = point[c] - world.crowns[index, c]
+    size = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
+    for c in range(3):
+        normal[c] /= size
+    r, g, b = solid_colour(
+        LEAVES, point[0] + point[2], point[1], 0.0, footprint, world.seed + 7, _FOLIAGE_RGB
+    )
+    return r, g, b, 0.45 + 0.4 * max(0.0, normal[1])
+
+
+@numba.njit(cache=True, nogil=True)
 def cast(
-    rays: np.ndarray, origin: np.ndarray, px_angle: float,
-    zone_edge: np.ndarray, zone_kind: np.ndarray, zone_colour: np.ndarray,
-    walls: np.ndarray, palette: np.ndarray,
-    solids: np.ndarray, solid_kind: np.ndarray, solid_base: np.ndarray,
-    crowns: np.ndarray, sun: np.ndarray, sun_rgb: np.ndarray, sky_rgb: np.ndarray, haze_rgb: np.ndarray,
-    seed: int, radiance: np.ndarray, distance: np.ndarray,
+    rays: np.ndarray,
+    origin: np.ndarray,
+    px_angle: float,
+    world: World,
+    radiance: np.ndarray,
+    distance: np.ndarray,
 ) -> None:
     """Fill `radiance` (H, W, 3, linear) and `distance` (H, W, metres along the unit ray).
 
-    rays: (H, W, 3) unit directions [p, y, q]; zone_edge: (Z−1,) q where one kind of ground ends.
+    rays: (H, W, 3) unit directions [p, y, q]; px_angle: of a pixel, radians.
     """
-    height, width, _ = rays.shape
-    point, normal = np.empty(3), np.empty(3)
-    for row in range(height):
-        for column in range(width):
+    point, normal, colour = np.empty(3), np.empty(3), np.empty(3)
+    for row in range(rays.shape[0]):
+        for column in range(rays.shape[1]):
             ray = rays[row, column]
-            best, what, side = _FAR_M, 0, -1
-            if ray[1] < -1e-6:
-                best, what = -origin[1] / ray[1], 1
-            for k in range(2):
-                if ray[2] != 0.0:
-                    t = (walls[2 * k] - origin[2]) / ray[2]
-                    if 1e-3 < t < best and origin[1] + t * ray[1] < walls[2 * k + 1]:
-                        best, what = t, 2 + k
-            if ray[0] != 0.0:
-                t = (np.sign(ray[0]) * _STREET_END_M - origin[0]) / ray[0]
-                if 1e-3 < t < best:
-                    best, what = t, 0
-            index = -1
-            for k in range(len(solids)):
-                t, hit_side = hit_solid(origin, ray, solids[k])
-                if t < best:
-                    best, what, index, side = t, 4, k, hit_side
-            for k in range(len(crowns)):
-                t = hit_crown(origin, ray, crowns[k], 41 + k)
-                if t < best:
-                    best, what, index = t, 5, k
-            distance[row, column] = best
-            if what == 0:
+            reach, what, index, side = _first_hit(origin, ray, row, column, world)
+            distance[row, column] = reach
+            if what == _SKY:
                 lift = min(1.0, max(0.0, 3.0 * ray[1] + 0.3))
                 for c in range(3):
-                    radiance[row, column, c] = haze_rgb[c] * (0.75 + 0.45 * lift)
+                    radiance[row, column, c] = world.haze_rgb[c] * (0.75 + 0.45 * lift)
                 continue
             for c in range(3):
-                point[c] = origin[c] + best * ray[c]
+                point[c] = origin[c] + reach * ray[c]
                 normal[c] = 0.0
-            footprint = best * px_angle
-            if what == 1:
+            footprint = reach * px_angle
+            if what == _GROUND:
                 normal[1] = 1.0
-                zone = np.searchsorted(zone_edge, point[2])
-                along_px = footprint / max(0.12, -ray[1])
-                r, g, b = ground_colour(
-                    zone_kind[zone], point[0], point[2], np.sqrt(footprint * along_px), seed + zone,
-                    zone_colour[zone])
-                for edge in range(len(zone_edge)):
-                    gap = abs(point[2] - zone_edge[edge])
-                    if zone_kind[edge] != ROAD and zone_kind[edge + 1] != ROAD:
-                        continue
-                    if gap < 0.08:
-                        r, g, b = 0.36, 0.355, 0.34
-                    elif gap < 0.13 and zone_kind[zone] == ROAD:
-                        r, g, b = 0.5 * r, 0.5 * g, 0.5 * b
-                sky_share = _contact(point, solids, walls)
-            elif what <= 3:
-                normal[2] = 1.0 if what == 2 else -1.0
-                r, g, b = facade_colour(point[0], point[1], footprint, seed + 31 * what, palette)
-                sky_share = 0.55 + 0.3 * min(1.0, point[1] / 1.5)
-            elif what == 4:
-                solid = solids[index]
-                sign = 1.0 if side % 2 == 1 else -1.0
-                normal[(side // 2)] = sign
-                if side // 2 != 1:
-                    lean = solid[6] if side < 2 else solid[7]
-                    normal[1] = lean
-                across = point[2] if side < 2 else point[0]
-                up = point[1] - solid[2] if side // 2 != 1 else point[2]
-                r, g, b = solid_colour(
-                    solid_kind[index], across, up, 1.0 if side == 3 else 0.0, footprint, seed + index,
-                    solid_base[index])
-                sky_share = 1.0 if side == 3 else 0.5 + 0.35 * min(1.0, point[1] / 0.8)
+                r, g, b, sky_share = _ground_at(point, footprint, -ray[1], world)
+            elif what == _SOLID:
+                r, g, b, sky_share = _solid_at(point, index, side, footprint, normal, world)
+            elif what == _CROWN:
+                r, g, b, sky_share = _crown_at(point, index, footprint, normal, world)
             else:
-                crown = crowns[index]
-                for c in range(3):
-                    normal[c] = point[c] - crown[c]
-                size = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
-                for c in range(3):
-                    normal[c] /= size
-                r, g, b = solid_colour(
-                    LEAVES, point[0] + point[2], point[1], 0.0, footprint, seed + 7, palette[0] * 0.0
-                    + np.array([0.10, 0.15, 0.06]))
-                sky_share = 0.45 + 0.4 * max(0.0, normal[1])
-            facing = normal[0] * sun[0] + normal[1] * sun[1] + normal[2] * sun[2]
+                normal[2] = 1.0 if what == _LEFT_HOUSES else -1.0
+                r, g, b = facade_colour(
+                    point[0], point[1], footprint, world.seed + 31 * what, world.house_rgb
+                )
+                sky_share = 0.55 + 0.3 * min(1.0, point[1] / 1.5)
+            colour[0], colour[1], colour[2] = r, g, b
+            facing = normal[0] * world.sun[0] + normal[1] * world.sun[1] + normal[2] * world.sun[2]
             light = 0.0
-            if facing > 0.0 and sun_rgb[1] > 0.0:
+            if facing > 0.0 and world.sun_rgb[1] > 0.0:
                 for c in range(3):
                     point[c] += 0.01 * normal[c]
-                light = facing * sunlit(point, sun, solids, crowns, walls)
-            haze = 1.0 - np.exp(-best / 220.0)
+                light = facing * sunlit(point, world.sun, world.solids, world.crowns, world.walls)
+            sky_share *= 0.62 + 0.38 * normal[1]
+            clear = np.exp(-reach / 220.0)
             for c in range(3):
-                albedo = r if c == 0 else (g if c == 1 else b)
-                lit = albedo * (sky_rgb[c] * sky_share * (0.62 + 0.38 * normal[1]) + sun_rgb[c] * light)
-                radiance[row, column, c] = lit * (1.0 - haze) + haze_rgb[c] * haze
+                lit = colour[c] * (world.sky_rgb[c] * sky_share + world.sun_rgb[c] * light)
+                radiance[row, column, c] = lit * clear + world.haze_rgb[c] * (1.0 - clear)

@@ -15,9 +15,10 @@ from genreid.seeding import numpy_rng
 from genreid.synthetic.cameras import Camera, View, light_at, view_of
 from genreid.synthetic.figure import Dressed, Figure, build
 from genreid.synthetic.mannequin import Mannequin
-from genreid.synthetic.paint import Illumination, paint, shadow_map, shadow_on_ground
+from genreid.synthetic.paint import Illumination, paint
 from genreid.synthetic.poses import Pose
 from genreid.synthetic.sensor import expose
+from genreid.synthetic.shadows import GroundView, contact_shadow, shadow_map, shadow_on_ground
 
 _SUPERSAMPLING = 2
 
@@ -95,12 +96,20 @@ def sample_framing(rng: np.random.Generator, breadth: float = 1.0) -> Framing:
     spread = sloppy * breadth
     return Framing(
         margin=float(np.clip(rng.normal(0.07, 0.045 * spread), -0.12, 0.35)),
-        shift=(float(rng.normal(0.0, 0.018 * spread)), float(rng.normal(0.0, 0.022 * spread))))
+        shift=(float(rng.normal(0.0, 0.018 * spread)), float(rng.normal(0.0, 0.022 * spread))),
+    )
 
 
 def draw(
-    mannequin: Mannequin, camera: Camera, actor: Actor, framing: Framing, others: list[Actor], noise_seed: int,
-    height_px: int, width_px: int, yaw_deg: float = 0.0,
+    mannequin: Mannequin,
+    camera: Camera,
+    actor: Actor,
+    framing: Framing,
+    others: list[Actor],
+    noise_seed: int,
+    height_px: int,
+    width_px: int,
+    yaw_deg: float = 0.0,
 ) -> Scene:
     """Draw the person, the street around and others who pass.
 
@@ -122,17 +131,21 @@ def draw(
     before = picture.copy()
     alpha = _draw_figure(figure, light_at(camera, view, up), crop, picture, actor.crease_seed)
     # What stands nearer than the person covers it.
-    hidden = (distance < view.distance_m - 0.45).astype(np.float32)
-    if hidden.any():
-        hidden = cv2.GaussianBlur(hidden, (0, 0), 0.5)[..., None]
+    nearer = distance < view.distance_m - 0.45
+    if nearer.any():
+        hidden = cv2.GaussianBlur(nearer.astype(np.float32), (0, 0), 0.5)[..., None]
         picture = hidden * before + (1.0 - hidden) * picture
     for other in others:
         if _level(other.spot) < _level(actor.spot):
             _draw_other(mannequin, camera, other, view, crop, picture, distance)
     image = expose(picture, camera.sensor, camera.exposure, numpy_rng(noise_seed, "sensor"))
     return Scene(
-        image=image, parameters=parameters, camera=crop.weak_perspective(), silhouette=alpha > 0.5,
-        heading_deg=float(heading_deg(parameters.global_orient)[0]))
+        image=image,
+        parameters=parameters,
+        camera=crop.weak_perspective(),
+        silhouette=alpha > 0.5,
+        heading_deg=float(heading_deg(parameters.global_orient)[0]),
+    )
 
 
 def _level(spot: np.ndarray) -> float:
@@ -182,22 +195,27 @@ def _street_behind(camera: Camera, view: View, crop: Crop) -> tuple[np.ndarray, 
     zoom = crop.px_per_m / view.px_per_m
     corner = view.centre_px - crop.origin_px() / zoom
     # Pixel centres lie at .5 in both pictures.
-    warp = np.array([[1.0 / zoom, 0.0, corner[0] + 0.5 / zoom - 0.5], [0.0, 1.0 / zoom, corner[1] + 0.5 / zoom - 0.5]])
+    warp = np.array(
+        [[1.0 / zoom, 0.0, corner[0] + 0.5 / zoom - 0.5], [0.0, 1.0 / zoom, corner[1] + 0.5 / zoom - 0.5]]
+    )
     size = (crop.width_px, crop.height_px)
     image = camera.plate.image
     left, top = np.floor(corner - 2).astype(int)
     right, bottom = np.ceil(corner + np.array(size) / zoom + 2).astype(int)
     left, top = max(0, left), max(0, top)
-    piece = image[top:max(top + 2, bottom), left:max(left + 2, right)]
+    piece = image[top : max(top + 2, bottom), left : max(left + 2, right)]
     if zoom < 0.8:
         # Blur first, so that the warp does not skip fine detail.
         piece = cv2.GaussianBlur(piece, (0, 0), 0.42 / zoom)
     shifted = warp.copy()
     shifted[:, 2] -= [left, top]
     flags = cv2.WARP_INVERSE_MAP
-    picture = cv2.warpAffine(piece, shifted, size, flags=flags | cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    picture = cv2.warpAffine(
+        piece, shifted, size, flags=flags | cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     distance = cv2.warpAffine(
-        camera.plate.distance, warp, size, flags=flags | cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        camera.plate.distance, warp, size, flags=flags | cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+    )
     return picture.astype(np.float32) / 255.0, distance
 
 
@@ -210,14 +228,17 @@ def _draw_figure(
     shadow = shadow_map(figure, light.sun) if sunny else None
     foot = float((figure.vertices @ figure.up).min())
     origin = crop.origin_px()
-    dimming = _contact_shadow(figure, foot, crop)
+    ground = GroundView(figure.up, foot, crop.px_per_m, origin, height, width)
+    dimming = contact_shadow(figure, ground)
     if shadow is not None:
-        cast = shadow_on_ground(shadow, figure.up, foot, crop.px_per_m, origin, height, width)
+        cast = shadow_on_ground(shadow, ground)
         sun_share = light.sun_rgb[1] * -light.sun[1] / (light.sun_rgb[1] * -light.sun[1] + light.sky_rgb[1])
         dimming = dimming * (1.0 - 0.92 * sun_share * cv2.GaussianBlur(cast, (0, 0), 0.008 * height))
     picture *= np.sqrt(dimming)[..., None]
     scale = crop.px_per_m * _SUPERSAMPLING
-    points = np.column_stack([figure.vertices[:, :2] * scale + origin * _SUPERSAMPLING, figure.vertices[:, 2]])
+    points = np.column_stack(
+        [figure.vertices[:, :2] * scale + origin * _SUPERSAMPLING, figure.vertices[:, 2]]
+    )
     fragments = rasterise(points, figure.faces, height * _SUPERSAMPLING, width * _SUPERSAMPLING)
     colour = paint(figure, fragments, light, shadow, scale, fold_seed)
     size = (width, height)
@@ -228,36 +249,13 @@ def _draw_figure(
     return alpha
 
 
-def _contact_shadow(figure: Figure, foot_m: float, crop: Crop) -> np.ndarray:
-    """(H, W) float32 light left under the person by an even sky: dark at the soles, fading outwards."""
-    reach, size = 0.8, 64
-    ahead = np.array([0.0, 0.0, 1.0]) - figure.up * figure.up[2]
-    ahead = ahead / np.linalg.norm(ahead)
-    right = np.cross(ahead, figure.up)
-    rise = figure.vertices @ figure.up - foot_m
-    near = rise < 0.55
-    at = figure.vertices[near]
-    u = ((at @ right) / reach + 1.0) * 0.5 * size
-    v = ((at @ ahead) / reach + 1.0) * 0.5 * size
-    weight = np.exp(-rise[near] / 0.14)
-    cell = np.clip(v, 0, size - 1).astype(np.int64) * size + np.clip(u, 0, size - 1).astype(np.int64)
-    blob = np.minimum(np.bincount(cell, weight, size * size), 2.0).reshape(size, size).astype(np.float32)
-    blob = cv2.GaussianBlur(blob, (0, 0), 2.2)
-    spread = cv2.GaussianBlur(blob, (0, 0), 6.0)
-    left = 1.0 - np.minimum(0.78, 0.55 * blob + 0.9 * spread)
-    # A pixel sees one point of the ground; its place in the blob is affine in the pixel.
-    scale, origin = crop.px_per_m, crop.origin_px()
-    inverse = np.array([[1.0, 0.0, 0.5 - origin[0]], [0.0, 1.0, 0.5 - origin[1]]]) / scale
-    depth = (np.array([0.0, 0.0, foot_m]) - figure.up[0] * inverse[0] - figure.up[1] * inverse[1]) / figure.up[2]
-    ground = np.stack([inverse[0], inverse[1], depth])
-    warp = 0.5 * size / reach * np.stack([right @ ground, ahead @ ground])
-    warp[:, 2] += 0.5 * size - 0.5
-    return cv2.warpAffine(left, warp, (crop.width_px, crop.height_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_CONSTANT, borderValue=1.0)
-
-
 def _draw_other(
-    mannequin: Mannequin, camera: Camera, other: Actor, view: View, crop: Crop, picture: np.ndarray,
+    mannequin: Mannequin,
+    camera: Camera,
+    other: Actor,
+    view: View,
+    crop: Crop,
+    picture: np.ndarray,
     distance: np.ndarray,
 ) -> None:
     """Draw somebody else into the same crop, at the size that the distance gives."""
@@ -269,7 +267,12 @@ def _draw_other(
     origin = crop.origin_px() + (seen.centre_px - view.centre_px) * zoom
     centre = (np.array([crop.width_px, crop.height_px]) / 2.0 - origin) / scale
     before = picture.copy()
-    _draw_figure(figure, light_at(camera, seen, up), Crop(centre, scale, crop.height_px, crop.width_px), picture,
-                 other.crease_seed)
+    _draw_figure(
+        figure,
+        light_at(camera, seen, up),
+        Crop(centre, scale, crop.height_px, crop.width_px),
+        picture,
+        other.crease_seed,
+    )
     hidden = (distance < seen.distance_m - 0.45)[..., None]
     np.copyto(picture, before, where=hidden)

@@ -16,7 +16,8 @@ class Sensor:
     Attributes:
         gain_rgb: (3,) colour cast.  level: mean brightness the exposure control aims at, of 1.
         contrast, saturation: 1 leaves them.  gamma: > 1 darkens the middle.  black: veil over the shadows.
-        blur_px: of the lens.  sharpen: strength of the electronic sharpening.  noise: standard deviation of 1.
+        blur_px: of the lens.  sharpen: strength of the electronic sharpening.  noise: standard deviation of
+            1.
         lines: share of the crop's resolution that is really resolved.  jpeg_quality: of 100.
     """
 
@@ -37,20 +38,25 @@ def sample_sensor(rng: np.random.Generator, breadth: float = 1.0) -> Sensor:
     """A camera's electronics; `breadth` widens the spread of makes."""
     warmth, tint = breadth * rng.normal(0.0, 0.055), breadth * rng.normal(0.0, 0.03)
     return Sensor(
-        gain_rgb=np.array([1.0 + warmth, 1.0 + tint, 1.0 - warmth]), level=float(rng.uniform(0.42, 0.58)),
+        gain_rgb=np.array([1.0 + warmth, 1.0 + tint, 1.0 - warmth]),
+        level=float(rng.uniform(0.42, 0.58)),
         contrast=float(np.clip(rng.normal(1.08, 0.12 * breadth), 0.7, 1.5)),
         saturation=float(np.clip(rng.normal(0.88, 0.16 * breadth), 0.35, 1.4)),
-        gamma=float(np.clip(rng.normal(1.0, 0.1 * breadth), 0.7, 1.4)), black=float(rng.uniform(0.0, 0.07 * breadth)),
-        blur_px=float(rng.uniform(0.25, 0.75)), sharpen=float(rng.uniform(0.0, 0.8)),
-        noise=float(rng.uniform(0.004, 0.018)), lines=float(rng.uniform(0.55, 1.0)),
-        jpeg_quality=int(rng.integers(55, 92)))
+        gamma=float(np.clip(rng.normal(1.0, 0.1 * breadth), 0.7, 1.4)),
+        black=float(rng.uniform(0.0, 0.07 * breadth)),
+        blur_px=float(rng.uniform(0.25, 0.75)),
+        sharpen=float(rng.uniform(0.0, 0.8)),
+        noise=float(rng.uniform(0.004, 0.018)),
+        lines=float(rng.uniform(0.55, 1.0)),
+        jpeg_quality=int(rng.integers(55, 92)),
+    )
 
 
 def expose(image: np.ndarray, sensor: Sensor, exposure: float, rng: np.random.Generator) -> np.ndarray:
     """Turn a picture of light into the picture that the camera delivers.
 
-    The random numbers depend on the picture's size alone, so a person turned around in the same scene meets the
-    same noise.
+    The random numbers depend on the picture's size alone, so a person turned around in the same scene meets
+    the same noise.
 
     Args:
         image: (H, W, 3) float32, square root of linear light.
@@ -70,17 +76,31 @@ def expose(image: np.ndarray, sensor: Sensor, exposure: float, rng: np.random.Ge
     image = image * (np.sqrt(sensor.gain_rgb) * exposure).astype(np.float32)
     if lines < 0.97:
         small = (max(8, round(width * lines)), max(8, round(height * lines)))
-        image = cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height),
-                           interpolation=cv2.INTER_CUBIC)
+        image = cv2.resize(
+            cv2.resize(image, small, interpolation=cv2.INTER_AREA),
+            (width, height),
+            interpolation=cv2.INTER_CUBIC,
+        )
     image = cv2.GaussianBlur(image, (0, 0), max(0.15, blur))
     if smear > 1.2:
         image = _smear(image, min(3.5, smear) * scale, direction)
     if sensor.sharpen > 0.0:
-        image = cv2.addWeighted(image, 1.0 + sensor.sharpen, cv2.GaussianBlur(image, (0, 0), 0.9 * scale),
-                                -sensor.sharpen, 0.0)
-    chroma = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
+        image = cv2.addWeighted(
+            image, 1.0 + sensor.sharpen, cv2.GaussianBlur(image, (0, 0), 0.9 * scale), -sensor.sharpen, 0.0
+        )
+    coarse = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
     pixels = np.empty((height, width, 3), dtype=np.uint8)
-    _develop(image, noise, chroma, sensor.noise, sensor.saturation, sensor.contrast, sensor.gamma, sensor.black, pixels)
+    _develop(
+        image,
+        noise,
+        coarse,
+        sensor.noise,
+        sensor.saturation,
+        sensor.contrast,
+        sensor.gamma,
+        sensor.black,
+        pixels,
+    )
     quality = int(np.clip(sensor.jpeg_quality + rng.integers(-6, 7), 40, 95))
     return _through_jpeg(pixels, quality)
 
@@ -93,8 +113,15 @@ def auto_exposure(plate: np.ndarray, sensor: Sensor) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def _develop(
-    image: np.ndarray, noise: np.ndarray, chroma: np.ndarray, grain: float, saturation: float, contrast: float,
-    gamma: float, black: float, pixels: np.ndarray,
+    image: np.ndarray,
+    noise: np.ndarray,
+    chroma: np.ndarray,
+    grain: float,
+    saturation: float,
+    contrast: float,
+    gamma: float,
+    black: float,
+    pixels: np.ndarray,
 ) -> None:
     """Saturation, contrast about the middle, gamma, veil and grain; into 8 bits."""
     for row in range(image.shape[0]):
@@ -124,5 +151,9 @@ def _smear(image: np.ndarray, length_px: float, direction: float) -> np.ndarray:
 
 def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     """Compressed and decompressed, RGB."""
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    _, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.ascontiguousarray(decoded[..., ::-1])

@@ -28,15 +28,25 @@ class SyntheticSettings:
     width_px: int
 
     def __post_init__(self) -> None:
-        lowest = {"train_identities": 1, "val_identities": 0, "test_identities": 1, "num_cameras": 2, "min_images": 4,
-                  "max_images": self.min_images, "height_px": 32, "width_px": 16}
+        lowest = {
+            "train_identities": 1,
+            "val_identities": 0,
+            "test_identities": 1,
+            "num_cameras": 2,
+            "min_images": 4,
+            "max_images": self.min_images,
+            "height_px": 32,
+            "width_px": 16,
+        }
         for name, least in lowest.items():
             value = getattr(self, name)
             if value < least:
                 raise GenreidError(
-                    f"synthetic.{name} is {value}, expected at least {least}: a query needs another camera's picture "
-                    "of the same person to be found; raise it")
+                    f"synthetic.{name} is {value}, expected at least {least}: raise it "
+                    "(a query needs another camera's picture of the same person)"
+                )
         if self.num_cameras > 99 or self.train_identities + self.val_identities + self.test_identities > 9999:
             raise GenreidError(
-                "the synthetic benchmark names pictures like 0001_c02_003: expected at most 9999 identities and 99 "
-                "cameras; lower synthetic.*_identities or synthetic.num_cameras")
+                "the synthetic benchmark names pictures like 0001_c2_003: expected at most 9999 identities "
+                "and 99 cameras; lower synthetic.*_identities or synthetic.num_cameras"
+            )

@@ -1,7 +1,8 @@
-"""An endless stream of pictures to fit a regressor on: the same machinery, drawn wider, from a world of its own.
+"""An endless stream of pictures to fit a regressor on: the same machinery, drawn wider, from a world of its
+own.
 
-Identities, wardrobe, poses, cameras and streets come from other seeds than any benchmark's, headings are uniform,
-and everything varies more than the benchmark does.
+Identities, wardrobe, poses, cameras and streets come from other seeds than any benchmark's, headings are
+uniform, and everything varies more than the benchmark does.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def _cast(body: Body, world: int) -> Cast:
 def training_scene(body: Body, seed: int, index: int, height_px: int, width_px: int) -> Scene:
     """Picture number `index` of the stream that `seed` names.
 
-    It depends on its arguments alone, so a stream can be made in any order and in pieces. Neighbouring numbers
-    share a person (in other poses, before other cameras), so make them together and shuffle.
+    It depends on its arguments alone, so a stream can be made in any order and in pieces. Neighbouring
+    numbers share a person (in other poses, before other cameras), so make them together and shuffle.
     """
     world = derive_seed(seed, "training stream")
     rng = numpy_rng(world, "shot", index)
@@ -51,7 +52,9 @@ def training_scene(body: Body, seed: int, index: int, height_px: int, width_px: 
     actor = Actor(dressed, pose, spot, heading, float(rng.normal(0.0, 2.5)), int(rng.integers(1 << 30)))
     framing = sample_framing(rng, breadth=_BREADTH)
     others = sample_others(cast, camera, actor, rng)
-    return draw(cast.mannequin, camera, actor, framing, others, int(rng.integers(1 << 62)), height_px, width_px)
+    return draw(
+        cast.mannequin, camera, actor, framing, others, int(rng.integers(1 << 62)), height_px, width_px
+    )
 
 
 def plate_height_px(height_px: int) -> int:

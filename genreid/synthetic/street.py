@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genreid.synthetic.raycast import cast
+from genreid.synthetic.raycast import World, cast
 from genreid.synthetic.surfaces import (
     ASPHALT,
     BARK,
@@ -29,19 +29,42 @@ from genreid.synthetic.surfaces import (
 )
 
 _GROUND_RGB = {
-    SLABS: ((0.36, 0.35, 0.33), (0.45, 0.40, 0.33), (0.28, 0.28, 0.29), (0.40, 0.31, 0.26), (0.52, 0.50, 0.46)),
+    SLABS: (
+        (0.36, 0.35, 0.33),
+        (0.45, 0.40, 0.33),
+        (0.28, 0.28, 0.29),
+        (0.40, 0.31, 0.26),
+        (0.52, 0.50, 0.46),
+    ),
     ASPHALT: ((0.19, 0.19, 0.195), (0.25, 0.245, 0.24), (0.14, 0.14, 0.145)),
     COBBLES: ((0.27, 0.26, 0.25), (0.36, 0.20, 0.15), (0.42, 0.33, 0.22), (0.22, 0.22, 0.23)),
     GRASS: ((0.13, 0.19, 0.06), (0.17, 0.20, 0.08)),
     ROAD: ((0.13, 0.13, 0.135), (0.17, 0.168, 0.165)),
 }
-_HOUSE_RGB = np.array([
-    (0.48, 0.44, 0.37), (0.55, 0.52, 0.46), (0.40, 0.37, 0.34), (0.52, 0.44, 0.33), (0.36, 0.37, 0.38),
-    (0.46, 0.36, 0.29), (0.58, 0.55, 0.50), (0.33, 0.36, 0.35), (0.42, 0.27, 0.21), (0.29, 0.33, 0.39),
-])
+_HOUSE_RGB = np.array(
+    [
+        (0.48, 0.44, 0.37),
+        (0.55, 0.52, 0.46),
+        (0.40, 0.37, 0.34),
+        (0.52, 0.44, 0.33),
+        (0.36, 0.37, 0.38),
+        (0.46, 0.36, 0.29),
+        (0.58, 0.55, 0.50),
+        (0.33, 0.36, 0.35),
+        (0.42, 0.27, 0.21),
+        (0.29, 0.33, 0.39),
+    ]
+)
 _CAR_RGB = (
-    (0.45, 0.45, 0.46), (0.62, 0.62, 0.62), (0.06, 0.06, 0.065), (0.16, 0.17, 0.18), (0.05, 0.08, 0.20),
-    (0.34, 0.05, 0.05), (0.10, 0.13, 0.12), (0.50, 0.47, 0.40), (0.07, 0.16, 0.30),
+    (0.45, 0.45, 0.46),
+    (0.62, 0.62, 0.62),
+    (0.06, 0.06, 0.065),
+    (0.16, 0.17, 0.18),
+    (0.05, 0.08, 0.20),
+    (0.34, 0.05, 0.05),
+    (0.10, 0.13, 0.12),
+    (0.50, 0.47, 0.40),
+    (0.07, 0.16, 0.30),
 )
 
 
@@ -68,8 +91,9 @@ class Lens:
         ahead = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
         right = np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
         up = np.array([0.0, 1.0, 0.0])
-        return np.stack([
-            right, -np.cos(tilt) * up - np.sin(tilt) * ahead, np.cos(tilt) * ahead - np.sin(tilt) * up])
+        return np.stack(
+            [right, -np.cos(tilt) * up - np.sin(tilt) * ahead, np.cos(tilt) * ahead - np.sin(tilt) * up]
+        )
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """(N, 3) street points to (N, 3) [u_px, v_px, metres in front of the lens]."""
@@ -131,7 +155,9 @@ class Plate:
     distance: np.ndarray
 
 
-def sample_lens(rng: np.random.Generator, azimuth_deg: float, height_px: int, width_px: int) -> tuple[Lens, float]:
+def sample_lens(
+    rng: np.random.Generator, azimuth_deg: float, height_px: int, width_px: int
+) -> tuple[Lens, float]:
     """A camera on a wall or a pole, and the distance in metres that it watches."""
     watched_m = rng.uniform(6.0, 9.5)
     height_m = rng.uniform(2.3, 3.8)
@@ -147,7 +173,9 @@ SUNS = (0.0, 0.4, 0.85, 1.2)
 def sample_light(rng: np.random.Generator, strength: float) -> Light:
     """Light under a sun of the given strength (one of `SUNS`)."""
     elevation, azimuth = np.radians(rng.uniform(28.0, 62.0)), rng.uniform(0.0, 2.0 * np.pi)
-    sun = np.array([np.cos(elevation) * np.cos(azimuth), np.sin(elevation), np.cos(elevation) * np.sin(azimuth)])
+    sun = np.array(
+        [np.cos(elevation) * np.cos(azimuth), np.sin(elevation), np.cos(elevation) * np.sin(azimuth)]
+    )
     warmth = rng.uniform(0.0, 1.0)
     sun_rgb = strength * np.array([1.0 + 0.12 * warmth, 1.0, 0.94 - 0.2 * warmth])
     sky = (1.0 - 0.52 * min(1.0, strength)) * np.array([0.95, 1.0, 1.08])
@@ -164,11 +192,21 @@ class _Builder:
         self.colours: list[tuple[float, ...]] = []
         self.crowns: list[tuple[float, ...]] = []
 
-    def box(self, p: float, q: float, size: tuple[float, float, float], kind: int, rgb: tuple[float, ...],
-            foot: float = 0.0, lean: tuple[float, float] = (0.0, 0.0)) -> None:
+    def box(
+        self,
+        p: float,
+        q: float,
+        size: tuple[float, float, float],
+        kind: int,
+        rgb: tuple[float, ...],
+        foot: float = 0.0,
+        lean: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         """A box of size (along, up, across) centred on (p, q), standing `foot` metres above the ground."""
         along, up, across = size
-        self.rows.append((p - along / 2, p + along / 2, foot, foot + up, q - across / 2, q + across / 2, *lean))
+        self.rows.append(
+            (p - along / 2, p + along / 2, foot, foot + up, q - across / 2, q + across / 2, *lean)
+        )
         self.kinds.append(kind)
         self.colours.append(tuple(rgb))
 
@@ -178,10 +216,13 @@ class _Builder:
         tall = self.rng.uniform(0.5, 0.62)
         self.box(p, q, (length, 0.62, width), CAR_BODY, rgb, foot=0.25, lean=(0.10, 0.04))
         shift = self.rng.uniform(-0.35, 0.35)
-        self.box(p + shift, q, (0.68 * length, tall, width - 0.1), CAR_CABIN, rgb, foot=0.87, lean=(0.75, 0.28))
+        self.box(
+            p + shift, q, (0.68 * length, tall, width - 0.1), CAR_CABIN, rgb, foot=0.87, lean=(0.75, 0.28)
+        )
         for end in (-0.32, 0.32):
-            self.box(p + end * length, q, (0.6, 0.56, width + 0.02), TYRE, (0.025, 0.025, 0.027),
-                     lean=(0.04, 0.0))
+            self.box(
+                p + end * length, q, (0.6, 0.56, width + 0.02), TYRE, (0.025, 0.025, 0.027), lean=(0.04, 0.0)
+            )
 
     def tree(self, p: float, q: float) -> None:
         trunk = self.rng.uniform(0.18, 0.32)
@@ -247,11 +288,19 @@ def sample_street(rng: np.random.Generator, lens: Lens, watched_m: float, sun: f
     if walls[0] > walls[2]:
         walls = walls[2:] + walls[:2]
     return Street(
-        path_q=float(path_q), path_half_m=float(half), zone_edge=np.array(edges), zone_kind=np.array(kinds),
+        path_q=float(path_q),
+        path_half_m=float(half),
+        zone_edge=np.array(edges),
+        zone_kind=np.array(kinds),
         zone_rgb=np.array([_GROUND_RGB[k][rng.integers(len(_GROUND_RGB[k]))] for k in kinds]),
-        walls=np.array(walls), solids=np.array(builder.rows).reshape(-1, 8),
-        solid_kind=np.array(builder.kinds, dtype=np.int64), solid_rgb=np.array(builder.colours).reshape(-1, 3),
-        crowns=np.array(builder.crowns).reshape(-1, 5), light=sample_light(rng, sun), seed=int(rng.integers(1 << 20)))
+        walls=np.array(walls),
+        solids=np.array(builder.rows).reshape(-1, 8),
+        solid_kind=np.array(builder.kinds, dtype=np.int64),
+        solid_rgb=np.array(builder.colours).reshape(-1, 3),
+        crowns=np.array(builder.crowns).reshape(-1, 5),
+        light=sample_light(rng, sun),
+        seed=int(rng.integers(1 << 20)),
+    )
 
 
 def _park_edge(builder: _Builder, wall_q: float, away: float) -> None:
@@ -261,14 +310,19 @@ def _park_edge(builder: _Builder, wall_q: float, away: float) -> None:
         tall = rng.uniform(0.9, 2.0)
         builder.box(0.0, wall_q + away * 0.5, (90.0, tall, 0.9), LEAVES, (0.10, 0.15, 0.06), lean=(0.0, 0.06))
     else:
-        builder.box(0.0, wall_q + away * 0.3, (90.0, rng.uniform(0.6, 1.4), 0.35), BRICKWORK, (0.3, 0.2, 0.15))
+        builder.box(
+            0.0, wall_q + away * 0.3, (90.0, rng.uniform(0.6, 1.4), 0.35), BRICKWORK, (0.3, 0.2, 0.15)
+        )
     for p in np.arange(-14.0, 26.0, rng.uniform(4.0, 6.5)):
         builder.tree(p + rng.uniform(-1, 1), wall_q + away * rng.uniform(2.0, 5.0))
 
 
-def _furnish(builder: _Builder, path_q: float, away: float, half: float, wall_q: float, kerb_q: float) -> None:
+def _furnish(
+    builder: _Builder, path_q: float, away: float, half: float, wall_q: float, kerb_q: float
+) -> None:
     """Parked cars beyond the kerb, trees and furniture along it, things against the wall."""
     rng = builder.rng
+
     # The camera is above (0, 0): nothing may stand right in front of it.
     def clear(p: float, q: float) -> bool:
         return p * p + q * q > 2.2**2
@@ -297,13 +351,39 @@ def _furnish(builder: _Builder, path_q: float, away: float, half: float, wall_q:
 def render_plate(street: Street, lens: Lens) -> Plate:
     """The empty street as the camera sees it, before the sensor has its say."""
     shape = (lens.height_px, lens.width_px)
-    radiance = np.zeros((*shape, 3))
-    distance = np.zeros(shape)
-    cast(
-        lens.rays(), np.array([0.0, lens.height_m, 0.0]), 1.0 / lens.focal_px,
-        street.zone_edge, street.zone_kind, street.zone_rgb, street.walls, _HOUSE_RGB,
-        street.solids, street.solid_kind, street.solid_rgb, street.crowns,
-        street.light.sun, street.light.sun_rgb, street.light.sky_rgb, street.light.haze_rgb,
-        street.seed, radiance, distance)
+    radiance, distance = np.zeros((*shape, 3)), np.zeros(shape)
+    light = street.light
+    world = World(
+        street.zone_edge,
+        street.zone_kind,
+        street.zone_rgb,
+        street.walls,
+        _HOUSE_RGB,
+        street.solids,
+        street.solid_kind,
+        street.solid_rgb,
+        _seen_boxes(street.solids, lens),
+        street.crowns,
+        light.sun,
+        light.sun_rgb,
+        light.sky_rgb,
+        light.haze_rgb,
+        street.seed,
+    )
+    cast(lens.rays(), np.array([0.0, lens.height_m, 0.0]), 1.0 / lens.focal_px, world, radiance, distance)
     image = np.sqrt(np.clip(radiance, 0.0, 1.0)) * 255.0
     return Plate(image=np.rint(image).astype(np.uint8), distance=distance.astype(np.float32))
+
+
+def _seen_boxes(solids: np.ndarray, lens: Lens) -> np.ndarray:
+    """(S, 4) rows and columns [first row, last, first column, last] of the plate that may see each solid."""
+    boxes = np.tile([0, lens.height_px, 0, lens.width_px], (len(solids), 1))
+    for index, (p0, p1, y0, y1, q0, q1, lean_p, lean_q) in enumerate(solids):
+        # A solid that widens upwards is wider than its foot.
+        grow_p, grow_q = max(0.0, -lean_p) * (y1 - y0), max(0.0, -lean_q) * (y1 - y0)
+        p, y, q = np.meshgrid([p0 - grow_p, p1 + grow_p], [y0, y1], [q0 - grow_q, q1 + grow_q])
+        seen = lens.project(np.stack([p.ravel(), y.ravel(), q.ravel()], axis=1))
+        if (seen[:, 2] > 0.05).all():
+            (left, top), (right, bottom) = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
+            boxes[index] = np.clip([top - 1, bottom + 1, left - 1, right + 1], -2, 1 << 20)
+    return boxes

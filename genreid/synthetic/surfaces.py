@@ -37,8 +37,15 @@ def _joint(x: float, y: float, size_x: float, size_y: float, stagger: float, wid
 
 @numba.njit(cache=True, nogil=True)
 def _lattice_tone(
-    x: float, y: float, size_x: float, size_y: float, stagger: float, width: float, spread: float,
-    footprint: float, seed: int,
+    x: float,
+    y: float,
+    size_x: float,
+    size_y: float,
+    stagger: float,
+    width: float,
+    spread: float,
+    footprint: float,
+    seed: int,
 ) -> float:
     """Tone of a slab, brick or cobble: each one a little different, its joint darker."""
     row, column, in_joint = _joint(x, y, size_x, size_y, stagger, max(width, 0.8 * footprint))

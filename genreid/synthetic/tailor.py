@@ -1,7 +1,7 @@
 """Dress a person: paint skin, clothes and shoes on the canvas.
 
-Heights and widths are those of the mean body in T-pose, in metres from the pelvis; the canvas follows the body
-into every shape and pose.
+Heights and widths are those of the mean body in T-pose, in metres from the pelvis; the canvas follows the
+body into every shape and pose.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from genreid.synthetic.canvas import (
     BAG_SIDE_PANEL,
     BOTH,
     FRONT,
-    RGB,
     SKIRT_PANEL,
     Canvas,
     mirrored,
     rectangle,
 )
 from genreid.synthetic.faces import paint_head
+from genreid.synthetic.identity import RGB, Bag, Garment, Identity
 from genreid.synthetic.prints import draw_print, mottled, weave
-from genreid.synthetic.wardrobe import Bag, Garment, Identity
 
 CROTCH_M = -0.13
 WAIST_M = 0.075
@@ -43,8 +42,12 @@ def dress(identity: Identity) -> Canvas:
         _paint_top(canvas, bottom)
     if needs_tail(bottom):
         _paint_panel(canvas, bottom, (SKIRT_PANEL[0], 0.65))
-        canvas.fill(rectangle(-0.3, 0.3, max(bottom.hem_m, CROTCH_M), WAIST_M), weave(bottom.rgb, bottom.pattern),
-                    cloth=0.8, lift_m=0.008)
+        canvas.fill(
+            rectangle(-0.3, 0.3, max(bottom.hem_m, CROTCH_M), WAIST_M),
+            weave(bottom.rgb, bottom.pattern),
+            cloth=0.8,
+            lift_m=0.008,
+        )
     if bottom.cut != "dress" and identity.top.cut != "shirt" and identity.top.hem_m > WAIST_M:
         canvas.fill(rectangle(-0.3, 0.3, WAIST_M - 0.02, WAIST_M + 0.015), (0.16, 0.13, 0.11))
     if identity.outer is not None:
@@ -60,7 +63,8 @@ def dress(identity: Identity) -> Canvas:
 def needs_tail(garment: Garment) -> bool:
     """Whether the garment hangs below the crotch as one cloth around both legs."""
     return garment.cut in ("skirt", "dress", "coat") or (
-        garment.hem_m < CROTCH_M and garment.cut not in ("trousers", "jeans", "leggings", "shorts"))
+        garment.hem_m < CROTCH_M and garment.cut not in ("trousers", "jeans", "leggings", "shorts")
+    )
 
 
 def _darker(rgb: RGB, factor: float = 0.72) -> RGB:
@@ -95,7 +99,9 @@ def _paint_legs(canvas: Canvas, garment: Garment) -> None:
         for bottom, top, share in ((-0.52, -0.40, 0.8), (-0.72, -0.52, 1.1), (garment.hem_m, -0.72, 1.5)):
             canvas.fill(rectangle(-0.34, 0.34, bottom, top), cloth, cloth=fold, lift_m=share * ease + 0.003)
     else:
-        canvas.fill(rectangle(-0.34, 0.34, garment.hem_m, garment.hem_m + 0.12), cloth, cloth=fold, lift_m=1.1 * ease)
+        canvas.fill(
+            rectangle(-0.34, 0.34, garment.hem_m, garment.hem_m + 0.12), cloth, cloth=fold, lift_m=1.1 * ease
+        )
     seam = _darker(garment.rgb, 0.8)
     if garment.cut != "leggings":
         canvas.line([(0.0, WAIST_M), (0.0, CROTCH_M)], 0.008, seam)
@@ -111,14 +117,39 @@ def _paint_legs(canvas: Canvas, garment: Garment) -> None:
 
 def _torso_outline(hem_m: float, neck: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """The trunk up to the shoulder seams; `neck` runs from the left shoulder to the right one."""
-    return [(-0.3, hem_m), (0.3, hem_m), (0.3, 0.25), (_SHOULDER_X + 0.02, 0.25), (_SHOULDER_X + 0.02, 0.53),
-            *neck, (-_SHOULDER_X - 0.02, 0.53), (-_SHOULDER_X - 0.02, 0.25), (-0.3, 0.25)]
+    return [
+        (-0.3, hem_m),
+        (0.3, hem_m),
+        (0.3, 0.25),
+        (_SHOULDER_X + 0.02, 0.25),
+        (_SHOULDER_X + 0.02, 0.53),
+        *neck,
+        (-_SHOULDER_X - 0.02, 0.53),
+        (-_SHOULDER_X - 0.02, 0.25),
+        (-0.3, 0.25),
+    ]
 
 
 _NECKLINES: dict[str, list[tuple[float, float]]] = {
-    "crew": [(0.075, 0.54), (0.07, 0.482), (0.05, 0.458), (0.0, 0.448), (-0.05, 0.458), (-0.07, 0.482), (-0.075, 0.54)],
+    "crew": [
+        (0.075, 0.54),
+        (0.07, 0.482),
+        (0.05, 0.458),
+        (0.0, 0.448),
+        (-0.05, 0.458),
+        (-0.07, 0.482),
+        (-0.075, 0.54),
+    ],
     "vee": [(0.075, 0.54), (0.068, 0.482), (0.0, 0.362), (-0.068, 0.482), (-0.075, 0.54)],
-    "scoop": [(0.1, 0.54), (0.095, 0.48), (0.07, 0.42), (0.0, 0.395), (-0.07, 0.42), (-0.095, 0.48), (-0.1, 0.54)],
+    "scoop": [
+        (0.1, 0.54),
+        (0.095, 0.48),
+        (0.07, 0.42),
+        (0.0, 0.395),
+        (-0.07, 0.42),
+        (-0.095, 0.48),
+        (-0.1, 0.54),
+    ],
     "shirt": [(0.06, 0.54), (0.055, 0.5), (0.0, 0.425), (-0.055, 0.5), (-0.06, 0.54)],
     "back": [(0.075, 0.54), (0.07, 0.5), (0.0, 0.487), (-0.07, 0.5), (-0.075, 0.54)],
     "high": [(0.09, 0.54), (0.075, 0.535), (0.0, 0.525), (-0.075, 0.535), (-0.09, 0.54)],
@@ -138,10 +169,14 @@ def _paint_top(canvas: Canvas, garment: Garment) -> None:
         for sign in (1, -1):
             collar = [(0.06 * sign, 0.51), (0.085 * sign, 0.475), (0.05 * sign, 0.415), (0.008 * sign, 0.43)]
             canvas.fill(collar, _darker(garment.rgb, 1.06), FRONT, lift_m=0.004, add=True)
-        canvas.fill(rectangle(-0.065, 0.065, 0.478, 0.505), _darker(garment.rgb, 1.04), BACK, cloth=0.4, lift_m=0.012)
+        canvas.fill(
+            rectangle(-0.065, 0.065, 0.478, 0.505), _darker(garment.rgb, 1.04), BACK, cloth=0.4, lift_m=0.012
+        )
         canvas.line([(0.0, 0.43), (0.0, hem)], 0.006, _darker(garment.rgb, 0.8), FRONT)
     if garment.cut == "hoodie":
-        canvas.fill([(-0.1, -0.02), (0.1, -0.02), (0.07, 0.09), (-0.07, 0.09)], _darker(garment.rgb, 0.86), FRONT)
+        canvas.fill(
+            [(-0.1, -0.02), (0.1, -0.02), (0.07, 0.09), (-0.07, 0.09)], _darker(garment.rgb, 0.86), FRONT
+        )
     if garment.cut in ("hoodie", "sweater"):
         canvas.fill(rectangle(-0.3, 0.3, hem, hem + 0.035), _darker(garment.rgb, 0.9), lift_m=0.008)
     if garment.front is not None:
@@ -170,10 +205,15 @@ def _paint_sleeves(canvas: Canvas, garment: Garment) -> None:
             canvas.fill(shoulder, canvas.texture[0, -3, 0, :3] / 255.0, cloth=0.0, lift_m=0.0)
         return
     for sign in (1, -1):
-        arm = [(sign * x, y) for x, y in ((_SHOULDER_X, 0.25), (end, 0.25), (end, 0.6), (_SHOULDER_X - 0.01, 0.6))]
+        arm = [
+            (sign * x, y)
+            for x, y in ((_SHOULDER_X, 0.25), (end, 0.25), (end, 0.6), (_SHOULDER_X - 0.01, 0.6))
+        ]
         canvas.fill(arm, cloth, cloth=1.0, lift_m=0.75 * garment.ease_m)
         if garment.sleeve > 0.9 and garment.cut not in ("shirt", "tshirt"):
-            cuff = [(sign * x, y) for x, y in ((end - 0.03, 0.25), (end, 0.25), (end, 0.6), (end - 0.03, 0.6))]
+            cuff = [
+                (sign * x, y) for x, y in ((end - 0.03, 0.25), (end, 0.25), (end, 0.6), (end - 0.03, 0.6))
+            ]
             canvas.fill(cuff, _darker(garment.sleeve_rgb or garment.rgb, 0.88))
 
 
@@ -190,19 +230,35 @@ def _paint_outer(canvas: Canvas, garment: Garment) -> None:
     hem = max(garment.hem_m, CROTCH_M - 0.02)
     opening = garment.open_m
     neck = {"lapel": "vee", "stand": "high"}.get(garment.collar, "crew")
-    canvas.fill(_torso_outline(hem, _NECKLINES["high" if neck == "high" else "back"]), cloth, BACK, cloth=0.9,
-                lift_m=garment.ease_m)
+    canvas.fill(
+        _torso_outline(hem, _NECKLINES["high" if neck == "high" else "back"]),
+        cloth,
+        BACK,
+        cloth=0.9,
+        lift_m=garment.ease_m,
+    )
     if opening > 0.0:
         for sign in (1, -1):
-            half = [(0.3, hem), (0.3, 0.25), (_SHOULDER_X + 0.02, 0.25), (_SHOULDER_X + 0.02, 0.53), (0.085, 0.53),
-                    (0.07, 0.48), (0.55 * opening + 0.015, 0.36), (opening, 0.2), (1.25 * opening, hem)]
+            half = [
+                (0.3, hem),
+                (0.3, 0.25),
+                (_SHOULDER_X + 0.02, 0.25),
+                (_SHOULDER_X + 0.02, 0.53),
+                (0.085, 0.53),
+                (0.07, 0.48),
+                (0.55 * opening + 0.015, 0.36),
+                (opening, 0.2),
+                (1.25 * opening, hem),
+            ]
             canvas.fill([(sign * x, y) for x, y in half], cloth, FRONT, cloth=0.9, lift_m=garment.ease_m)
             edge = [(0.07, 0.48), (0.55 * opening + 0.015, 0.36), (opening, 0.2), (1.25 * opening, hem)]
             canvas.line([(sign * x, y) for x, y in edge], 0.014, _darker(garment.rgb, 0.78), FRONT)
     else:
         canvas.fill(_torso_outline(hem, _NECKLINES[neck]), cloth, FRONT, cloth=0.9, lift_m=garment.ease_m)
         _drape_waist(canvas, cloth, hem, garment.ease_m)
-        canvas.line([(0.0, 0.44 if neck != "vee" else 0.36), (0.0, hem)], 0.012, _darker(garment.rgb, 0.66), FRONT)
+        canvas.line(
+            [(0.0, 0.44 if neck != "vee" else 0.36), (0.0, hem)], 0.012, _darker(garment.rgb, 0.66), FRONT
+        )
     _paint_sleeves(canvas, garment)
     _paint_fittings(canvas, garment, hem)
     if garment.back is not None:
@@ -222,13 +278,17 @@ def _paint_fittings(canvas: Canvas, garment: Garment, hem: float) -> None:
             canvas.line([(-0.3, float(y)), (0.3, float(y))], 0.012, _darker(garment.rgb, 0.66))
         for x in np.arange(0.25, 0.62, 0.075):
             for sign in (1, -1):
-                canvas.line([(sign * float(x), 0.25), (sign * float(x), 0.6)], 0.012, _darker(garment.rgb, 0.66))
+                canvas.line(
+                    [(sign * float(x), 0.25), (sign * float(x), 0.6)], 0.012, _darker(garment.rgb, 0.66)
+                )
     for sign in (1, -1):
         canvas.line([(sign * 0.09, 0.09), (sign * 0.13, 0.0)], 0.01, _darker(garment.rgb, 0.68), FRONT)
     if garment.stripe_rgb is not None:
         for sign in (1, -1):
-            canvas.fill([(sign * x, y) for x, y in ((0.2, 0.415), (0.66, 0.415), (0.66, 0.6), (0.2, 0.6))],
-                        garment.stripe_rgb)
+            canvas.fill(
+                [(sign * x, y) for x, y in ((0.2, 0.415), (0.66, 0.415), (0.66, 0.6), (0.2, 0.6))],
+                garment.stripe_rgb,
+            )
         canvas.line([(-0.3, hem + 0.03), (0.3, hem + 0.03)], 0.02, garment.stripe_rgb)
 
 
@@ -242,7 +302,9 @@ def _paint_panel(canvas: Canvas, garment: Garment, across: tuple[float, float]) 
         canvas.line([(middle, SKIRT_PANEL[3]), (middle, SKIRT_PANEL[2])], 0.012, _darker(garment.rgb, 0.66))
     elif garment.front is not None or garment.flare > 0.12:
         for x in np.arange(left + 0.03, right, 0.06):
-            canvas.line([(float(x), SKIRT_PANEL[3]), (float(x), SKIRT_PANEL[2])], 0.012, _darker(garment.rgb, 0.85))
+            canvas.line(
+                [(float(x), SKIRT_PANEL[3]), (float(x), SKIRT_PANEL[2])], 0.012, _darker(garment.rgb, 0.85)
+            )
 
 
 def _paint_scarf(canvas: Canvas, rgb: RGB) -> None:

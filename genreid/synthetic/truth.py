@@ -22,17 +22,19 @@ TRUTH_VERSION = 1
 _KEY = b"genreid.truth"
 ESTIMATOR = "ground_truth"
 
-TRUTH_SCHEMA = pa.schema([
-    pa.field("image_id", pa.string(), nullable=False),
-    pa.field("status", pa.string(), nullable=False),
-    pa.field("score", pa.float32(), nullable=False),
-    *BODY_FIELDS,
-    pa.field("estimator", pa.string(), nullable=False),
-    pa.field("body", pa.string(), nullable=False),
-    pa.field("heading_deg", pa.float32(), nullable=False),
-    pa.field("scene_seed", pa.int64(), nullable=False),
-])
-"""The columns of a mesh shard, and `heading_deg` (0 faces the camera, positive to the left) and `scene_seed`."""
+TRUTH_SCHEMA = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        *BODY_FIELDS,
+        pa.field("estimator", pa.string(), nullable=False),
+        pa.field("body", pa.string(), nullable=False),
+        pa.field("heading_deg", pa.float32(), nullable=False),
+        pa.field("scene_seed", pa.int64(), nullable=False),
+    ]
+)
+"""The columns of a mesh shard, `heading_deg` (0 faces the camera, positive to the left), and `scene_seed`."""
 
 
 def truth_table(benchmark: Benchmark, shots: Sequence[Shot], scenes: Iterable[Scene]) -> pa.Table:
@@ -51,12 +53,21 @@ def truth_table(benchmark: Benchmark, shots: Sequence[Shot], scenes: Iterable[Sc
     assert len(headings) == num, (len(headings), num)
     parameters = BodyParameters(_stack(orient, 3), _stack(pose, 69), _stack(betas, 10))
     columns = {
-        "image_id": [shot.image_id for shot in shots], "status": ["ok"] * num, "score": np.ones(num, np.float32),
+        "image_id": [shot.image_id for shot in shots],
+        "status": ["ok"] * num,
+        "score": np.ones(num, np.float32),
         **pack_body(parameters, _stack(camera, 3), np.ones(num, dtype=bool)),
-        "estimator": [ESTIMATOR] * num, "body": [benchmark.body.fingerprint] * num,
-        "heading_deg": np.array(headings, dtype=np.float32), "scene_seed": [shot.scene_seed for shot in shots]}
-    about = {"version": TRUTH_VERSION, "settings": asdict(benchmark.settings), "seed": benchmark.seed,
-             "body": benchmark.body.fingerprint}
+        "estimator": [ESTIMATOR] * num,
+        "body": [benchmark.body.fingerprint] * num,
+        "heading_deg": np.array(headings, dtype=np.float32),
+        "scene_seed": [shot.scene_seed for shot in shots],
+    }
+    about = {
+        "version": TRUTH_VERSION,
+        "settings": asdict(benchmark.settings),
+        "seed": benchmark.seed,
+        "body": benchmark.body.fingerprint,
+    }
     return pa.table(columns, schema=TRUTH_SCHEMA.with_metadata({_KEY: json.dumps(about, sort_keys=True)}))
 
 
@@ -74,10 +85,13 @@ def benchmark_from_truth(table: pa.Table, body: Body) -> Benchmark:
     try:
         about = json.loads((table.schema.metadata or {})[_KEY])
     except KeyError:
-        raise GenreidError(f"a table without synthetic truth in its metadata was given as truth: {remedy}") from None
+        raise GenreidError(f"a table without synthetic truth in its metadata is no truth: {remedy}") from None
     if about["version"] != TRUTH_VERSION:
-        raise GenreidError(f"the truth table has version {about['version']}, expected {TRUTH_VERSION}: {remedy}")
+        raise GenreidError(
+            f"the truth table has version {about['version']}, expected {TRUTH_VERSION}: {remedy}"
+        )
     if about["body"] != body.fingerprint:
         raise GenreidError(
-            f"the truth table was made with body {about['body']}, the body now is {body.fingerprint}: {remedy}")
+            f"the truth table was made with body {about['body']}, now it is {body.fingerprint}: {remedy}"
+        )
     return Benchmark(body, SyntheticSettings(**about["settings"]), about["seed"])

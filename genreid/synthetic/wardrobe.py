@@ -7,14 +7,13 @@ Colours are RGB in [0, 1], square roots of reflectance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from genreid.seeding import numpy_rng
-from genreid.synthetic.poses import Habit, sample_habit
-
-RGB = tuple[float, float, float]
+from genreid.synthetic.identity import RGB, Bag, Garment, Head, Identity, Pattern, Print
+from genreid.synthetic.poses import sample_habit
 
 _CLOTH: dict[str, tuple[RGB, float, float]] = {
     # name: colour, weight among tops, weight among trousers and skirts
@@ -41,115 +40,28 @@ _CLOTH: dict[str, tuple[RGB, float, float]] = {
     "teal": ((0.16, 0.46, 0.50), 0.015, 0.0),
 }
 _SKIN: tuple[RGB, ...] = (
-    (0.88, 0.72, 0.64), (0.84, 0.68, 0.58), (0.80, 0.63, 0.52), (0.74, 0.57, 0.45), (0.64, 0.47, 0.36),
-    (0.52, 0.37, 0.28), (0.42, 0.30, 0.24), (0.35, 0.25, 0.20))
+    (0.88, 0.72, 0.64),
+    (0.84, 0.68, 0.58),
+    (0.80, 0.63, 0.52),
+    (0.74, 0.57, 0.45),
+    (0.64, 0.47, 0.36),
+    (0.52, 0.37, 0.28),
+    (0.42, 0.30, 0.24),
+    (0.35, 0.25, 0.20),
+)
 _SKIN_WEIGHT = (0.14, 0.2, 0.2, 0.14, 0.12, 0.08, 0.07, 0.05)
 _HAIR: tuple[RGB, ...] = (
-    (0.13, 0.12, 0.12), (0.20, 0.16, 0.14), (0.29, 0.21, 0.16), (0.40, 0.29, 0.20), (0.58, 0.46, 0.31),
-    (0.70, 0.60, 0.44), (0.48, 0.26, 0.17), (0.55, 0.54, 0.53), (0.74, 0.73, 0.72))
+    (0.13, 0.12, 0.12),
+    (0.20, 0.16, 0.14),
+    (0.29, 0.21, 0.16),
+    (0.40, 0.29, 0.20),
+    (0.58, 0.46, 0.31),
+    (0.70, 0.60, 0.44),
+    (0.48, 0.26, 0.17),
+    (0.55, 0.54, 0.53),
+    (0.74, 0.73, 0.72),
+)
 _HAIR_WEIGHT = (0.28, 0.22, 0.18, 0.11, 0.06, 0.04, 0.03, 0.05, 0.03)
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """What is woven into a cloth: kind plain, hoops, pinstripes, checks, block, dots or camouflage."""
-
-    kind: str
-    rgb: RGB
-    scale_m: float
-    offset_m: float
-
-
-@dataclass(frozen=True)
-class Print:
-    """What is printed on a chest or a back: kind disc, bar, words, number, chevron or picture."""
-
-    kind: str
-    rgb: RGB
-    rgb2: RGB
-    size_m: float
-    y_m: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class Garment:
-    """One piece of clothing.
-
-    Attributes:
-        cut: tshirt, shirt, sweater, hoodie, jacket, puffer, coat, blazer; trousers, jeans, leggings, shorts,
-            skirt, dress.
-        sleeve: 0 none, 1 to the wrist.  hem_m: height of the lower edge above the pelvis.
-        ease_m: how far it stands off the body.  flare: widening of a skirt or coat tail towards its hem.
-        open_m: half width of the opening in front (0 closed).
-        front, back: prints, or None.  sleeve_rgb: where sleeves differ.
-        stripe_rgb: of the seams at the sides, or None.
-    """
-
-    cut: str
-    rgb: RGB
-    pattern: Pattern
-    sleeve: float
-    hem_m: float
-    ease_m: float
-    flare: float = 0.0
-    open_m: float = 0.0
-    collar: str = "crew"
-    front: Print | None = None
-    back: Print | None = None
-    sleeve_rgb: RGB | None = None
-    stripe_rgb: RGB | None = None
-
-
-@dataclass(frozen=True)
-class Bag:
-    """kind none, backpack, shoulder (strap across), tote (in the hand), shopping (in the hand); side ±1."""
-
-    kind: str
-    rgb: RGB
-    rgb2: RGB
-    size: float
-    side: int
-
-
-@dataclass(frozen=True)
-class Head:
-    """Hair: bald, buzz, short, bob, long, ponytail, bun. Hat: none, cap, beanie, hood."""
-
-    hair: str
-    hair_rgb: RGB
-    hat: str
-    hat_rgb: RGB
-    beard: float
-    glasses: bool
-    headphones: bool
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A person: everything that stays the same from camera to camera.
-
-    Attributes:
-        betas: (10,) float32 shape of the body.
-        skin: colour.  top: what is worn on the skin.  outer: over it, or None.  bottom: below the waist.
-        shoes, soles, socks: colours.  boots_m: how high shoes reach above the ankle.
-        scarf: colour or None.  habit: how the person walks.  seed: for details of the cloth.
-    """
-
-    betas: np.ndarray
-    skin: RGB
-    head: Head
-    top: Garment
-    outer: Garment | None
-    bottom: Garment
-    shoes: RGB
-    soles: RGB
-    socks: RGB
-    boots_m: float
-    scarf: RGB | None
-    bag: Bag
-    habit: Habit
-    seed: int
 
 
 def sample_identity(seed: int, index: int, likeness: float, shape_spread: float = 1.0) -> Identity:
@@ -171,24 +83,34 @@ def sample_identity(seed: int, index: int, likeness: float, shape_spread: float 
     outer = _sample_outer(clothes) if clothes.random() < (0.62 if warm else 0.22) else None
     bottom = _sample_bottom(clothes, feminine, warm)
     if clothes is not rng:
-        top, outer, bottom = (_own_copy(rng, garment) for garment in (top, outer, bottom))
+        top, bottom = _own_copy(rng, top), _own_copy(rng, bottom)
+        outer = None if outer is None else _own_copy(rng, outer)
     bag = _sample_bag(rng)
     head = _sample_head(rng, feminine)
     in_hand = bag.side if bag.kind in ("tote", "shopping") else 0
     return Identity(
         betas=np.clip(rng.normal(0.0, shape_spread, 10), -2.5, 2.5).astype(np.float32),
-        skin=_near(rng, _SKIN[rng.choice(len(_SKIN), p=_SKIN_WEIGHT)], 0.025), head=head,
-        top=top, outer=outer, bottom=bottom,
-        shoes=_shoe_colour(rng), soles=(0.85, 0.84, 0.82) if rng.random() < 0.45 else (0.2, 0.19, 0.18),
+        skin=_near(rng, _SKIN[rng.choice(len(_SKIN), p=_SKIN_WEIGHT)], 0.025),
+        head=head,
+        top=top,
+        outer=outer,
+        bottom=bottom,
+        shoes=_shoe_colour(rng),
+        soles=(0.85, 0.84, 0.82) if rng.random() < 0.45 else (0.2, 0.19, 0.18),
         socks=_cloth(rng, 1) if rng.random() < 0.5 else (0.85, 0.85, 0.84),
         boots_m=float(rng.uniform(0.08, 0.3)) if rng.random() < (0.3 if warm else 0.1) else 0.0,
-        scarf=_cloth(rng, 1) if warm and rng.random() < 0.22 else None, bag=bag,
-        habit=sample_habit(rng, in_hand, bag.kind in ("backpack", "shoulder")), seed=int(rng.integers(1 << 30)))
+        scarf=_cloth(rng, 1) if warm and rng.random() < 0.22 else None,
+        bag=bag,
+        habit=sample_habit(rng, in_hand, bag.kind in ("backpack", "shoulder")),
+        seed=int(rng.integers(1 << 30)),
+    )
 
 
 def _near(rng: np.random.Generator, rgb: RGB, spread: float) -> RGB:
     """A colour near another one: the same dye, more or less washed."""
-    value = np.clip(np.array(rgb) * np.exp(rng.normal(0.0, 2.2 * spread)) + rng.normal(0.0, spread, 3), 0.11, 0.93)
+    value = np.clip(
+        np.array(rgb) * np.exp(rng.normal(0.0, 2.2 * spread)) + rng.normal(0.0, spread, 3), 0.11, 0.93
+    )
     return float(value[0]), float(value[1]), float(value[2])
 
 
@@ -212,9 +134,14 @@ def _sample_pattern(rng: np.random.Generator, rgb: RGB, chances: dict[str, float
     kinds = list(chances)
     weight = np.array([chances[kind] for kind in kinds])
     kind = kinds[rng.choice(len(kinds), p=weight / weight.sum())]
-    scale = {"hoops": rng.uniform(0.03, 0.1), "checks": rng.uniform(0.05, 0.1), "block": rng.uniform(0.1, 0.24),
-             "pinstripes": rng.uniform(0.03, 0.05), "dots": rng.uniform(0.05, 0.08),
-             "camouflage": rng.uniform(0.07, 0.12)}.get(kind, 0.1)
+    scale = {
+        "hoops": rng.uniform(0.03, 0.1),
+        "checks": rng.uniform(0.05, 0.1),
+        "block": rng.uniform(0.1, 0.24),
+        "pinstripes": rng.uniform(0.03, 0.05),
+        "dots": rng.uniform(0.05, 0.08),
+        "camouflage": rng.uniform(0.07, 0.12),
+    }.get(kind, 0.1)
     return Pattern(kind, _contrast(rng, rgb), float(scale), float(rng.uniform(0.0, 0.1)))
 
 
@@ -222,9 +149,13 @@ def _sample_print(rng: np.random.Generator, rgb: RGB, back: bool) -> Print:
     kinds = ["disc", "bar", "words", "number", "chevron", "picture"]
     weight = [0.1, 0.14, 0.26, 0.2 if back else 0.1, 0.1, 0.3]
     return Print(
-        kind=kinds[rng.choice(6, p=np.array(weight) / sum(weight))], rgb=_contrast(rng, rgb),
-        rgb2=_contrast(rng, rgb), size_m=float(rng.uniform(0.10, 0.15 if not back else 0.17)),
-        y_m=float(rng.uniform(0.20, 0.28)), seed=int(rng.integers(1 << 30)))
+        kind=kinds[rng.choice(6, p=np.array(weight) / sum(weight))],
+        rgb=_contrast(rng, rgb),
+        rgb2=_contrast(rng, rgb),
+        size_m=float(rng.uniform(0.10, 0.15 if not back else 0.17)),
+        y_m=float(rng.uniform(0.20, 0.28)),
+        seed=int(rng.integers(1 << 30)),
+    )
 
 
 def _sample_top(rng: np.random.Generator, feminine: bool, warm: bool) -> Garment:
@@ -234,41 +165,69 @@ def _sample_top(rng: np.random.Generator, feminine: bool, warm: bool) -> Garment
     cut = cuts[rng.choice(4, p=weight)]
     rgb = _cloth(rng, 1)
     chances = {
-        "tshirt": {"plain": 0.62, "hoops": 0.16, "block": 0.1, "dots": 0.04, "camouflage": 0.04, "pinstripes": 0.04},
+        "tshirt": {
+            "plain": 0.62,
+            "hoops": 0.16,
+            "block": 0.1,
+            "dots": 0.04,
+            "camouflage": 0.04,
+            "pinstripes": 0.04,
+        },
         "shirt": {"plain": 0.5, "checks": 0.3, "pinstripes": 0.16, "dots": 0.04},
         "sweater": {"plain": 0.66, "hoops": 0.2, "block": 0.14},
         "hoodie": {"plain": 0.8, "block": 0.2},
     }[cut]
-    sleeve = {"tshirt": rng.choice([0.0, 0.36, 0.42, 1.0], p=[0.12, 0.4, 0.36, 0.12]),
-              "shirt": rng.choice([0.4, 0.7, 1.0], p=[0.3, 0.2, 0.5])}.get(cut, 1.0)
+    sleeve = {
+        "tshirt": rng.choice([0.0, 0.36, 0.42, 1.0], p=[0.12, 0.4, 0.36, 0.12]),
+        "shirt": rng.choice([0.4, 0.7, 1.0], p=[0.3, 0.2, 0.5]),
+    }.get(cut, 1.0)
     printable = cut in ("tshirt", "sweater", "hoodie")
     two_tone = printable and rng.random() < 0.14
     return Garment(
-        cut=cut, rgb=rgb, pattern=_sample_pattern(rng, rgb, chances), sleeve=float(sleeve),
-        hem_m=float(rng.uniform(-0.115, -0.02)), ease_m={"tshirt": 0.011, "shirt": 0.012, "sweater": 0.016}.get(cut, 0.021),
-        collar={"shirt": "shirt", "hoodie": "hood"}.get(cut, str(rng.choice(["crew", "vee", "scoop"] if feminine else ["crew", "crew", "vee"]))),
+        cut=cut,
+        rgb=rgb,
+        pattern=_sample_pattern(rng, rgb, chances),
+        sleeve=float(sleeve),
+        hem_m=float(rng.uniform(-0.115, -0.02)),
+        ease_m={"tshirt": 0.011, "shirt": 0.012, "sweater": 0.016}.get(cut, 0.021),
+        collar={"shirt": "shirt", "hoodie": "hood"}.get(
+            cut, str(rng.choice(["crew", "vee", "scoop"] if feminine else ["crew", "crew", "vee"]))
+        ),
         front=_sample_print(rng, rgb, False) if printable and rng.random() < 0.34 else None,
         back=_sample_print(rng, rgb, True) if printable and rng.random() < 0.3 else None,
-        sleeve_rgb=_contrast(rng, rgb) if two_tone else None)
+        sleeve_rgb=_contrast(rng, rgb) if two_tone else None,
+    )
 
 
 def _sample_outer(rng: np.random.Generator) -> Garment:
     """A jacket or coat."""
     cut = ["jacket", "blazer", "puffer", "coat", "hoodie"][rng.choice(5, p=[0.36, 0.14, 0.16, 0.2, 0.14])]
     rgb = _cloth(rng, 1 if cut != "coat" else 2)
-    hem = {"coat": rng.uniform(-0.55, -0.26), "blazer": rng.uniform(-0.15, -0.11)}.get(cut, rng.uniform(-0.11, -0.03))
+    hem = {"coat": rng.uniform(-0.55, -0.26), "blazer": rng.uniform(-0.15, -0.11)}.get(
+        cut, rng.uniform(-0.11, -0.03)
+    )
     is_open = rng.random() < {"puffer": 0.25, "coat": 0.35}.get(cut, 0.5)
     striped = cut in ("jacket", "hoodie") and rng.random() < 0.18
     return Garment(
-        cut=cut, rgb=rgb,
-        pattern=_sample_pattern(rng, rgb, {"plain": 0.84, "block": 0.12 if cut in ("jacket", "puffer") else 0.01,
-                                           "checks": 0.04}),
-        sleeve=1.0, hem_m=float(hem), ease_m={"puffer": 0.042, "coat": 0.027, "blazer": 0.02}.get(cut, 0.025),
-        flare=float(rng.uniform(0.02, 0.08)), open_m=float(rng.uniform(0.03, 0.085)) if is_open else 0.0,
-        collar={"hoodie": "hood", "blazer": "lapel", "coat": "lapel"}.get(cut, str(rng.choice(["stand", "hood"], p=[0.7, 0.3]))),
-        back=_sample_print(rng, rgb, True) if cut in ("jacket", "hoodie", "puffer") and rng.random() < 0.34 else None,
+        cut=cut,
+        rgb=rgb,
+        pattern=_sample_pattern(
+            rng, rgb, {"plain": 0.84, "block": 0.12 if cut in ("jacket", "puffer") else 0.01, "checks": 0.04}
+        ),
+        sleeve=1.0,
+        hem_m=float(hem),
+        ease_m={"puffer": 0.042, "coat": 0.027, "blazer": 0.02}.get(cut, 0.025),
+        flare=float(rng.uniform(0.02, 0.08)),
+        open_m=float(rng.uniform(0.03, 0.085)) if is_open else 0.0,
+        collar={"hoodie": "hood", "blazer": "lapel", "coat": "lapel"}.get(
+            cut, str(rng.choice(["stand", "hood"], p=[0.7, 0.3]))
+        ),
+        back=_sample_print(rng, rgb, True)
+        if cut in ("jacket", "hoodie", "puffer") and rng.random() < 0.34
+        else None,
         sleeve_rgb=_contrast(rng, rgb) if cut in ("jacket", "puffer") and rng.random() < 0.14 else None,
-        stripe_rgb=_contrast(rng, rgb) if striped else None)
+        stripe_rgb=_contrast(rng, rgb) if striped else None,
+    )
 
 
 def _sample_bottom(rng: np.random.Generator, feminine: bool, warm: bool) -> Garment:
@@ -282,25 +241,39 @@ def _sample_bottom(rng: np.random.Generator, feminine: bool, warm: bool) -> Garm
     cut = cuts[rng.choice(6, p=weight / weight.sum())]
     rgb = _cloth(rng, 2)
     if cut == "jeans":
-        shade = ["denim", "navy", "pale denim", "black", "charcoal"][rng.choice(5, p=[0.4, 0.22, 0.16, 0.14, 0.08])]
+        shade = ["denim", "navy", "pale denim", "black", "charcoal"][
+            rng.choice(5, p=[0.4, 0.22, 0.16, 0.14, 0.08])
+        ]
         rgb = _near(rng, _CLOTH[shade][0], 0.022)
     elif cut == "dress":
         rgb = _cloth(rng, 1)
-    hem = {"shorts": rng.uniform(-0.42, -0.24), "skirt": rng.uniform(-0.72, -0.28),
-           "dress": rng.uniform(-0.74, -0.34)}.get(cut, -0.86)
-    chances = {"plain": 0.66, "dots": 0.12, "hoops": 0.08, "checks": 0.08, "camouflage": 0.06} if cut in ("skirt", "dress") \
+    hem = {
+        "shorts": rng.uniform(-0.42, -0.24),
+        "skirt": rng.uniform(-0.72, -0.28),
+        "dress": rng.uniform(-0.74, -0.34),
+    }.get(cut, -0.86)
+    chances = (
+        {"plain": 0.66, "dots": 0.12, "hoops": 0.08, "checks": 0.08, "camouflage": 0.06}
+        if cut in ("skirt", "dress")
         else {"plain": 0.93, "camouflage": 0.03, "checks": 0.04}
+    )
     sporty = cut == "trousers" and rng.random() < 0.2
     return Garment(
-        cut=cut, rgb=rgb, pattern=_sample_pattern(rng, rgb, chances), sleeve=float(rng.choice([0.0, 0.3])),
-        hem_m=float(hem), ease_m={"leggings": 0.004, "jeans": float(rng.uniform(0.008, 0.02)), "shorts": 0.022}.get(cut, float(rng.uniform(0.012, 0.03))),
-        flare=float(rng.uniform(0.02, 0.2)), stripe_rgb=_contrast(rng, rgb) if sporty else None)
+        cut=cut,
+        rgb=rgb,
+        pattern=_sample_pattern(rng, rgb, chances),
+        sleeve=float(rng.choice([0.0, 0.3])),
+        hem_m=float(hem),
+        ease_m={"leggings": 0.004, "jeans": float(rng.uniform(0.008, 0.02)), "shorts": 0.022}.get(
+            cut, float(rng.uniform(0.012, 0.03))
+        ),
+        flare=float(rng.uniform(0.02, 0.2)),
+        stripe_rgb=_contrast(rng, rgb) if sporty else None,
+    )
 
 
-def _own_copy(rng: np.random.Generator, garment: Garment | None) -> Garment | None:
+def _own_copy(rng: np.random.Generator, garment: Garment) -> Garment:
     """The same article as others wear: nearly the same dye, prints of one's own, worn one's own way."""
-    if garment is None:
-        return None
     rgb = _near(rng, garment.rgb, 0.012)
     changes: dict[str, object] = {"rgb": rgb}
     if garment.pattern.kind in ("block", "hoops", "checks", "camouflage", "dots") and rng.random() < 0.75:
@@ -315,13 +288,22 @@ def _own_copy(rng: np.random.Generator, garment: Garment | None) -> Garment | No
 
 def _shoe_colour(rng: np.random.Generator) -> RGB:
     shades: tuple[RGB, ...] = (
-        (0.16, 0.16, 0.16), (0.88, 0.88, 0.87), (0.35, 0.25, 0.19), (0.45, 0.45, 0.46), (0.2, 0.24, 0.38),
-        (0.62, 0.2, 0.2), (0.6, 0.5, 0.38), (0.3, 0.5, 0.6))
+        (0.16, 0.16, 0.16),
+        (0.88, 0.88, 0.87),
+        (0.35, 0.25, 0.19),
+        (0.45, 0.45, 0.46),
+        (0.2, 0.24, 0.38),
+        (0.62, 0.2, 0.2),
+        (0.6, 0.5, 0.38),
+        (0.3, 0.5, 0.6),
+    )
     return _near(rng, shades[rng.choice(8, p=[0.38, 0.24, 0.12, 0.08, 0.07, 0.04, 0.04, 0.03])], 0.02)
 
 
 def _sample_bag(rng: np.random.Generator) -> Bag:
-    kind = ["none", "backpack", "shoulder", "tote", "shopping"][rng.choice(5, p=[0.44, 0.25, 0.15, 0.08, 0.08])]
+    kind = ["none", "backpack", "shoulder", "tote", "shopping"][
+        rng.choice(5, p=[0.44, 0.25, 0.15, 0.08, 0.08])
+    ]
     rgb = _cloth(rng, 1) if rng.random() < 0.4 else _cloth(rng, 2)
     if kind == "shopping" and rng.random() < 0.6:
         rgb = _near(rng, (0.85, 0.85, 0.83), 0.03)
@@ -333,6 +315,11 @@ def _sample_head(rng: np.random.Generator, feminine: bool) -> Head:
     weight = [0.0, 0.01, 0.12, 0.2, 0.37, 0.2, 0.1] if feminine else [0.07, 0.19, 0.64, 0.05, 0.04, 0.01, 0.0]
     hat = ["none", "cap", "beanie"][rng.choice(3, p=[0.86, 0.09, 0.05])]
     return Head(
-        hair=styles[rng.choice(7, p=weight)], hair_rgb=_near(rng, _HAIR[rng.choice(9, p=_HAIR_WEIGHT)], 0.015),
-        hat=hat, hat_rgb=_cloth(rng, 1), beard=0.0 if feminine else float(max(0.0, rng.uniform(-1.0, 0.9))),
-        glasses=bool(rng.random() < 0.2), headphones=bool(rng.random() < 0.06))
+        hair=styles[rng.choice(7, p=weight)],
+        hair_rgb=_near(rng, _HAIR[rng.choice(9, p=_HAIR_WEIGHT)], 0.015),
+        hat=hat,
+        hat_rgb=_cloth(rng, 1),
+        beard=0.0 if feminine else float(max(0.0, rng.uniform(-1.0, 0.9))),
+        glasses=bool(rng.random() < 0.2),
+        headphones=bool(rng.random() < 0.06),
+    )
