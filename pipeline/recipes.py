@@ -90,18 +90,24 @@ def _hydra(value: Any) -> str:
 
 
 def write_overrides(path: Path, overrides: Mapping[str, Any]) -> None:
-    """Write the values into params.yaml at `path`; its comments and its order stay."""
+    """Write the values into params.yaml at `path`; its comments, its order and its style stay."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedSeq
 
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
+    null = "tag:yaml.org,2002:null"
+    yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar(null, "null"))
     document = yaml.load(path)
     for key, value in overrides.items():
         *parents, last = key.split(".")
         place = document
         for parent in parents:
             place = place[parent]
+        if isinstance(value, list):
+            value = CommentedSeq(value)
+            value.fa.set_flow_style()
         place[last] = value
     with atomic_write(path) as temporary:
         yaml.dump(document, temporary)

@@ -129,6 +129,13 @@ class StageState:
         folder.mkdir(exist_ok=True)
         return folder / f"{index:06d}.parquet"
 
+    def keep(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `make` returned when it was first asked for under this name: plain types and tensors."""
+        path = self.folder / f"{name}.kept.pt"
+        if not path.exists():
+            write_torch(path, make())
+        return read_torch(path, f"start again with `genreid {self.stage} --fresh`")
+
     def succeed(self) -> None:
         """The outs are written: nothing is left to go on from."""
         self._clear()

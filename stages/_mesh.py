@@ -1,46 +1,35 @@
-"""Mesh shards as the stages after `mesh-extract` take them."""
+"""Meshes as the stages after `mesh-extract` read them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
-import torch
 
-from genreid.body.body import Body, BodyParameters
-from genreid.body.columns import unpack_body
+from genreid.body.body import Body
 from genreid.data.manifest import Manifest
+from genreid.mesh.shards import MeshEstimates, read_mesh_table
 from pipeline.artifacts import read_table
 from pipeline.errors import PipelineError
 from stages._run import StageRun
 
 
-def read_mesh_table(run: StageRun) -> pa.Table:
-    """All shards, sorted by image."""
+def read_mesh(run: StageRun, manifest: Manifest, body: Body) -> MeshEstimates:
+    """The meshes of the manifest's images, in its order."""
     parts = run.parts("mesh")
     if not parts:
         raise PipelineError(f"{run.paths.mesh} holds no shard; {run.remedy('mesh')}")
-    return pa.concat_tables(read_table(part, run.remedy("mesh")) for part in parts)
+    table = pa.concat_tables(read_table(part, run.remedy("mesh")) for part in parts)
+    ids, meshes = read_mesh_table(table, body.fingerprint)
+    return in_order_of(manifest, ids, meshes, run.paths.mesh)
 
 
-def read_mesh(
-    run: StageRun, manifest: Manifest, body: Body
-) -> tuple[BodyParameters, torch.Tensor, np.ndarray]:
-    """The meshes of the manifest's N images, in its order: parameters, camera (N, 3) and valid (N,) bool.
-
-    Raises PipelineError where an image was never looked at, and where the meshes are of another body.
-    """
-    table = read_mesh_table(run)
-    row_of = {image_id: row for row, image_id in enumerate(table["image_id"].to_pylist())}
+def in_order_of(manifest: Manifest, ids: Sequence[str], meshes: MeshEstimates, place: str) -> MeshEstimates:
+    """The meshes of the manifest's images, in its order; `ids` name the rows. Raises PipelineError."""
+    row_of = {image_id: row for row, image_id in enumerate(ids)}
     if missing := [image_id for image_id in manifest.image_id if image_id not in row_of]:
         raise PipelineError(
-            f"{run.paths.mesh} lacks {len(missing)} images ({missing[0]} …): "
-            "add their split to mesh_extract.splits, or take it out of this stage's"
+            f"{place} lacks {len(missing)} images ({missing[0]} …): add their split to mesh_extract.splits"
         )
-    table = table.take([row_of[image_id] for image_id in manifest.image_id])
-    others = set(table["body"].to_pylist()) - {body.fingerprint, None}
-    if others:
-        raise PipelineError(
-            f"{run.paths.mesh} is of body {others.pop()}, the manifest's is {body.fingerprint}: "
-            "choose the estimator that fits prepare_data.body"
-        )
-    return unpack_body(table)
+    return meshes.select(np.array([row_of[image_id] for image_id in manifest.image_id], np.int64))

@@ -20,7 +20,7 @@ MakeTable = Callable[[range], pa.Table]
 
 
 def plan_shards(num_images: int, images_per_piece: int, images_per_shard: int) -> list[list[range]]:
-    """The pieces of each shard, as positions of images; no piece crosses a shard's end. One shard at least."""
+    """The pieces of each shard, as positions; no piece crosses a shard's end. One or more shards."""
     shards = []
     for first in range(0, max(num_images, 1), images_per_shard):
         end = min(first + images_per_shard, num_images)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pyarrow as pa
-import torch
 
 from genreid.body.body import load_body
 from genreid.data.images import read_image
@@ -26,6 +22,7 @@ from genreid.synthetic.truth import truth_table
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from stages._run import StageRun
 from stages._shards import make_pieces, plan_shards, read_pieces
+from stages._workers import process_pool
 
 _IMAGES_PER_PIECE = 32
 _ROWS_OF_CONTACT_SHEET = 12
@@ -39,9 +36,11 @@ def write_benchmark(run: StageRun, settings: SyntheticSettings, seed: int, info:
     shots = plan_benchmark(settings, seed)
     drawn = run.state.folder / "images"
     (pieces,) = plan_shards(len(shots), _IMAGES_PER_PIECE, len(shots))
-    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks, held or not
-    with ProcessPoolExecutor(run.workers, context, _start_worker, (info.body, settings, seed)) as pool:
-        draw = partial(_draw_in, pool, drawn)
+    with process_pool(run.workers, _start_worker, info.body, settings, seed) as pool:
+
+        def draw(piece: range) -> pa.Table:
+            return pool.submit(_draw, drawn, piece).result()
+
         make_pieces(run, pieces, draw, "drawing images", num_threads=run.workers)
 
     with atomic_directory(run.path("images")) as folder:
@@ -93,13 +92,7 @@ _benchmark: Benchmark | None = None
 
 def _start_worker(body: str, settings: SyntheticSettings, seed: int) -> None:
     global _benchmark
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     _benchmark = Benchmark(load_body(body), settings, seed)
-
-
-def _draw_in(pool: ProcessPoolExecutor, folder: Path, piece: range) -> pa.Table:
-    return pool.submit(_draw, folder, piece).result()
 
 
 def _draw(folder: Path, piece: range) -> pa.Table:

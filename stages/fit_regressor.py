@@ -1,5 +1,57 @@
-"""`fit_regressor`."""
+"""`fit-regressor`: a small network learns to see the open body in pixels."""
+
+from __future__ import annotations
+
+from stages._options import Device, Fresh, ShowProgress, Workers
+from stages._run import Options, StageRun, open_stage
 
 
-def fit_regressor() -> None:
-    """Fit."""
+def fit_regressor(
+    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+) -> None:
+    """Fit the mesh regressor of the synthetic benchmark, on renders of strangers in other streets."""
+    options = Options(fresh, device, workers, progress)
+    with open_stage("fit-regressor", options, params=("mesh_extract.estimator",)) as run:
+        estimator = run.params.value("mesh_extract.estimator")
+        if estimator == "regressor":
+            _fit(run)
+        else:
+            _leave_marker(run, estimator)
+
+
+def _fit(run: StageRun) -> None:
+    from genreid.body.body import load_body
+    from genreid.mesh.regressor import regressor_checkpoint
+    from genreid.training import regressor
+    from pipeline.artifacts import write_torch
+    from stages._training_scenes import draw_scenes
+
+    settings = run.settings(regressor.FitSettings)
+    body = load_body("open")
+    scenes = draw_scenes(run, settings)
+    network = regressor.build_regressor(settings.network, settings.seed)
+
+    epochs = regressor.fit_regressor(
+        network,
+        body,
+        scenes,
+        settings,
+        device=run.device,
+        checkpoints=run.state,
+        progress=run.tracker,
+    )
+    for report in epochs:
+        run.tracker.report(report)
+
+    write_torch(run.path("regressor"), regressor_checkpoint(network, body))
+    run.tracker.publish(run.plots)
+    run.show("Mesh regressor", {"scenes": settings.num_scenes, **run.tracker.last_figures})
+
+
+def _leave_marker(run: StageRun, estimator: str) -> None:
+    """DVC wants the file; nobody reads it."""
+    from pipeline.artifacts import write_json
+
+    write_json(run.path("regressor"), {"no regressor": f"mesh_extract.estimator is {estimator}"})
+    run.tracker.publish(run.plots)
+    run.show("Mesh regressor", {"not needed": f"mesh_extract.estimator is {estimator}"})

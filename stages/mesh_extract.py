@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from stages._options import Device, Fresh, ShowProgress, Workers
+from stages._run import Options, open_stage
 
 if TYPE_CHECKING:
-    pass
+    import pyarrow as pa
+
+_IMAGES_PER_PIECE = 64
+_ROWS_PER_GROUP = 256
 
 
 @dataclass(frozen=True)
 class MeshExtractSettings:
-    """estimator: `regressor` or `ground_truth`. splits: whose images it looks at."""
+    """estimator: see `genreid.mesh.estimator`. splits: whose images it looks at."""
 
-    estimator: str
+    estimator: Literal["regressor", "ground_truth"]
     splits: tuple[str, ...]
-    images_per_batch: int
     images_per_shard: int
 
 
-def mesh_extract() -> None:
-    """Estimate."""
+def mesh_extract(
+    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+) -> None:
+    """Estimate pose, shape and camera of the body in every image; each image gets a row and a status."""
+    options = Options(fresh, device, workers, progress)
+    inputs = ("manifest", "images", "truth", "regressor")
+    with open_stage("mesh-extract", options, inputs=inputs) as run:
+        from genreid.body.body import load_body
+        from genreid.mesh.shards import mesh_table
+        from stages._data import image_set, read_manifest
+        from stages._estimation import accuracy_table, estimate, open_estimator, read_truth
+        from stages._mesh import read_mesh
+        from stages._shards import plan_shards, write_shards
+
+        settings = run.settings(MeshExtractSettings)
+        manifest = read_manifest(run).select(*settings.splits)
+        body = load_body(manifest.info.body)
+        truth = read_truth(run)
+        estimator = open_estimator(run, settings.estimator, body, truth)
+        images = image_set(run, manifest)
+
+        def look(piece: range) -> pa.Table:
+            ids = [images.image_id[image] for image in piece]
+            return mesh_table(ids, estimate(estimator, images, piece), estimator.name, body.fingerprint)
+
+        write_shards(
+            run,
+            "mesh",
+            plan_shards(len(manifest), _IMAGES_PER_PIECE, settings.images_per_shard),
+            look,
+            "estimating meshes",
+            row_group_size=_ROWS_PER_GROUP,
+        )
+
+        found = read_mesh(run, manifest, body)
+        run.show("Meshes", {"images": len(manifest), **dict(sorted(Counter(found.status).items()))})
+        if truth.num_rows:
+            run.show_table("Against the truth", *accuracy_table(found, truth, manifest, body))

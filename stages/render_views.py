@@ -41,14 +41,15 @@ def render_views(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgr
         manifest = read_manifest(run).select(*settings.splits)
         body = load_body(manifest.info.body)
         renderer = choose_renderer(RenderSettings(settings.backend))
-        parameters, camera, valid = read_mesh(run, manifest, body)
+        meshes = read_mesh(run, manifest, body)
 
         def draw(piece: range) -> pa.Table:
-            index = np.array([image for image in piece if valid[image]], np.int64)
+            index = np.array([image for image in piece if meshes.valid[image]], np.int64)
+            drawn = meshes.select(index)
             views = render_views(
                 body,
-                parameters.select(index),
-                camera[index],
+                drawn.parameters,
+                drawn.camera,
                 manifest.height[index],
                 manifest.width[index],
                 settings.yaws_deg,
@@ -70,8 +71,8 @@ def render_views(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgr
             "Views",
             {
                 "images": len(manifest),
-                "images without a mesh": int((~valid).sum()),
-                "views": int(valid.sum()) * len(settings.yaws_deg),
+                "images without a mesh": int((~meshes.valid).sum()),
+                "views": int(meshes.valid.sum()) * len(settings.yaws_deg),
                 "renderer": renderer.name,
             },
         )

@@ -76,6 +76,19 @@ def test_chunks_stay_until_success(tmp_path: Path) -> None:
         assert not state.resumed and not state.chunk(3).exists()
 
 
+def test_what_is_kept_is_made_once(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, object]:
+        made.append(1)
+        return {"rows": torch.arange(3)}
+
+    for _ in range(2):
+        with opened(tmp_path) as state:
+            assert torch.equal(state.keep("embedding", make)["rows"], torch.arange(3))
+    assert len(made) == 1
+
+
 def test_a_state_without_its_fingerprint_belongs_to_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as state:
         state.chunk(3).write_text("done")

@@ -1,0 +1,79 @@
+"""Estimating meshes, and measuring them where there is a truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from genreid.body.body import Body
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest
+from genreid.errors import GenreidError
+from genreid.mesh.accuracy import MeshAccuracy, measure
+from genreid.mesh.estimator import EstimatorName, MeshEstimator, build_estimator
+from genreid.mesh.ground_truth import mean_pose_with_true_root
+from genreid.mesh.shards import MeshEstimates, read_mesh_table
+from pipeline.artifacts import read_table, read_torch
+from stages._mesh import in_order_of
+from stages._run import StageRun
+
+_MOST_MEASURED = 1000
+
+
+def read_truth(run: StageRun) -> pa.Table:
+    return read_table(run.path("truth"), run.remedy("truth"))
+
+
+def open_estimator(run: StageRun, name: EstimatorName, body: Body, truth: pa.Table) -> MeshEstimator:
+    """The estimator that the params name, with the artifacts that it needs."""
+    regressor = read_torch(run.path("regressor"), run.remedy("regressor")) if name == "regressor" else None
+    return build_estimator(name, body, regressor=regressor, truth=truth, device=run.device)
+
+
+def estimate(estimator: MeshEstimator, images: ImageSet, piece: range) -> MeshEstimates:
+    """The bodies in the images at these positions; an image that cannot be read is `failed`."""
+    read: dict[int, np.ndarray] = {}
+    for place, position in enumerate(piece):
+        try:
+            read[place] = images.load_native(position)
+        except GenreidError:
+            continue
+    ids = [images.image_id[piece[place]] for place in read]
+    found = estimator.estimate(ids, list(read.values()))
+    return MeshEstimates.without_mesh(["failed"] * len(piece)).fill(np.array(list(read), np.int64), found)
+
+
+Rows = list[tuple[object, ...]]
+
+
+def accuracy_table(
+    found: MeshEstimates, truth: pa.Table, manifest: Manifest, body: Body
+) -> tuple[Sequence[str], Rows]:
+    """Header and rows: the estimates, and the mean pose with the true root, against the truth.
+
+    Of many images an even sample is measured.
+    """
+    chosen = np.unique(np.linspace(0, len(manifest) - 1, _MOST_MEASURED).astype(np.int64))
+    true = in_order_of(manifest, *read_mesh_table(truth, body.fingerprint), "the truth").select(chosen)
+    height_px, width_px = manifest.height[chosen], manifest.width[chosen]
+    baseline = mean_pose_with_true_root(true)
+    return (
+        ("", "heading error (°)", "flips (%)", "vertex error (mm)", "silhouette IoU", "images"),
+        [
+            _row("estimated", measure(found.select(chosen), true, body, height_px, width_px)),
+            _row("mean pose, true root", measure(baseline, true, body, height_px, width_px)),
+        ],
+    )
+
+
+def _row(name: str, accuracy: MeshAccuracy) -> tuple[object, ...]:
+    return (
+        name,
+        accuracy.median_heading_error_deg,
+        100 * accuracy.flip_rate,
+        accuracy.median_vertex_error_mm,
+        accuracy.median_iou,
+        accuracy.num,
+    )

@@ -1,0 +1,82 @@
+"""A project small enough to be run in a test's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages._run import Options, StageRun, open_stage
+from tests.stages.smoke_project import SmokeProject
+
+PARAMS = """\
+paths:
+  dataset: null
+  images: data/images
+  manifest: data/manifest.parquet
+  truth: data/truth.parquet
+  regressor: models/regressor.pt
+  mesh: data/mesh
+  views: data/views
+  encoder: models/encoder.pt
+  generator: models/generator.pt
+  joint: models/joint.pt
+  metrics: metrics.json
+  plots: plots
+mesh_extract:
+  splits: [train]
+  limits: {score: 0.5}
+fit_regressor:
+  seed: 1
+"""
+
+GRAPH = """\
+stages:
+  mesh-extract:
+    cmd: genreid mesh-extract
+    deps: ["${paths.manifest}", code.py]
+  fit-regressor:
+    cmd: genreid fit-regressor
+    deps: []
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a project with a manifest, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GENREID_SAVE_SECONDS", "0")
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "dvc.yaml").write_text(GRAPH)
+    (tmp_path / "code.py").write_text("x = 1\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "manifest.parquet").write_bytes(b"rows")
+    return tmp_path
+
+
+def options(*, fresh: bool = False, workers: int = 1, device: str = "cpu") -> Options:
+    return Options(fresh=fresh, device=device, workers=workers, progress=False)
+
+
+def opened(**changes: Any) -> AbstractContextManager[StageRun]:
+    """`mesh-extract` of the small project."""
+    inputs = changes.pop("inputs", ("manifest",))
+    return open_stage("mesh-extract", options(**changes), inputs=inputs)
+
+
+@pytest.fixture
+def run(project: Path) -> Iterator[StageRun]:
+    with opened() as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeProject:
+    """The whole graph, run once at smoke size."""
+    project = SmokeProject(tmp_path_factory.mktemp("smoke") / "project")
+    done = project.command("dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project

@@ -1,0 +1,108 @@
+"""The command line as its user sees it: real processes, what they print and how they end."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.cli import STAGES
+from stages.summary import FIGURES
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "pandas", "pyarrow", "numpy", "cv2", "numba", "dvc", "dvclive", "faiss")
+
+
+def genreid(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("genreid")), *arguments]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_help_is_complete_and_instant() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = genreid("--help", folder=ROOT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0
+    for stage in STAGES:
+        assert stage.__name__.replace("_", "-") in done.stdout
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+
+    code = f"import stages.cli, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"
+
+
+@pytest.mark.parametrize("stage", [stage.__name__.replace("_", "-") for stage in STAGES])
+def test_every_stage_has_its_help(stage: str) -> None:
+    done = genreid(stage, "--help", folder=ROOT)
+    assert done.returncode == 0
+    assert "--fresh" in done.stdout and "--no-progress" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("mesh-extract",), ("summary",), ("overrides", "smoke")])
+def test_outside_a_project_one_line_and_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = genreid(*arguments, folder=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "no dvc.yaml and params.yaml here or above" in done.stderr
+
+
+def test_a_usage_error_has_typers_own_form(tmp_path: Path) -> None:
+    done = genreid("mesh-extract", "--frehs", folder=tmp_path)
+    assert done.returncode == 2 and "No such option: --frehs" in done.stderr and "Usage" in done.stderr
+
+
+def test_an_unknown_key_is_told_before_anything_is_done(project: Path) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("views: data/views", "view: data/views"))
+    done = genreid("mesh-extract", folder=project)
+    assert done.returncode == 2
+    assert done.stderr == "error: params.yaml:8: paths.view: unknown key; did you mean 'views'?\n"
+
+
+def test_overrides_print_arguments(project: Path) -> None:
+    (project / "recipes").mkdir()
+    (project / "recipes" / "small.yaml").write_text(
+        "mesh_extract: {splits: [query], limits: {score: 1e-5}}\n"
+    )
+    done = genreid("overrides", "small", folder=project)
+    assert done.stdout == "-S mesh_extract.splits=[query] -S mesh_extract.limits.score=1e-05\n"
+    assert genreid("overrides", "small", "--write", folder=project).stdout == ""
+    assert "splits: [query]" in (project / "params.yaml").read_text()
+
+
+def test_recipe_names_complete(project: Path) -> None:
+    (project / "recipes").mkdir()
+    for name in ("smoke", "small", "market1501"):
+        (project / "recipes" / f"{name}.yaml").write_text("{}")
+    done = genreid(
+        folder=project, _GENREID_COMPLETE="complete_bash", COMP_WORDS="genreid overrides sm", COMP_CWORD="2"
+    )
+    assert sorted(done.stdout.split()) == ["small", "smoke"]
+
+
+def test_summary_prints_the_table_and_the_pictures(project: Path) -> None:
+    figures = {figure: 50.0 + place for place, figure in enumerate(FIGURES)}
+    (project / "metrics.json").write_text(str({"warm_up": figures, "joint": figures}).replace("'", '"'))
+    (project / "plots" / "evaluate").mkdir(parents=True)
+    (project / "plots" / "evaluate" / "views.png").write_bytes(b"")
+    done = genreid("summary", folder=project)
+    assert done.returncode == 0
+    row = next(line for line in done.stdout.splitlines() if "joint training" in line)
+    assert [cell.strip() for cell in row.strip("│").split("│")][1:] == [
+        "50.0",
+        "51.0",
+        "52.0",
+        "53.0",
+        "54.0",
+    ]
+    assert "  plots/evaluate/views.png\n" in done.stdout

@@ -1,0 +1,129 @@
+"""dvc.yaml, params.yaml, the commands and what the code really imports say the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.graph import code_dependencies
+from pipeline.params import load_params, section
+from pipeline.recipes import load_overrides, recipe_names
+from stages._run import PRODUCERS, Paths, section_name
+from stages.cli import STAGES, app
+
+ROOT = Path(__file__).parents[2]
+NAMES = [stage.__name__.replace("_", "-") for stage in STAGES]
+PARAMS = load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def graph() -> dict[str, Any]:
+    return YAML(typ="safe").load(ROOT / "dvc.yaml")
+
+
+def entries(listed: list[Any]) -> list[str]:
+    """Paths of deps, outs or metrics, without their options."""
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in listed]
+
+
+def keys_of(listed: list[Any]) -> set[str]:
+    """`manifest` of `${paths.manifest}`."""
+    return {
+        entry[len("${paths.") : -1]
+        for entry in entries(listed)
+        if entry.startswith("${") and entry.endswith("}")
+    }
+
+
+def test_one_word_for_a_stage_everywhere(graph: dict[str, Any]) -> None:
+    assert list(graph["stages"]) == NAMES
+    for name, stage in graph["stages"].items():
+        assert stage["cmd"] == f"genreid {name}"
+        assert (ROOT / "stages" / f"{section_name(name)}.py").exists()
+        assert section_name(name) in PARAMS.values
+        assert stage["params"][0] == section_name(name)
+        for key in stage["params"]:
+            PARAMS.value(key)
+    assert list(PARAMS.values) == ["paths", *map(section_name, NAMES)]
+    commands = [
+        command.name or section_name(command.callback.__name__).replace("_", "-")
+        for command in app.registered_commands
+        if command.callback
+    ]
+    assert commands[: len(NAMES)] == NAMES
+
+
+def test_every_artifact_has_the_producer_that_messages_name(graph: dict[str, Any]) -> None:
+    made = {
+        key: name
+        for name, stage in graph["stages"].items()
+        for key in keys_of(stage["outs"] + stage.get("metrics", []))
+    }
+    assert made == PRODUCERS
+    for stage in graph["stages"].values():
+        assert keys_of(stage["deps"]) <= set(made)
+
+
+def test_no_path_is_written_twice(graph: dict[str, Any]) -> None:
+    paths = section(PARAMS, "paths", Paths)
+    for stage in graph["stages"].values():
+        for entry in entries(stage["deps"] + stage["outs"] + stage.get("metrics", [])):
+            assert entry.startswith("${paths.") or (ROOT / entry).is_file(), entry
+    assert paths.plots
+
+
+def test_only_metrics_and_plots_stay_outside_the_cache(graph: dict[str, Any]) -> None:
+    for stage in graph["stages"].values():
+        for entry in stage["outs"]:
+            assert isinstance(entry, str), entry  # no options: cached, deleted before the stage runs
+        for entry in stage.get("metrics", []):
+            assert entry == {"${paths.metrics}": {"cache": False}}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stage_reads_what_it_depends_on(graph: dict[str, Any], name: str) -> None:
+    source = (ROOT / "stages" / f"{section_name(name)}.py").read_text()
+    for key in keys_of(graph["stages"][name]["deps"]):
+        assert f'"{key}"' in source, f"{name} depends on {key}, and its inputs do not name it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_code_deps_hold_what_python_really_loads(name: str) -> None:
+    """Beside the tool that wrote them, which reads imports: Python's own account after running them all."""
+    code = f"""
+import ast, importlib, sys
+path = {str(ROOT / "stages" / section_name(name))!r} + ".py"
+for node in ast.walk(ast.parse(open(path).read())):
+    if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("genreid", "pipeline", "stages"):
+        module = importlib.import_module(node.module)
+        for alias in node.names:
+            if not hasattr(module, alias.name):
+                importlib.import_module(node.module + "." + alias.name)
+for module in list(sys.modules.values()):
+    if module.__name__.split(".")[0] in ("genreid", "pipeline", "stages") and module.__file__:
+        print(module.__file__)
+"""
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    loaded = {str(Path(file).relative_to(ROOT)) for file in printed if not file.endswith("__init__.py")}
+    listed = set(code_dependencies(ROOT, name))
+    assert loaded <= listed | {f"stages/{section_name(name)}.py"}
+    assert f"stages/{section_name(name)}.py" in listed
+
+
+def test_code_deps_are_what_the_tool_writes() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/sync_code_deps.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("recipe", recipe_names(ROOT / "recipes"))
+def test_recipes_hold_differences_only(recipe: str) -> None:
+    for key, value in load_overrides(PARAMS, ROOT / "recipes", recipe).items():
+        assert PARAMS.value(key) != value, f"{recipe}: {key} is {value} in params.yaml already"

@@ -1,0 +1,108 @@
+"""The whole graph at smoke size, through DVC."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+
+import pytest
+
+from pipeline.params import load_params, section
+from stages._run import PRODUCERS, Paths
+from stages.cli import STAGES
+from stages.summary import FIGURES
+from tests.stages.smoke_project import SmokeProject
+
+pytestmark = pytest.mark.slow
+
+NAMES = [stage.__name__.replace("_", "-") for stage in STAGES]
+
+
+def test_every_artifact_and_every_picture_is_there(smoke: SmokeProject) -> None:
+    paths = section(load_params(smoke.folder / "params.yaml"), "paths", Paths)
+    for key in PRODUCERS:
+        assert (smoke.folder / getattr(paths, key)).exists(), key
+    assert set(smoke.finished()) == set(NAMES)
+    for picture in ("prepare-data/contact_sheet.png", "evaluate/ranked_lists.png", "evaluate/views.png"):
+        assert (smoke.folder / paths.plots / picture).stat().st_size > 1000, picture
+    left = [path.name for path in smoke.state("").iterdir() if path.is_dir()]
+    assert left == [], "a stage that succeeded left its state behind"
+    assert not list(smoke.folder.rglob("*.tmp"))
+
+
+def test_metrics_are_flat_and_finite(smoke: SmokeProject) -> None:
+    metrics = json.loads((smoke.folder / "metrics.json").read_text())
+    for encoder in ("warm_up", "joint"):
+        assert list(metrics[encoder]) == list(FIGURES)
+    for group in metrics.values():
+        for name, value in group.items():
+            assert isinstance(value, int | float) and math.isfinite(value), name
+    shown = smoke.command("dvc", "metrics", "show", "--json")
+    assert json.loads(shown.stdout)[""]["data"]["metrics.json"]["data"] == metrics
+
+
+def test_dvc_draws_the_plots(smoke: SmokeProject) -> None:
+    done = smoke.command("dvc", "plots", "show")
+    assert done.returncode == 0, done.stderr
+    page = (smoke.folder / "dvc_plots" / "index.html").read_text()
+    for name in ("CMC", "ranked_lists.png", "views.png", "contact_sheet.png", "clusters.tsv", "image.tsv"):
+        assert name in page, name
+
+
+def test_the_summary_is_the_table(smoke: SmokeProject) -> None:
+    done = smoke.command("genreid", "summary")
+    metrics = json.loads((smoke.folder / "metrics.json").read_text())
+    row = next(line for line in done.stdout.splitlines() if "warm-up" in line)
+    assert [cell.strip() for cell in row.strip("│").split("│")][1:] == [
+        f"{metrics['warm_up'][figure]:.1f}" for figure in FIGURES
+    ]
+
+
+def test_a_second_repro_does_nothing_in_seconds(smoke: SmokeProject) -> None:
+    before = smoke.finished()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = smoke.command("dvc", "repro")
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0 and "Data and pipelines are up to date" in done.stdout
+    assert smoke.finished() == before
+    assert now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime < 5
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("evaluate.max_rank", 20, ["evaluate"]),
+        ("train_joint.seed", 2, ["train-joint", "evaluate"]),
+    ],
+)
+def test_a_changed_section_runs_its_stage_and_later_ones(
+    smoke: SmokeProject, key: str, value: int, expected: list[str]
+) -> None:
+    old = load_params(smoke.folder / "params.yaml").value(key)
+    before = smoke.finished()
+    smoke.set(key, value)
+    try:
+        status = json.loads(smoke.command("dvc", "status", "--json").stdout)
+        assert expected[0] in status and set(status) <= set(expected)
+        done = smoke.command("dvc", "repro")
+        assert done.returncode == 0, done.stdout + done.stderr
+        after = smoke.finished()
+        assert [name for name in NAMES if after[name] != before[name]] == expected
+    finally:
+        smoke.set(key, old)
+        smoke.command("dvc", "repro").check_returncode()  # from the run cache
+
+
+def test_prepared_data_is_the_same_whatever_the_number_of_workers(smoke: SmokeProject) -> None:
+    files = ["data/manifest.parquet", "data/truth.parquet", "data/mesh", "data/views"]
+    before = {file: contents(smoke, file) for file in files}
+    for stage in ("prepare-data", "mesh-extract", "render-views"):
+        smoke.command("genreid", stage, "--fresh", "--workers", "1").check_returncode()
+    assert {file: contents(smoke, file) for file in files} == before
+
+
+def contents(smoke: SmokeProject, file: str) -> list[bytes]:
+    path = smoke.folder / file
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return [one.read_bytes() for one in files]
