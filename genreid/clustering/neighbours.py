@@ -180,9 +180,8 @@ def _search_again(
         own = undecided[start : start + step]
         with _full_precision(features):
             roughly = (features[torch.as_tensor(own)] @ features.T).float().cpu().numpy()
-        roughly[np.arange(len(own)), own] = (
-            np.inf
-        )  # an image belongs to its own neighbours whatever its length
+        # An image belongs to its own neighbours, whatever its length.
+        roughly[np.arange(len(own)), own] = np.inf
         # The k-th of the candidates is no better than the true k-th, so nothing below it can belong.
         place, right = np.nonzero(roughly >= (similarity[own, -1] - error)[:, None])
         left = own[place]
