@@ -22,11 +22,14 @@ class AugmentationSettings:
 
     flip: probability; pad_px: zeros added on every side before a random crop of the old size; erase:
     probability that a rectangle of 2 to 40 % of the area, aspect 0.3 to 3.3, is set to the mean colour.
+    colour: how far each channel's gain (1 ± colour) and offset (± colour, in standard deviations) stray, as
+    cameras do; 0 is the published recipe, which starts from ImageNet weights.
     """
 
     flip: float
     pad_px: int
     erase: float
+    colour: float
 
 
 def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
@@ -75,6 +78,10 @@ def augment(images: torch.Tensor, settings: AugmentationSettings, rng: np.random
         result = torch.stack(
             [padded[i, :, top : top + height, left : left + width] for i, (top, left) in enumerate(corners)]
         )
+    if settings.colour:
+        drawn = rng.uniform(-settings.colour, settings.colour, (2, num, 3, 1, 1))
+        gain, offset = torch.from_numpy(drawn).to(images.device, images.dtype)
+        result = result * (1 + gain) + offset
     for position in np.flatnonzero(rng.random(num) < settings.erase):
         top, left, bottom, right = _erased_box(height, width, rng)
         result[position, :, top:bottom, left:right] = 0.0  # normalised zero is the mean colour

@@ -38,6 +38,9 @@ from genreid.training.run import (
 class WarmUpSettings:
     """The section `pretrain_encoder`.
 
+    For the first `instance_epochs` every image is a pseudo-identity of its own (Wu et al., "Unsupervised
+    Feature Learning via Non-Parametric Instance Discrimination", CVPR 2018): embeddings of an encoder with
+    random weights group by camera, and clustering would only confirm that. 0 for a pretrained encoder.
     Batches hold `identities_per_batch` × `images_per_identity` images, `steps_per_epoch` of them an epoch
     (each pseudo-identity comes once before any comes twice). temperature: τ. keep_old: share of a slot
     that an update leaves in place. lr falls by 10 every `lr_step_epochs`.
@@ -48,6 +51,7 @@ class WarmUpSettings:
     encoder: EncoderSettings
     clustering: PseudoLabelSettings
     augmentation: AugmentationSettings
+    instance_epochs: int
     epochs: int
     steps_per_epoch: int
     identities_per_batch: int
@@ -82,8 +86,11 @@ def warm_up(
     while run.epoch < settings.epochs:
         if run.step == 0:
             features = embed_all(encoder, images, settings.embed_batch_size, device)
-            labels = cluster(features, settings.clustering)
-            require_clusters(labels, 2)
+            if run.epoch < settings.instance_epochs:
+                labels = PseudoLabels(np.arange(len(images)))
+            else:
+                labels = cluster(features, settings.clustering)
+                require_clusters(labels, 2)
             targets = torch.from_numpy(labels.labels)
             run.tensors = {"labels": targets, "slots": cluster_means(features, targets)}
         labels = PseudoLabels(run.tensors["labels"].numpy())

@@ -42,13 +42,15 @@ def test_mesh_views_span_minus_one_to_one() -> None:
 
 def test_flip_alone_mirrors_every_image() -> None:
     images = torch.arange(24.0).view(2, 1, 3, 4)
-    flipped = augment(images, AugmentationSettings(flip=1.0, pad_px=0, erase=0.0), np.random.default_rng(0))
+    flipped = augment(
+        images, AugmentationSettings(flip=1.0, pad_px=0, erase=0.0, colour=0.0), np.random.default_rng(0)
+    )
     assert torch.equal(flipped, images.flip(3))
 
 
 def test_pad_and_crop_is_a_shift_with_zeros() -> None:
     images = torch.arange(1.0, 13.0).view(1, 1, 3, 4).repeat(50, 1, 1, 1)
-    settings = AugmentationSettings(flip=0.0, pad_px=2, erase=0.0)
+    settings = AugmentationSettings(flip=0.0, pad_px=2, erase=0.0, colour=0.0)
     cropped = augment(images, settings, np.random.default_rng(0))
     shifts = set()
     for image in cropped:
@@ -65,7 +67,7 @@ def test_pad_and_crop_is_a_shift_with_zeros() -> None:
 
 def test_erasing_sets_a_rectangle_of_the_stated_area_and_leaves_the_input_alone() -> None:
     images = torch.ones(200, 3, 32, 16)
-    settings = AugmentationSettings(flip=0.0, pad_px=0, erase=1.0)
+    settings = AugmentationSettings(flip=0.0, pad_px=0, erase=1.0, colour=0.0)
     erased = augment(images, settings, np.random.default_rng(0))
     assert images.min() == 1
     for image in erased:
@@ -74,6 +76,19 @@ def test_erasing_sets_a_rectangle_of_the_stated_area_and_leaves_the_input_alone(
         box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
         assert hole.sum() == box  # one full rectangle
         assert 0.01 <= box / hole.size <= 0.45
+
+
+def test_colour_is_one_gain_and_offset_a_channel_of_an_image() -> None:
+    images = torch.rand(40, 3, 6, 4)
+    settings = AugmentationSettings(flip=0.0, pad_px=0, erase=0.0, colour=0.4)
+    strayed = augment(images, settings, np.random.default_rng(0))
+    gains = []
+    for before, after in zip(images.flatten(0, 1).numpy(), strayed.flatten(0, 1).numpy(), strict=True):
+        gain, offset = np.polyfit(before.ravel(), after.ravel(), 1)
+        assert np.allclose(gain * before + offset, after, atol=1e-5)
+        assert 0.6 <= gain <= 1.4 and abs(offset) <= 0.4
+        gains.append(gain)
+    assert np.std(gains) > 0.15
 
 
 def _shifted(image: torch.Tensor, down: int, right: int) -> torch.Tensor:
