@@ -1,0 +1,91 @@
+"""Pictures of a run: what stands where, which frame is green."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from genreid.errors import GenreidError
+from genreid.evaluation.figures import LAMBDAS, RIGHT, WRONG, generation_picture, ranked_lists_picture
+from genreid.evaluation.generation import ViewedImages
+from genreid.evaluation.ranking import RankedLists
+from genreid.render.sheets import CAPTION_PX, GAP_PX, GROUP_GAP_PX, PAPER
+from tests.genreid.evaluation.test_generation import Images, StubPainter, Views, _true_view
+
+FRAME_PX = 4
+CELL_WIDTH, CELL_HEIGHT = 96 + 2 * FRAME_PX, 192 + 2 * FRAME_PX + CAPTION_PX
+
+
+def _flat(value: int) -> np.ndarray:
+    return np.full((64, 32, 3), value, np.uint8)
+
+
+def _cell(picture: np.ndarray, line: int, column: int) -> np.ndarray:
+    """The framed picture of a line and column (0: the query), its note left out."""
+    top = GROUP_GAP_PX + CAPTION_PX + GAP_PX + line * (CELL_HEIGHT + GAP_PX)
+    left = GROUP_GAP_PX + column * (CELL_WIDTH + GAP_PX) + (GROUP_GAP_PX - GAP_PX if column else 0)
+    return picture[top : top + CELL_HEIGHT - CAPTION_PX, left : left + CELL_WIDTH]
+
+
+@pytest.fixture
+def lists() -> RankedLists:
+    return RankedLists(
+        index=np.array([[4, 2, 0], [1, -1, -1]]),
+        is_match=np.array([[True, False, True], [False, False, False]]),
+        similarity=np.array([[0.9, 0.8, 0.7], [0.5, -np.inf, -np.inf]], np.float32),
+    )
+
+
+def test_queries_lists_and_frames_stand_in_their_places(lists: RankedLists) -> None:
+    picture = ranked_lists_picture(
+        [_flat(101), _flat(102)], lists, lambda index: np.stack([_flat(10 * int(i)) for i in index])
+    )
+    assert picture.dtype == np.uint8
+    for line, query in enumerate((101, 102)):
+        assert (_cell(picture, line, 0)[FRAME_PX:-FRAME_PX, FRAME_PX:-FRAME_PX] == query).all()
+    for column, (value, colour) in enumerate([(40, RIGHT), (20, WRONG), (0, RIGHT)], start=1):
+        cell = _cell(picture, 0, column)
+        assert (cell[FRAME_PX:-FRAME_PX, FRAME_PX:-FRAME_PX] == value).all()
+        assert (cell[0] == colour).all() and (cell[:, -1] == colour).all()
+    assert (_cell(picture, 1, 1)[0] == WRONG).all()
+
+
+def test_a_short_list_ends_in_empty_places(lists: RankedLists) -> None:
+    picture = ranked_lists_picture(
+        [_flat(101), _flat(102)], lists, lambda index: np.stack([_flat(10 * int(i)) for i in index])
+    )
+    assert (_cell(picture, 1, 2) == PAPER).all() and (_cell(picture, 1, 3) == PAPER).all()
+
+
+def test_green_and_red_differ_for_those_who_see_no_red_and_green() -> None:
+    """A frame's brightness (Rec. 601) tells the two apart too."""
+    weights = np.array([0.299, 0.587, 0.114])
+    assert abs(weights @ RIGHT - weights @ WRONG) > 15
+
+
+def test_queries_without_lists_are_refused(lists: RankedLists) -> None:
+    with pytest.raises(GenreidError, match="got 1 queries, 2 lists"):
+        ranked_lists_picture([_flat(1)], lists, lambda index: np.empty((0, 64, 32, 3), np.uint8))
+
+
+def test_generated_views_are_painted_from_their_own_image_and_mixed_with_the_next() -> None:
+    viewed = ViewedImages(Images(), Views(), _true_view)  # type: ignore[arg-type]
+    sheet = generation_picture(StubPainter(), viewed, np.array([0, 4]))  # type: ignore[arg-type]
+    greys = _centres(sheet, 0, (3, 2, len(LAMBDAS)))
+    own, other = 10, 50
+    mixed = [round(weight * own + (1 - weight) * other) for weight in LAMBDAS]
+    assert greys == [own, 0, own, own + 9, own + 18, *mixed]
+    assert _centres(sheet, 1, (3, 2))[3:] == [0 + 4, 0 + 9]
+    assert _centres(sheet, 2, (3, 2, 1)) == [50, 0, 50, 59, 68, 10]
+    assert torch.is_grad_enabled()
+
+
+def _centres(sheet: np.ndarray, line: int, groups: tuple[int, ...]) -> list[int]:
+    """The grey in the middle of the pictures of a line (off the stub's stripes)."""
+    y = GROUP_GAP_PX + 2 * CAPTION_PX + GAP_PX + line * (192 + GAP_PX) + 108
+    x, values = GROUP_GAP_PX, []
+    for count in groups:
+        values += [int(sheet[y, x + i * (96 + GAP_PX) + 48, 0]) for i in range(count)]
+        x += count * (96 + GAP_PX) - GAP_PX + GROUP_GAP_PX
+    return values
