@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from rich.console import Console
 
 from pipeline.artifacts import atomic_directory
+from pipeline.pictures import png
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +166,7 @@ class Tracker(Bars):
         row = {
             "epoch": report.epoch + 1,
             "figures": {name: float(value) for name, value in report.figures.items()},
-            "pictures": {name: _png(picture) for name, picture in report.pictures.items()},
+            "pictures": {name: png(picture) for name, picture in report.pictures.items()},
         }
         self._history.append(row)
         self._log(live, row)
@@ -196,10 +197,10 @@ class Tracker(Bars):
         live.step = row["epoch"]
         for name, value in row["figures"].items():
             live.log_metric(name, value)
-        for name, png in row["pictures"].items():
+        for name, content in row["pictures"].items():
             picture = self._folder / "plots" / "images" / name / f"{row['epoch']:04d}.png"
             picture.parent.mkdir(parents=True, exist_ok=True)
-            picture.write_bytes(png)
+            picture.write_bytes(content)
         live.next_step()
 
 
@@ -210,13 +211,3 @@ def _open_live(folder: Path) -> Live:
 
     shutil.rmtree(folder, ignore_errors=True)
     return Live(dir=str(folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False)
-
-
-def _png(picture: np.ndarray) -> bytes:
-    from io import BytesIO
-
-    from PIL import Image
-
-    stream = BytesIO()
-    Image.fromarray(picture).save(stream, format="PNG")
-    return stream.getvalue()

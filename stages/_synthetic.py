@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import defaultdict
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pyarrow as pa
 
 from genreid.body.body import load_body
 from genreid.data.images import read_image
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.synthetic.benchmark import Benchmark
-from genreid.synthetic.contact_sheet import contact_sheet
+from genreid.synthetic.contact_sheet import choose_rows, contact_sheet
 from genreid.synthetic.plan import Shot, plan_benchmark
 from genreid.synthetic.settings import SyntheticSettings
 from genreid.synthetic.truth import truth_table
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
+from pipeline.pictures import png
 from stages._run import StageRun
 from stages._shards import make_pieces, plan_shards, read_pieces
 from stages._workers import process_pool
@@ -66,23 +64,10 @@ def _manifest_row(shot: Shot, settings: SyntheticSettings) -> dict[str, object]:
 
 
 def _contact_sheet(images: Path, shots: tuple[Shot, ...]) -> bytes:
-    """The first persons of the training split: a row a person, a column a camera."""
-    seen: dict[int, dict[int, Shot]] = defaultdict(dict)
-    for shot in shots:
-        if shot.split == "train":
-            seen[shot.person_id].setdefault(shot.camera_id, shot)
-    cameras = sorted({shot.camera_id for shot in shots})
-    rows = [
-        [read_image(images / by_camera[camera].path) if camera in by_camera else None for camera in cameras]
-        for _, by_camera in sorted(seen.items())[:_ROWS_OF_CONTACT_SHEET]
-    ]
-    return _png(contact_sheet(rows))
-
-
-def _png(image: np.ndarray) -> bytes:
-    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    assert done, image.shape
-    return bytes(encoded)
+    """A row a person, a column a camera."""
+    rows = choose_rows(shots, _ROWS_OF_CONTACT_SHEET)
+    cells = [[read_image(images / shot.path) if shot else None for shot in row] for row in rows]
+    return png(contact_sheet(cells))
 
 
 # What follows runs in the worker processes; each makes its benchmark once and keeps it.
@@ -102,6 +87,6 @@ def _draw(folder: Path, piece: range) -> pa.Table:
     scenes = []
     for shot in shots:
         scene = _benchmark.render(shot)
-        write_bytes(folder / shot.path, _png(scene.image))
+        write_bytes(folder / shot.path, png(scene.image))
         scenes.append(scene)
     return truth_table(_benchmark, shots, scenes)

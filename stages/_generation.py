@@ -1,0 +1,87 @@
+"""How good the generated views are, and what they look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genreid.body.body import load_body
+from genreid.evaluation.figures import generation_picture
+from genreid.evaluation.generation import (
+    Painter,
+    TrueView,
+    ViewedImages,
+    identity_kept,
+    measure_generation,
+)
+from genreid.models.encoder import IdentityEncoder
+from genreid.render.views import ViewStore
+from genreid.seeding import numpy_rng
+from genreid.synthetic.truth import benchmark_from_truth
+from pipeline.artifacts import read_table
+from stages._retrieval import Part, Retrieval
+from stages._run import StageRun
+
+_NUM_PICTURED = 6
+
+
+@dataclass(frozen=True)
+class GeneratedViews:
+    """figures: by name. by_yaw: a row a rotation. picture: uint8 RGB."""
+
+    figures: dict[str, float]
+    by_yaw: list[dict[str, float]]
+    picture: np.ndarray
+
+
+def true_views(run: StageRun, body: str) -> TrueView | None:
+    """How a person of the synthetic benchmark looks from another side; None for other data sets."""
+    truth = read_table(run.path("truth"), run.remedy("truth"))
+    if truth.num_rows == 0:
+        return None
+    benchmark = benchmark_from_truth(truth, load_body(body))
+    shots = {shot.image_id: shot for shot in benchmark.shots}
+
+    def true_view(image_id: str, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
+        scene = benchmark.render(shots[image_id], yaw_deg)
+        return scene.image, scene.silhouette
+
+    return true_view
+
+
+def judge_views(
+    run: StageRun,
+    painter: Painter,
+    judge: IdentityEncoder,
+    queries: Part,
+    gallery: Part,
+    judged: Retrieval,
+    *,
+    num_images: int,
+    batch_size: int,
+    seed: int,
+) -> GeneratedViews:
+    """Paint some of the queries from all sides and hold them against the truth and against the gallery.
+
+    judge: an encoder that never saw generated views; judged: its embeddings.
+    """
+    viewed = ViewedImages(
+        queries.images, ViewStore(run.parts("views")), true_views(run, queries.manifest.info.body)
+    )
+    index = np.sort(numpy_rng(seed, "generated views").permutation(viewed.position)[:num_images])
+    measured = measure_generation(painter, judge, viewed, index, batch_size=batch_size, progress=run.tracker)
+    person_id, camera_id = queries.labels
+    kept = identity_kept(measured, person_id[index], camera_id[index], judged.gallery, *gallery.labels)
+    own = kept["identity_of_images"]
+    pictured = index[np.unique(np.linspace(0, len(index) - 1, _NUM_PICTURED).astype(np.int64))]
+    return GeneratedViews(
+        figures=measured.figures()
+        | measured.frechet_figures(judged.gallery)
+        | {name: kept[name] for name in ("identity_of_images", "identity_kept")},
+        by_yaw=[
+            {"yaw_deg": yaw, "images": own, "rotated_views": kept[f"identity_kept_{yaw}"]}
+            for yaw in viewed.yaws_deg
+        ],
+        picture=generation_picture(painter, viewed, pictured),
+    )
