@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, cluster_means
 from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings, cluster, require_clusters
 from genreid.data.batch import Batch
@@ -60,8 +61,8 @@ class JointSettings:
     """The section `train_joint`.
 
     generator: whether E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`).
-    cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings. generated_batchnorm:
-    see `genreid.models.batchnorm`. detach_appearance: whether a(x) is detached before G paints with it.
+    cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether
+    without the mean of each camera. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether a(x) is detached before G paints with it.
     lr, momentum, weight_decay: Nesterov SGD of E_id; every lr falls by 10 every `lr_step_epochs`.
     augmentation: what `contrast.views: augmented` does to the second view.
     """
@@ -71,6 +72,7 @@ class JointSettings:
     contrast: ContrastSettings
     clustering: PseudoLabelSettings
     cluster_on: Literal["memory", "fresh"]
+    camera_centred: bool
     generation: GenerationSettings
     generator: Literal["learns", "frozen"]
     generated_batchnorm: GeneratedStatistics
@@ -214,7 +216,8 @@ def begin_epoch(
     features = memory.rows.cpu()
     if settings.cluster_on == "fresh":
         features = embed_all(encoder, images, settings.embed_batch_size, device)
-    labels = cluster(features, settings.clustering)
+    seen = without_camera_mean(features, images.camera_id) if settings.camera_centred else features
+    labels = cluster(seen, settings.clustering)
     require_clusters(labels, 2)
     prototypes = cluster_means(features, torch.from_numpy(labels.labels))
     return {

@@ -6,15 +6,19 @@ Source: Dai et al., "Cluster Contrast for Unsupervised Person Re-Identification"
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.memory import ClusterMemory, cluster_means
 from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings, cluster, require_clusters
+from genreid.data.colour import stripe_colours
 from genreid.data.images import ImageSet
 from genreid.data.samplers import identity_batches
 from genreid.data.transforms import AugmentationSettings, augment, normalise
@@ -38,9 +42,9 @@ from genreid.training.run import (
 class WarmUpSettings:
     """The section `pretrain_encoder`.
 
-    For the first `instance_epochs` every image is a pseudo-identity of its own (Wu et al., "Unsupervised
-    Feature Learning via Non-Parametric Instance Discrimination", CVPR 2018): embeddings of an encoder with
-    random weights group by camera, and clustering would only confirm that. 0 for a pretrained encoder.
+    For the first `colour_epochs` the images are clustered on the colours of their stripes: embeddings of an
+    encoder with random weights group by camera, and clustering would only confirm that. 0 for a pretrained
+    encoder. camera_centred: whether later clusterings leave out the mean embedding of each camera.
     Batches hold `identities_per_batch` × `images_per_identity` images, `steps_per_epoch` of them an epoch
     (each pseudo-identity comes once before any comes twice). temperature: τ. keep_old: share of a slot
     that an update leaves in place. lr falls by 10 every `lr_step_epochs`.
@@ -50,8 +54,9 @@ class WarmUpSettings:
     precision: Precision
     encoder: EncoderSettings
     clustering: PseudoLabelSettings
+    camera_centred: bool
     augmentation: AugmentationSettings
-    instance_epochs: int
+    colour_epochs: int
     epochs: int
     steps_per_epoch: int
     identities_per_batch: int
@@ -86,11 +91,8 @@ def warm_up(
     while run.epoch < settings.epochs:
         if run.step == 0:
             features = embed_all(encoder, images, settings.embed_batch_size, device)
-            if run.epoch < settings.instance_epochs:
-                labels = PseudoLabels(np.arange(len(images)))
-            else:
-                labels = cluster(features, settings.clustering)
-                require_clusters(labels, 2)
+            labels = cluster(clustered_features(features, images, settings, run.epoch), settings.clustering)
+            require_clusters(labels, 2)
             targets = torch.from_numpy(labels.labels)
             run.tensors = {"labels": targets, "slots": cluster_means(features, targets)}
         labels = PseudoLabels(run.tensors["labels"].numpy())
@@ -125,12 +127,18 @@ def warm_up(
         yield run.finish_epoch(cluster_figures(labels, agreement))
 
 
+def clustered_features(embeddings: Tensor, images: ImageSet, settings: WarmUpSettings, epoch: int) -> Tensor:
+    """What an epoch's clustering looks at: (N, F) float32 unit rows."""
+    if epoch < settings.colour_epochs:
+        return torch.from_numpy(stripe_colours(images.load(np.arange(len(images))), images.camera_id))
+    return without_camera_mean(embeddings, images.camera_id) if settings.camera_centred else embeddings
+
+
 def epoch_batches(
     labels: PseudoLabels, images: ImageSet, settings: WarmUpSettings, epoch: int
 ) -> Iterator[np.ndarray]:
     """Batches without end; pass after pass over the pseudo-identities, each in an order of its own."""
-    passes = 0
-    while True:
+    for passes in itertools.count():
         yield from identity_batches(
             labels.labels,
             images.camera_id,
@@ -138,4 +146,3 @@ def epoch_batches(
             settings.images_per_identity,
             numpy_rng(settings.seed, "batches", epoch, passes),
         )
-        passes += 1

@@ -39,6 +39,7 @@ SETTINGS = JointSettings(
     contrast=CONTRAST,
     clustering=CLUSTERING,
     cluster_on="memory",
+    camera_centred=True,
     generation=GENERATION,
     generator="learns",
     generated_batchnorm="separate",

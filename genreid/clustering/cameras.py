@@ -1,0 +1,20 @@
+"""What a camera adds to every embedding of its images."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def without_camera_mean(features: torch.Tensor, camera_id: np.ndarray) -> torch.Tensor:
+    """`features` (N, D) less the mean of their camera's, as unit rows again.
+
+    camera_id: (N,) int. Images of one camera share background and light, so an encoder that has not learnt
+    otherwise puts them close together, and clusters become cameras; the mean is what they share.
+    """
+    camera = torch.as_tensor(np.unique(camera_id, return_inverse=True)[1])
+    num = int(camera.max()) + 1
+    sums = torch.zeros(num, features.shape[1]).index_add_(0, camera, features)
+    means = sums / torch.bincount(camera, minlength=num)[:, None]
+    return F.normalize(features - means[camera], dim=1)

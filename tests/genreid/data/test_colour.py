@@ -1,0 +1,37 @@
+"""Stripe colours: what they see, and what they must not see."""
+
+import numpy as np
+
+from genreid.data.colour import stripe_colours
+
+COLOURS = ((200, 30, 30), (30, 30, 200), (30, 160, 40), (220, 210, 60))
+
+
+def crop(top: tuple[int, ...], bottom: tuple[int, ...], background: int) -> np.ndarray:
+    image = np.full((64, 32, 3), background, np.uint8)
+    image[8:36, 8:24], image[36:60, 8:24] = top, bottom
+    return image
+
+
+def test_persons_match_across_cameras_of_different_light() -> None:
+    """Two cameras, one darker and bluer with another background: the nearest image is the same person."""
+    people = [(top, bottom) for top in COLOURS for bottom in COLOURS]
+    bright = [crop(*person, background=180) for person in people]
+    dark = [(crop(*person, background=60) * np.array([0.5, 0.55, 0.7])).astype(np.uint8) for person in people]
+    colours = stripe_colours(np.stack(bright + dark), np.repeat([0, 1], len(people)))
+    assert np.allclose(np.linalg.norm(colours, axis=1), 1, atol=1e-5)
+    nearest = (colours[: len(people)] @ colours[len(people) :].T).argmax(1)
+    assert nearest.tolist() == list(range(len(people)))
+
+
+def test_the_background_beside_the_person_does_not_count() -> None:
+    images = np.stack([crop(COLOURS[0], COLOURS[1], 100), crop(COLOURS[2], COLOURS[3], 100)])
+    other = images.copy()
+    other[:, :, :8], other[:, :, 24:] = 10, 250
+    camera_id = np.zeros(2, np.int16)
+    assert np.allclose(stripe_colours(images, camera_id), stripe_colours(other, camera_id))
+
+
+def test_a_camera_with_one_image_gives_finite_rows() -> None:
+    images = np.stack([crop(COLOURS[0], COLOURS[1], 100)] * 3)
+    assert np.isfinite(stripe_colours(images, np.array([0, 1, 1]))).all()
