@@ -17,7 +17,7 @@ _WIDTHS = {"global_orient": 3, "body_pose": 69, "betas": 10, "camera": 3}
 
 
 def _fixed_list(width: int) -> pa.DataType:
-    return pa.list_(pa.field("item", pa.float32(), nullable=False), width)
+    return pa.list_(pa.float32(), width)
 
 
 BODY_FIELDS: list[pa.Field] = [pa.field(name, _fixed_list(width)) for name, width in _WIDTHS.items()]
