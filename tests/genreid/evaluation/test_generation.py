@@ -181,19 +181,32 @@ def _hand_made() -> GenerationMeasurements:
     )
 
 
-def test_identity_kept_is_rank_1_in_other_cameras() -> None:
-    """The nearest gallery image of each query is its own picture, in its own camera: it must not count."""
-    gallery = np.array([[1, 0], [0, 1], [0.9, 0.4], [0.4, 0.9]], np.float32)
+def _identity_kept(other_camera: list[list[float]]) -> dict[str, float]:
+    """A gallery of both persons' own pictures in the queries' camera, and one of each in another camera."""
+    gallery = np.array([[1, 0], [0, 1], *other_camera], np.float32)
     gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
-    ids, cameras = np.array([7, 8]), np.array([1, 1])
-    gallery_ids, gallery_cameras = np.array([7, 8, 7, 8]), np.array([1, 1, 2, 2])
-    kept = identity_kept(_hand_made(), ids, cameras, gallery, gallery_ids, gallery_cameras)
-    assert kept == {
+    return identity_kept(
+        _hand_made(),
+        np.array([7, 8]),
+        np.array([1, 1]),
+        gallery,
+        np.array([7, 8, 7, 8]),
+        np.array([1, 1, 2, 2]),
+    )
+
+
+def test_identity_kept_is_rank_1_of_each_yaw() -> None:
+    assert _identity_kept([[0.9, 0.4], [0.4, 0.9]]) == {
         "identity_of_images": 1.0,
         "identity_kept": 0.75,
         "identity_kept_90": 1.0,
         "identity_kept_180": 0.5,
     }
+
+
+def test_a_persons_own_camera_does_not_count() -> None:
+    """In the other camera each looks like the other one; only the own camera's pictures would be right."""
+    assert set(_identity_kept([[0.4, 0.9], [0.9, 0.4]]).values()) == {0.0}
 
 
 def test_images_without_views_are_refused() -> None:
