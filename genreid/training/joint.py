@@ -62,9 +62,10 @@ class JointSettings:
 
     generator: whether E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`).
     cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether
-    without the mean of each camera. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether a(x) is detached before G paints with it.
-    lr, momentum, weight_decay: Nesterov SGD of E_id; every lr falls by 10 every `lr_step_epochs`.
-    augmentation: what `contrast.views: augmented` does to the second view.
+    without the mean of each camera. generated_batchnorm: see `genreid.models.batchnorm`.
+    detach_appearance: whether a(x) is detached before G paints with it. lr, momentum, weight_decay:
+    Nesterov SGD of E_id; every lr falls by 10 every `lr_step_epochs`. augmentation: what
+    `contrast.views: augmented` does to the second view.
     """
 
     seed: int
