@@ -104,9 +104,9 @@ def _visible_spots(lens: Lens, street: Street, plate: Plate) -> tuple[np.ndarray
     tall = feet[:, 1] - heads[:, 1]
     inside = (
         (feet[:, 2] > 2.0)
-        & (feet[:, 1] < lens.height_px - 3)
-        & (heads[:, 1] > 3)
-        & (np.abs(feet[:, 0] - lens.width_px / 2) < lens.width_px / 2 - 0.3 * tall)
+        & (feet[:, 1] + 0.1 * tall < lens.height_px)
+        & (heads[:, 1] - 0.1 * tall > 0)
+        & (np.abs(feet[:, 0] - lens.width_px / 2) < lens.width_px / 2 - 0.36 * tall)
         & (tall > 0.2 * lens.height_px)
         & (tall < 0.72 * lens.height_px)
     )

@@ -39,12 +39,12 @@ def _paint_face(canvas: Canvas, head: Head, skin: RGB) -> None:
     shade, lip = _mixed(skin, (0.25, 0.16, 0.13), 0.35), _mixed(skin, (0.55, 0.22, 0.22), 0.45)
     # Seen from a camera overhead, eye sockets are what a face consists of.
     canvas.fill(
-        [(-0.05, 0.628), (0.05, 0.628), (0.046, 0.656), (-0.046, 0.656)], _mixed(skin, shade, 0.4), FRONT
+        [(-0.05, 0.628), (0.05, 0.628), (0.046, 0.656), (-0.046, 0.656)], _mixed(skin, shade, 0.3), FRONT
     )
     for sign in (1, -1):
-        canvas.disc(sign * _EYE_X, _EYE_Y, 0.012, 0.006, (0.2, 0.15, 0.13), FRONT)
+        canvas.disc(sign * _EYE_X, _EYE_Y, 0.011, 0.005, _mixed(skin, (0.14, 0.1, 0.09), 0.75), FRONT)
         brow = [(sign * 0.012, _BROW_Y), (sign * 0.048, _BROW_Y + 0.003)]
-        canvas.line(brow, 0.007, _mixed(head.hair_rgb, skin, 0.25), FRONT)
+        canvas.line(brow, 0.006, _mixed(head.hair_rgb, skin, 0.4), FRONT)
         canvas.disc(sign * 0.012, 0.597, 0.009, 0.006, shade, FRONT)
     canvas.disc(0.0, _MOUTH_Y, 0.024, 0.008, lip, FRONT)
     canvas.fill(rectangle(-0.03, 0.03, 0.553, 0.560), _mixed(skin, shade, 0.5), FRONT)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
+import numba
 import numpy as np
 import torch
 
 from genreid.body.body import BodyParameters
-from genreid.body.rotations import axis_angle_to_matrix
 from genreid.synthetic import props
 from genreid.synthetic.canvas import LIFT_STEP_M, SKIRT_PANEL, Canvas
 from genreid.synthetic.identity import Identity
 from genreid.synthetic.mannequin import Mannequin, drape, vertex_normals
 from genreid.synthetic.noise import noise_field
+from genreid.synthetic.poses import Pose
 from genreid.synthetic.props import Prop, Rig
 from genreid.synthetic.tailor import dress, needs_tail
+from genreid.synthetic.turns import axis_angle, bone_turns
 
-_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 _CREASES = noise_field(256, 256, 9.0, 19, 2) - 0.5
 
 
@@ -29,13 +30,14 @@ class Dressed:
     Attributes:
         texture: (2, H, W, 4) uint8: colour (square root of reflectance) and how much the cloth folds.
         lift_m: (V,) float32 distance of the clothes from the skin at each vertex.
-        folds: (V,) float32, 0 skin to 1 loose cloth.
+        folds: (V,) float32, 0 skin to 1 loose cloth.  loose: the vertices where it is above 0.
     """
 
     identity: Identity
     texture: np.ndarray
     lift_m: np.ndarray
     folds: np.ndarray
+    loose: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Figure:
     Attributes:
         vertices (N, 3), normals (N, 3), uv (N, 2), side (N,): float32.  faces (M, 3) int32.
         texture: (2, H, W, 4) uint8 of `Dressed`.
-        body_vertices: (V, 3) the naked body.  up: (3,) against gravity.
+        num_closed: of the triangles, the first ones, which enclose the body; props have two sides.
+        parameters: of the body, one row.  up: (3,) against gravity.
     """
 
     vertices: np.ndarray
@@ -54,7 +57,8 @@ class Figure:
     uv: np.ndarray
     side: np.ndarray
     texture: np.ndarray
-    body_vertices: np.ndarray
+    num_closed: int
+    parameters: BodyParameters
     up: np.ndarray
 
 
@@ -64,28 +68,40 @@ def dress_up(mannequin: Mannequin, identity: Identity) -> Dressed:
     page = (mannequin.side < 0).astype(int)
     u, v = np.rint(mannequin.uv).astype(int).T
     smooth = np.stack([cv2.blur(page_lift, (7, 7)) for page_lift in canvas.lift])
+    folds = canvas.texture[page, v, u, 3].astype(np.float32) / 255.0
     return Dressed(
         identity=identity,
         texture=canvas.texture,
         lift_m=smooth[page, v, u].astype(np.float32) * LIFT_STEP_M,
-        folds=canvas.texture[page, v, u, 3].astype(np.float32) / 255.0,
+        folds=folds,
+        loose=np.flatnonzero(folds > 0).astype(np.int32),
+    )
+
+
+def body_parameters(identity: Identity, root: np.ndarray, pose: Pose) -> BodyParameters:
+    """The body's parameters, one row."""
+    return BodyParameters(
+        torch.from_numpy(axis_angle(root).astype(np.float32))[None],
+        torch.from_numpy(pose.body_pose())[None],
+        torch.from_numpy(identity.betas)[None],
     )
 
 
 def build(
-    mannequin: Mannequin, dressed: Dressed, parameters: BodyParameters, up: np.ndarray, crease_seed: int
+    mannequin: Mannequin, dressed: Dressed, root: np.ndarray, pose: Pose, up: np.ndarray, crease_seed: int
 ) -> Figure:
     """Pose the person.
 
     Args:
-        parameters: of one body, the camera's tilt within global_orient.
+        root: (3, 3) rotation of the pelvis, the camera's tilt within it.
         up: (3,) unit vector against gravity in the camera frame.
         crease_seed: where the clothes' folds fall in this picture.
     """
+    parameters = body_parameters(dressed.identity, root, pose)
     posed = mannequin.body.pose(parameters)
     skin = posed.vertices[0].numpy().astype(np.float32)
-    rig = Rig(posed.joints[0].numpy().astype(np.float64), _bone_turns(parameters), up)
-    shape = drape(skin, mannequin.neighbour_start, mannequin.neighbours, dressed.folds, 10)
+    rig = Rig(posed.joints[0].numpy().astype(np.float64), bone_turns(root, pose.turns), up)
+    shape = drape(skin, mannequin.neighbour_start, mannequin.neighbours, dressed.loose, dressed.folds, 6)
     normals = vertex_normals(shape, mannequin.faces)
     shift = np.random.default_rng(crease_seed).integers(0, 256, 2)
     at = (np.rint(mannequin.uv * 1.0).astype(int) + shift) % 256
@@ -105,19 +121,29 @@ def build(
         uv=np.concatenate([mannequin.uv, *(p.uv for p in parts)]),
         side=np.concatenate([mannequin.side, *(p.side for p in parts)]),
         texture=dressed.texture,
-        body_vertices=skin,
+        num_closed=len(mannequin.faces),
+        parameters=parameters,
         up=up,
     )
 
 
-def _bone_turns(parameters: BodyParameters) -> np.ndarray:
-    """(24, 3, 3) rotation of every bone in the camera frame."""
-    angles = torch.cat([parameters.global_orient, parameters.body_pose], dim=1).reshape(24, 3)
-    local = axis_angle_to_matrix(angles).numpy().astype(np.float64)
-    turns = local.copy()
-    for joint in range(1, 24):
-        turns[joint] = turns[_PARENTS[joint]] @ local[joint]
-    return turns
+def visible_faces(figure: Figure, points: np.ndarray) -> np.ndarray:
+    """(K, 3) triangles worth drawing at `points` (N, 3) [u, v, depth]: the rest hides behind them."""
+    return _towards(np.ascontiguousarray(points, dtype=np.float32), figure.faces, figure.num_closed)
+
+
+@numba.njit(cache=True, nogil=True)
+def _towards(points: np.ndarray, faces: np.ndarray, num_closed: int) -> np.ndarray:
+    kept = np.empty_like(faces)
+    count = 0
+    for face in range(faces.shape[0]):
+        i, j, k = faces[face, 0], faces[face, 1], faces[face, 2]
+        ux, uy = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1]
+        vx, vy = points[k, 0] - points[i, 0], points[k, 1] - points[i, 1]
+        if face >= num_closed or ux * vy - uy * vx < 0.0:
+            kept[count, 0], kept[count, 1], kept[count, 2] = i, j, k
+            count += 1
+    return kept[:count]
 
 
 def _props(mannequin: Mannequin, identity: Identity, rig: Rig, clothed: np.ndarray) -> list[Prop]:

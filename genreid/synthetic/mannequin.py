@@ -109,34 +109,38 @@ def _neighbours(faces: np.ndarray, num_vertices: int) -> tuple[np.ndarray, np.nd
 
 @numba.njit(cache=True, nogil=True)
 def drape(
-    vertices: np.ndarray, start: np.ndarray, neighbours: np.ndarray, looseness: np.ndarray, num_rounds: int
+    vertices: np.ndarray,
+    start: np.ndarray,
+    neighbours: np.ndarray,
+    loose: np.ndarray,
+    folds: np.ndarray,
+    num_rounds: int,
 ) -> np.ndarray:
-    """(V, 3) the surface with its hollows bridged, as cloth does, where `looseness` (V,) is above 0.
+    """(V, 3) float32: the surface with its hollows bridged, as cloth does.
 
     Rounds of smoothing and of slight inflation in turn (Taubin 1995, section 3), so that limbs keep their
     girth.
+
+    Args:
+        loose: (L,) the vertices that move.  folds: (V,) how freely each does.
     """
     here, there = vertices.copy(), vertices.copy()
     for step in range(2 * num_rounds):
-        strength = 0.55 if step % 2 == 0 else -0.45
-        for vertex in range(here.shape[0]):
+        strength = np.float32(0.65 if step % 2 == 0 else -0.55)
+        for index in range(loose.shape[0]):
+            vertex = loose[index]
             first, last = start[vertex], start[vertex + 1]
-            if looseness[vertex] <= 0.0 or last == first:
-                continue
-            weight, share = (
-                np.float32(strength) * looseness[vertex],
-                np.float32(1.0) / np.float32(last - first),
-            )
+            weight = strength * folds[vertex]
+            share = weight / np.float32(last - first)
             x, y, z = np.float32(0.0), np.float32(0.0), np.float32(0.0)
             for k in range(first, last):
                 other = neighbours[k]
                 x += here[other, 0]
                 y += here[other, 1]
                 z += here[other, 2]
-            there[vertex, 0] = here[vertex, 0] + weight * (x * share - here[vertex, 0])
-            there[vertex, 1] = here[vertex, 1] + weight * (y * share - here[vertex, 1])
-            there[vertex, 2] = here[vertex, 2] + weight * (z * share - here[vertex, 2])
+            keep = np.float32(1.0) - weight
+            there[vertex, 0] = keep * here[vertex, 0] + share * x
+            there[vertex, 1] = keep * here[vertex, 1] + share * y
+            there[vertex, 2] = keep * here[vertex, 2] + share * z
         here, there = there, here
-        if step == 0:
-            there[:] = here
     return here

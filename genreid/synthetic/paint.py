@@ -16,7 +16,7 @@ _FOLDS = noise_field(512, 512, 15.0, 3, 3)
 _RING = np.array(
     [
         (np.cos(a) * r, np.sin(a) * r)
-        for r, n, o in ((0.45, 5, 0.0), (1.0, 8, 0.4))
+        for r, n, o in ((0.5, 4, 0.4), (1.0, 6, 0.0))
         for a in np.arange(n) * 2 * np.pi / n + o
     ]
 )
@@ -40,13 +40,19 @@ class Illumination:
 
 def paint(
     figure: Figure,
+    faces: np.ndarray,
     fragments: Fragments,
     light: Illumination,
     shadow: ShadowMap | None,
     scale_px: float,
     fold_shift: int,
 ) -> np.ndarray:
-    """(H, W, 3) float32 linear light of the pixels that see the person; zeros elsewhere."""
+    """(H, W, 3) float32 linear light of the pixels that see the person; zeros elsewhere.
+
+    Args:
+        faces: the triangles that were drawn to give `fragments`.  scale_px: pixels per metre.
+        fold_shift: where the finest folds of the cloth fall.
+    """
     height, width = fragments.face_index.shape
     out = np.zeros((height, width, 3), dtype=np.float32)
     ring = np.rint(_RING * 0.075 * scale_px).astype(np.int32)
@@ -54,7 +60,7 @@ def paint(
         fragments.face_index,
         fragments.barycentric,
         fragments.depth,
-        figure.faces,
+        faces,
         figure.vertices,
         figure.normals,
         figure.uv,

@@ -11,14 +11,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genreid.synthetic.turns import after, axis_angles, tilt_turn_roll, turn_about
+
 # SMPL's joints by number; body_pose starts at joint 1.
 _L_HIP, _R_HIP, _SPINE1, _L_KNEE, _R_KNEE, _SPINE2, _L_ANKLE, _R_ANKLE, _SPINE3 = range(1, 10)
 _L_FOOT, _R_FOOT, _NECK, _L_COLLAR, _R_COLLAR, _HEAD, _L_SHOULDER, _R_SHOULDER = range(10, 18)
 _L_ELBOW, _R_ELBOW, _L_WRIST, _R_WRIST, _L_HAND, _R_HAND = range(18, 24)
 
+
+def _cycle(*points: tuple[float, float]) -> np.ndarray:
+    """(100,) samples of a periodic curve through (fraction of the cycle, degrees)."""
+    at, value = np.array(points).T
+    return np.interp(np.arange(100) / 100.0, at, value, period=1.0)
+
+
 # Normal gait over one cycle from heel strike (fraction of the cycle, degrees), as textbooks of gait draw it.
-_HIP_FLEXION = ((0.0, 27.0), (0.12, 23.0), (0.3, 8.0), (0.5, -11.0), (0.6, -6.0), (0.74, 17.0), (0.86, 29.0))
-_KNEE_FLEXION = (
+_HIP_FLEXION = _cycle(
+    (0.0, 27.0), (0.12, 23.0), (0.3, 8.0), (0.5, -11.0), (0.6, -6.0), (0.74, 17.0), (0.86, 29.0)
+)
+_KNEE_FLEXION = _cycle(
     (0.0, 5.0),
     (0.13, 17.0),
     (0.27, 10.0),
@@ -29,7 +40,7 @@ _KNEE_FLEXION = (
     (0.82, 42.0),
     (0.92, 10.0),
 )
-_ANKLE_DORSIFLEXION = (
+_ANKLE_DORSIFLEXION = _cycle(
     (0.0, 1.0),
     (0.07, -6.0),
     (0.3, 6.0),
@@ -49,15 +60,19 @@ class Pose:
     """A posture.
 
     Attributes:
-        body_pose: (69,) float32 axis-angle of joints 1 to 23, radians.
+        turns: (23, 3, 3) rotations of joints 1 to 23.
         gait: WALK or STAND.
         left_arm, right_arm: what each arm does.
     """
 
-    body_pose: np.ndarray
+    turns: np.ndarray
     gait: str
     left_arm: str
     right_arm: str
+
+    def body_pose(self) -> np.ndarray:
+        """(69,) float32 axis-angle of joints 1 to 23, radians."""
+        return axis_angles(self.turns).reshape(-1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -93,23 +108,11 @@ def sample_habit(rng: np.random.Generator, loaded_hand: int = 0, holds_strap: bo
     )
 
 
-def _curve(points: tuple[tuple[float, float], ...], phase: float) -> float:
-    at, value = np.array(points).T
-    return float(np.interp(phase % 1.0, at, value, period=1.0))
-
-
-def _turn(axis: int, angle_deg: float) -> np.ndarray:
-    """(3, 3) rotation about x, y or z."""
-    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    matrix = np.eye(3)
-    matrix[i, i], matrix[i, j], matrix[j, i], matrix[j, j] = c, -s, s, c
-    return matrix
-
-
-def _euler(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
-    """Turn about z first, then y, then x."""
-    return _turn(0, x) @ _turn(1, y) @ _turn(2, z)
+def _curve(curve: np.ndarray, phase: float) -> float:
+    """Value of a sampled cycle."""
+    at = (phase % 1.0) * len(curve)
+    low = int(at) % len(curve)
+    return float(curve[low] + (at - int(at)) * (curve[(low + 1) % len(curve)] - curve[low]))
 
 
 def sample_pose(rng: np.random.Generator, habit: Habit, breadth: float = 1.0) -> Pose:
@@ -122,7 +125,7 @@ def sample_pose(rng: np.random.Generator, habit: Habit, breadth: float = 1.0) ->
     arms = [_sample_arm(rng, habit, side) for side in (1, -1)]
     if CALL in arms and TEXT in arms:
         arms[1] = SWING
-    turns = [np.eye(3) for _ in range(24)]
+    turns = np.tile(np.eye(3), (24, 1, 1))
     phase = rng.random()
     stride = habit.stride * rng.uniform(0.85, 1.12) if gait == WALK else 0.0
     _set_legs(turns, rng, habit, phase, stride, breadth)
@@ -130,26 +133,15 @@ def sample_pose(rng: np.random.Generator, habit: Habit, breadth: float = 1.0) ->
     twist = -5.0 * stride * np.cos(2 * np.pi * phase) + breadth * rng.normal(0.0, 2.0)
     sway = breadth * rng.normal(0.0, 1.2)
     for joint, share in ((_SPINE1, 0.3), (_SPINE2, 0.35), (_SPINE3, 0.35)):
-        turns[joint] = _euler(share * lean, share * twist, share * sway)
+        turns[joint] = tilt_turn_roll(share * lean, share * twist, share * sway)
     nod = 16.0 if TEXT in arms else rng.normal(3.0, 4.0 * breadth)
     look = rng.normal(0.0, 9.0 * breadth) * (0.3 if TEXT in arms else 1.0)
     tilt = 7.0 * (1 if arms[0] == CALL else -1) if CALL in arms else rng.normal(0.0, 2.5 * breadth)
-    turns[_NECK] = _euler(0.45 * nod - 0.4 * lean, 0.4 * look - 0.5 * twist, 0.4 * tilt)
-    turns[_HEAD] = _euler(0.55 * nod - 0.3 * lean, 0.6 * look, 0.6 * tilt)
+    turns[_NECK] = tilt_turn_roll(0.45 * nod - 0.4 * lean, 0.4 * look - 0.5 * twist, 0.4 * tilt)
+    turns[_HEAD] = tilt_turn_roll(0.55 * nod - 0.3 * lean, 0.6 * look, 0.6 * tilt)
     for side, kind in zip((1, -1), arms, strict=True):
         _set_arm(turns, rng, habit, kind, side, phase, stride, breadth)
-    body_pose = _axis_angles(np.stack(turns[1:])).reshape(-1).astype(np.float32)
-    return Pose(body_pose, gait, arms[0], arms[1])
-
-
-def _axis_angles(turns: np.ndarray) -> np.ndarray:
-    """(N, 3) axis-angle of rotations (N, 3, 3) well short of half a turn, as those of joints are."""
-    axis = np.stack(
-        [turns[:, 2, 1] - turns[:, 1, 2], turns[:, 0, 2] - turns[:, 2, 0], turns[:, 1, 0] - turns[:, 0, 1]], 1
-    )
-    sine = 0.5 * np.linalg.norm(axis, axis=1)
-    angle = np.arctan2(sine, 0.5 * (np.trace(turns, axis1=1, axis2=2) - 1.0))
-    return axis * np.where(sine < 1e-6, 0.5, angle / np.maximum(2.0 * sine, 1e-12))[:, None]
+    return Pose(turns[1:], gait, arms[0], arms[1])
 
 
 def _sample_arm(rng: np.random.Generator, habit: Habit, side: int) -> str:
@@ -162,7 +154,7 @@ def _sample_arm(rng: np.random.Generator, habit: Habit, side: int) -> str:
 
 
 def _set_legs(
-    turns: list[np.ndarray],
+    turns: np.ndarray,
     rng: np.random.Generator,
     habit: Habit,
     phase: float,
@@ -179,13 +171,15 @@ def _set_legs(
         bend = max(0.0, stride**0.7 * _curve(_KNEE_FLEXION, at) + idle + breadth * rng.normal(1.0, 2.0))
         lift = stride * _curve(_ANKLE_DORSIFLEXION, at) + 0.4 * idle
         out = habit.toe_out_deg + breadth * rng.normal(0.0, 2.0)
-        turns[hip] = _turn(0, -flexion) @ _turn(2, side * spread) @ _turn(1, side * out)
-        turns[knee] = _turn(0, bend)
-        turns[ankle] = _turn(0, -lift)
+        turns[hip] = after(
+            turn_about(0, -flexion), after(turn_about(2, side * spread), turn_about(1, side * out))
+        )
+        turns[knee] = turn_about(0, bend)
+        turns[ankle] = turn_about(0, -lift)
 
 
 def _set_arm(
-    turns: list[np.ndarray],
+    turns: np.ndarray,
     rng: np.random.Generator,
     habit: Habit,
     kind: str,
@@ -217,9 +211,10 @@ def _set_arm(
     elif kind == STRAP:
         forward, abduction, bend, inward = rng.uniform(2.0, 16.0), 16.0, rng.uniform(112.0, 128.0), 34.0
     drop = 90.0 - abduction
-    turns[collar] = _turn(2, -side * 0.14 * drop)
-    turns[shoulder] = _turn(0, -forward) @ _turn(2, -side * 0.86 * drop) @ _turn(0, roll + inward)
-    turns[elbow] = _turn(1, -side * bend)
+    turns[collar] = turn_about(2, -side * 0.14 * drop)
+    lowered = after(turn_about(2, -side * 0.86 * drop), turn_about(0, roll + inward))
+    turns[shoulder] = after(turn_about(0, -forward), lowered)
+    turns[elbow] = turn_about(1, -side * bend)
     curl = rng.uniform(28.0, 60.0) if kind in (SWING, HOLD) else rng.uniform(15.0, 40.0)
-    turns[_L_HAND if side > 0 else _R_HAND] = _turn(2, -side * curl)
-    turns[wrist] = _euler(rng.normal(0.0, 6.0), rng.normal(0.0, 6.0), rng.normal(0.0, 6.0))
+    turns[_L_HAND if side > 0 else _R_HAND] = turn_about(2, -side * curl)
+    turns[wrist] = tilt_turn_roll(rng.normal(0.0, 6.0), rng.normal(0.0, 6.0), rng.normal(0.0, 6.0))

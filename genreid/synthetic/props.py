@@ -6,6 +6,7 @@ Each maker returns a `Prop` in the camera frame of the posed body, textured by o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class Rig:
     up: np.ndarray
 
 
+@lru_cache(maxsize=32)
 def _grid_faces(rows: int, columns: int, closed: bool) -> np.ndarray:
     """Triangles of a grid of vertices (rows × columns); `closed` joins the last column to the first."""
     last = columns if closed else columns - 1
@@ -152,19 +154,24 @@ def rounded_box(
         centre: (3,).  axes: (3, 3) rows: the directions of its width, height and depth.
         half: (3,) half sizes.  squareness: 1 for an ellipsoid, towards 0 for a box.
     """
-    latitude = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 9)
-    longitude = np.linspace(-np.pi, np.pi, 17)
+    unit, faces = _soft_cube(squareness)
+    uv = _panel_uv(panel, 0.5 + 0.5 * unit[:, 0], 0.5 - 0.5 * unit[:, 1])
+    vertices = centre + (unit * half) @ axes
+    return Prop(vertices.astype(np.float32), faces, uv, unit[:, 2].astype(np.float32))
+
+
+@lru_cache(maxsize=16)
+def _soft_cube(squareness: float) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (N, 3) in [−1, 1] and faces of a superellipsoid."""
+    latitude = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 9)[:, None]
+    longitude = np.linspace(-np.pi, np.pi, 17)[None, :]
 
     def soft(value: np.ndarray) -> np.ndarray:
         return np.sign(value) * np.abs(value) ** squareness
 
-    x = soft(np.cos(latitude))[:, None] * soft(np.sin(longitude))[None, :]
-    z = soft(np.cos(latitude))[:, None] * soft(np.cos(longitude))[None, :]
-    y = np.broadcast_to(soft(np.sin(latitude))[:, None], x.shape)
-    unit = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    uv = _panel_uv(panel, 0.5 + 0.5 * unit[:, 0], 0.5 - 0.5 * unit[:, 1])
-    vertices = centre + (unit * half) @ axes
-    return Prop(vertices.astype(np.float32), _grid_faces(9, 17, False), uv, unit[:, 2].astype(np.float32))
+    x, z = soft(np.cos(latitude)) * soft(np.sin(longitude)), soft(np.cos(latitude)) * soft(np.cos(longitude))
+    y = np.broadcast_to(soft(np.sin(latitude)), x.shape)
+    return np.stack([x, y, z], axis=-1).reshape(-1, 3), _grid_faces(9, 17, False)
 
 
 def backpack(rig: Rig, back: np.ndarray, size: float) -> Prop:

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 
 from genreid.body.body import BodyParameters
-from genreid.body.rotations import heading_deg, matrix_to_axis_angle, rotate_about_vertical
 from genreid.render.zbuffer import rasterise
 from genreid.seeding import numpy_rng
 from genreid.synthetic.cameras import Camera, View, light_at, view_of
-from genreid.synthetic.figure import Dressed, Figure, build
+from genreid.synthetic.figure import Dressed, Figure, build, visible_faces
 from genreid.synthetic.mannequin import Mannequin
 from genreid.synthetic.paint import Illumination, paint
 from genreid.synthetic.poses import Pose
 from genreid.synthetic.sensor import expose
 from genreid.synthetic.shadows import GroundView, contact_shadow, shadow_map, shadow_on_ground
+from genreid.synthetic.turns import turn_about
 
 _SUPERSAMPLING = 2
 
@@ -116,13 +115,12 @@ def draw(
     Args:
         yaw_deg: turns the person alone, R_θ = R·R_y(θ): same pose, place, light, crop and noise.
     """
-    parameters, up = _parameters(camera, actor)
-    figure = build(mannequin, actor.dressed, parameters, up, actor.crease_seed)
+    root, up = _orientation(camera, actor)
+    figure = build(mannequin, actor.dressed, root, actor.pose, up, actor.crease_seed)
     crop = _crop(figure, framing, height_px, width_px)
     if yaw_deg != 0.0:
-        turned = rotate_about_vertical(parameters.global_orient, yaw_deg)
-        parameters = BodyParameters(turned, parameters.body_pose, parameters.betas)
-        figure = build(mannequin, actor.dressed, parameters, up, actor.crease_seed)
+        root = root @ turn_about(1, yaw_deg)
+        figure = build(mannequin, actor.dressed, root, actor.pose, up, actor.crease_seed)
     view = view_of(camera, actor.spot, _pelvis_height(figure))
     picture, distance = _street_behind(camera, view, crop)
     for other in others:
@@ -141,10 +139,10 @@ def draw(
     image = expose(picture, camera.sensor, camera.exposure, numpy_rng(noise_seed, "sensor"))
     return Scene(
         image=image,
-        parameters=parameters,
+        parameters=figure.parameters,
         camera=crop.weak_perspective(),
         silhouette=alpha > 0.5,
-        heading_deg=float(heading_deg(parameters.global_orient)[0]),
+        heading_deg=float(np.degrees(np.arctan2(root[0, 2], -root[2, 2]))),
     )
 
 
@@ -153,24 +151,12 @@ def _level(spot: np.ndarray) -> float:
     return float(np.hypot(spot[0], spot[1]))
 
 
-def _parameters(camera: Camera, actor: Actor) -> tuple[BodyParameters, np.ndarray]:
-    """The body as this camera sees it, and the direction against gravity in its frame."""
-    pitch = view_of(camera, actor.spot, 0.95).pitch_rad
-    roll, heading = np.radians(actor.roll_deg), np.radians(actor.heading_deg)
-    tilt = _about(2, roll) @ _about(0, pitch)
-    orient = tilt @ _about(0, np.pi) @ _about(1, heading)
-    global_orient = matrix_to_axis_angle(torch.from_numpy(orient[None].astype(np.float32)))
-    body_pose = torch.from_numpy(actor.pose.body_pose)[None]
-    betas = torch.from_numpy(actor.dressed.identity.betas)[None]
-    return BodyParameters(global_orient, body_pose, betas), tilt @ np.array([0.0, -1.0, 0.0])
-
-
-def _about(axis: int, angle: float) -> np.ndarray:
-    c, s = np.cos(angle), np.sin(angle)
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    matrix = np.eye(3)
-    matrix[i, i], matrix[i, j], matrix[j, i], matrix[j, j] = c, -s, s, c
-    return matrix
+def _orientation(camera: Camera, actor: Actor) -> tuple[np.ndarray, np.ndarray]:
+    """(3, 3) rotation of the pelvis as this camera sees it, and (3,) the direction against gravity."""
+    pitch_deg = np.degrees(view_of(camera, actor.spot, 0.95).pitch_rad)
+    tilt = turn_about(2, actor.roll_deg) @ turn_about(0, pitch_deg)
+    root = tilt @ turn_about(0, 180.0) @ turn_about(1, actor.heading_deg)
+    return root, tilt @ np.array([0.0, -1.0, 0.0])
 
 
 def _pelvis_height(figure: Figure) -> float:
@@ -239,8 +225,9 @@ def _draw_figure(
     points = np.column_stack(
         [figure.vertices[:, :2] * scale + origin * _SUPERSAMPLING, figure.vertices[:, 2]]
     )
-    fragments = rasterise(points, figure.faces, height * _SUPERSAMPLING, width * _SUPERSAMPLING)
-    colour = paint(figure, fragments, light, shadow, scale, fold_seed)
+    faces = visible_faces(figure, points)
+    fragments = rasterise(points, faces, height * _SUPERSAMPLING, width * _SUPERSAMPLING)
+    colour = paint(figure, faces, fragments, light, shadow, scale, fold_seed)
     size = (width, height)
     alpha = cv2.resize(fragments.covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     colour = cv2.resize(np.sqrt(np.minimum(colour, 1.6)), size, interpolation=cv2.INTER_AREA)
@@ -259,8 +246,8 @@ def _draw_other(
     distance: np.ndarray,
 ) -> None:
     """Draw somebody else into the same crop, at the size that the distance gives."""
-    parameters, up = _parameters(camera, other)
-    figure = build(mannequin, other.dressed, parameters, up, other.crease_seed)
+    root, up = _orientation(camera, other)
+    figure = build(mannequin, other.dressed, root, other.pose, up, other.crease_seed)
     seen = view_of(camera, other.spot, _pelvis_height(figure))
     zoom = crop.px_per_m / view.px_per_m
     scale = seen.px_per_m * zoom

@@ -8,6 +8,9 @@ import cv2
 import numba
 import numpy as np
 
+# The square root of light beyond which everything is white.
+_BRIGHTEST = 1.6
+
 
 @dataclass(frozen=True)
 class Sensor:
@@ -46,7 +49,7 @@ def sample_sensor(rng: np.random.Generator, breadth: float = 1.0) -> Sensor:
         black=float(rng.uniform(0.0, 0.07 * breadth)),
         blur_px=float(rng.uniform(0.25, 0.75)),
         sharpen=float(rng.uniform(0.0, 0.8)),
-        noise=float(rng.uniform(0.004, 0.018)),
+        noise=float(rng.uniform(0.004, 0.015)),
         lines=float(rng.uniform(0.55, 1.0)),
         jpeg_quality=int(rng.integers(55, 92)),
     )
@@ -90,17 +93,7 @@ def expose(image: np.ndarray, sensor: Sensor, exposure: float, rng: np.random.Ge
         )
     coarse = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
     pixels = np.empty((height, width, 3), dtype=np.uint8)
-    _develop(
-        image,
-        noise,
-        coarse,
-        sensor.noise,
-        sensor.saturation,
-        sensor.contrast,
-        sensor.gamma,
-        sensor.black,
-        pixels,
-    )
+    _develop(image, noise, coarse, sensor.noise, sensor.saturation, _tone_curve(sensor), pixels)
     quality = int(np.clip(sensor.jpeg_quality + rng.integers(-6, 7), 40, 95))
     return _through_jpeg(pixels, quality)
 
@@ -111,6 +104,14 @@ def auto_exposure(plate: np.ndarray, sensor: Sensor) -> float:
     return float(np.clip(sensor.level / max(0.05, mean), 0.6, 2.2))
 
 
+def _tone_curve(sensor: Sensor) -> np.ndarray:
+    """(512,) float32 what inputs from 0 to 1.6 become: contrast about the middle, shoulder, gamma, veil."""
+    value = 0.42 + sensor.contrast * (np.linspace(0.0, _BRIGHTEST, 512) - 0.42)
+    # A film's shoulder: highlights bend over instead of clipping.
+    value = np.where(value > 0.8, 0.8 + 0.2 * np.tanh((value - 0.8) / 0.2), np.maximum(value, 0.0))
+    return (sensor.black + (1.0 - sensor.black) * value**sensor.gamma).astype(np.float32)
+
+
 @numba.njit(cache=True, nogil=True)
 def _develop(
     image: np.ndarray,
@@ -118,22 +119,20 @@ def _develop(
     chroma: np.ndarray,
     grain: float,
     saturation: float,
-    contrast: float,
-    gamma: float,
-    black: float,
+    curve: np.ndarray,
     pixels: np.ndarray,
 ) -> None:
-    """Saturation, contrast about the middle, gamma, veil and grain; into 8 bits."""
+    """Saturation, tone curve and grain, into 8 bits."""
+    steps = np.float32((curve.shape[0] - 1) / _BRIGHTEST)
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
-            grey = 0.3 * image[row, column, 0] + 0.59 * image[row, column, 1] + 0.11 * image[row, column, 2]
+            r, g, b = image[row, column, 0], image[row, column, 1], image[row, column, 2]
+            grey = np.float32(0.3) * r + np.float32(0.59) * g + np.float32(0.11) * b
             for c in range(3):
-                value = grey + saturation * (image[row, column, c] - grey)
-                value = max(0.0, 0.42 + contrast * (value - 0.42))
-                # A film's shoulder: highlights bend over instead of clipping.
-                if value > 0.8:
-                    value = 0.8 + 0.2 * np.tanh((value - 0.8) / 0.2)
-                value = black + (1.0 - black) * value**gamma
+                value = grey + np.float32(saturation) * (image[row, column, c] - grey)
+                at = min(max(value * steps, np.float32(0.0)), np.float32(curve.shape[0] - 1.001))
+                low = int(at)
+                value = curve[low] + (at - low) * (curve[low + 1] - curve[low])
                 value += grain * (noise[row, column] + 0.6 * chroma[row, column, c])
                 pixels[row, column, c] = np.uint8(min(1.0, max(0.0, value)) * 255.0 + 0.5)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
+import numba
 import numpy as np
 
 from genreid.render.zbuffer import rasterise
-from genreid.synthetic.figure import Figure
+from genreid.synthetic.figure import Figure, visible_faces
 
 SHADOW_REACH_M = 1.25
-_SHADOW_PX = 160
+_SHADOW_PX = 128
 _BLOB_PX, _BLOB_REACH_M = 64, 0.8
 
 
@@ -81,7 +82,7 @@ def shadow_map(figure: Figure, sun: np.ndarray) -> ShadowMap:
     axes = np.stack([right, np.cross(away, right), away])
     seen = figure.vertices @ axes.T.astype(np.float32)
     seen[:, :2] = (seen[:, :2] / SHADOW_REACH_M + 1.0) * (0.5 * _SHADOW_PX)
-    return ShadowMap(rasterise(seen, figure.faces, _SHADOW_PX, _SHADOW_PX).depth, axes)
+    return ShadowMap(rasterise(seen, visible_faces(figure, seen), _SHADOW_PX, _SHADOW_PX).depth, axes)
 
 
 def shadow_on_ground(shadow: ShadowMap, ground: GroundView) -> np.ndarray:
@@ -94,13 +95,24 @@ def contact_shadow(figure: Figure, ground: GroundView) -> np.ndarray:
     ahead = np.array([0.0, 0.0, 1.0]) - figure.up * figure.up[2]
     ahead = ahead / np.linalg.norm(ahead)
     axes = np.stack([np.cross(ahead, figure.up), ahead])
-    rise = figure.vertices @ figure.up - ground.foot_m
-    near = rise < 0.55
-    cell = ((figure.vertices[near] @ axes.T) / _BLOB_REACH_M + 1.0) * 0.5 * _BLOB_PX
-    column, row = np.clip(cell, 0, _BLOB_PX - 1).astype(np.int64).T
-    weight = np.exp(-rise[near] / 0.14)
-    dark = np.bincount(row * _BLOB_PX + column, weight, _BLOB_PX * _BLOB_PX)
-    blob = np.minimum(dark, 2.0).reshape(_BLOB_PX, _BLOB_PX).astype(np.float32)
-    core = cv2.GaussianBlur(blob, (0, 0), 2.2)
+    dark = np.zeros((_BLOB_PX, _BLOB_PX), dtype=np.float32)
+    _drop(figure.vertices, figure.up, ground.foot_m, axes, _BLOB_REACH_M, dark)
+    core = cv2.GaussianBlur(np.minimum(dark, 2.0), (0, 0), 2.2)
     light = 1.0 - np.minimum(0.78, 0.55 * core + 0.9 * cv2.GaussianBlur(core, (0, 0), 6.0))
     return ground.carry(light, axes, _BLOB_REACH_M, 1.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _drop(
+    vertices: np.ndarray, up: np.ndarray, foot_m: float, axes: np.ndarray, reach_m: float, dark: np.ndarray
+) -> None:
+    """Add to `dark` (S, S) what every vertex near the ground takes from the sky at its foot."""
+    size = dark.shape[0]
+    for index in range(vertices.shape[0]):
+        x, y, z = vertices[index, 0], vertices[index, 1], vertices[index, 2]
+        rise = x * up[0] + y * up[1] + z * up[2] - foot_m
+        if rise < 0.5:
+            u = ((x * axes[0, 0] + y * axes[0, 1] + z * axes[0, 2]) / reach_m + 1.0) * 0.5 * size
+            v = ((x * axes[1, 0] + y * axes[1, 1] + z * axes[1, 2]) / reach_m + 1.0) * 0.5 * size
+            if 0.0 <= u < size and 0.0 <= v < size:
+                dark[int(v), int(u)] += np.exp(-rise / 0.14)

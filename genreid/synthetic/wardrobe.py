@@ -76,7 +76,7 @@ def sample_identity(seed: int, index: int, likeness: float, shape_spread: float 
     feminine = bool(rng.random() < 0.5)
     clothes = rng
     if rng.random() < likeness:
-        clothes = numpy_rng(seed, "outfit", int(rng.integers(14)))
+        clothes = numpy_rng(seed, "outfit", int(rng.integers(20)))
         feminine = bool(clothes.random() < 0.5)
     warm = bool(clothes.random() < 0.45)
     top = _sample_top(clothes, feminine, warm)
