@@ -30,7 +30,7 @@ class Checkpoints(Protocol):
         ...
 
     def offer(self, snapshot: Callable[[], dict[str, Any]]) -> None:
-        """Called after every step; takes a snapshot when one is due: `snapshot` is costly, the call is not."""
+        """Called after every step; takes a snapshot, which is costly, only when one is due."""
         ...
 
 

@@ -106,3 +106,25 @@ def contents(smoke: SmokeProject, file: str) -> list[bytes]:
     path = smoke.folder / file
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     return [one.read_bytes() for one in files]
+
+
+def test_an_experiment_is_run_shown_and_leaves_the_graph_alone(smoke: SmokeProject) -> None:
+    """DVCLive inside `dvc exp run` adds nothing to git and rewrites no dvc.yaml."""
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    smoke.command("git", "add", ".").check_returncode()
+    smoke.command("git", *identity, "commit", "-qm", "A run").check_returncode()
+    graph = (smoke.folder / "dvc.yaml").read_text()
+
+    done = smoke.command("dvc", "exp", "run", "--name", "other", "-S", "train_joint.seed=3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (smoke.folder / "dvc.yaml").read_text() == graph
+    changed = smoke.command("git", "status", "--porcelain").stdout.split()
+    assert set(changed[1::2]) <= {"dvc.lock", "metrics.json", "params.yaml"}
+
+    shown = smoke.command("dvc", "exp", "show", "--csv", "--num", "1").stdout
+    header, *rows = (line.split(",") for line in shown.splitlines())
+    assert {"joint.mAP", "warm_up.mAP", "train_joint.seed"} <= {name.split(":")[-1] for name in header}
+    assert any("other" in row for row in rows)
+
+    smoke.set("train_joint.seed", 1)
+    smoke.command("dvc", "repro").check_returncode()  # from the run cache
