@@ -33,10 +33,11 @@ class SmokeProject:
             copy = folder / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, copy)
-        identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
         self.command("git", "init", "-q").check_returncode()
-        self.command("git", "add", ".").check_returncode()
-        self.command("git", *identity, "commit", "-qm", "A copy").check_returncode()
+        # In the repository's own configuration, because `dvc exp run` commits too.
+        self.command("git", "config", "user.name", "test").check_returncode()
+        self.command("git", "config", "user.email", "test@localhost").check_returncode()
+        self.commit("A copy")
         self.command("genreid", "overrides", "smoke", "--write").check_returncode()
 
     @property
@@ -56,6 +57,11 @@ class SmokeProject:
         return subprocess.run(
             arguments, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )
+
+    def commit(self, message: str) -> None:
+        """Commit every file that git does not ignore."""
+        self.command("git", "add", ".").check_returncode()
+        self.command("git", "commit", "-qm", message).check_returncode()
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and leave it running; its output is thrown away."""
