@@ -31,10 +31,9 @@ def project(tmp_path: Path) -> Path:
 
 def make(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PATH": f"{project / 'bin'}:{os.environ['PATH']}"}
-    environment = {
-        key: value for key, value in environment.items() if key not in ("VENV", "PYTHON", "MAKEFLAGS")
-    }
-    return subprocess.run(["make", *arguments], cwd=project, env=environment, capture_output=True, text=True)
+    outer = ("VENV", "PYTHON", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")  # these tests run inside `make test` too
+    environment = {key: value for key, value in environment.items() if key not in outer}
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=project, env=environment, capture_output=True, text=True)
 
 
 def test_no_python_that_fits_is_said_clearly(project: Path) -> None:
