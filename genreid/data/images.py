@@ -13,6 +13,7 @@ from genreid.data.transforms import resize
 from genreid.errors import GenreidError
 
 _CACHE_BYTES = 2 * 1024**3
+_CHANGED = "the data set has changed, run `genreid prepare-data` again"
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -21,16 +22,27 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         GenreidError: the file is missing or no readable image.
     """
-    try:
-        encoded = np.fromfile(path, np.uint8)  # cv2.imread cannot open every non-ASCII path
-    except OSError as error:
-        raise GenreidError(
-            f"{path}: {error.strerror or error}: the data set has changed, run `genreid prepare-data` again"
-        ) from None
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    return decode_image(_read_file(path), path)
+
+
+def decode_image(encoded: bytes, path: Path) -> np.ndarray:
+    """The same of the bytes of a file; `path` is for the message."""
+    image = None
+    if encoded:
+        try:
+            image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:  # a header that claims more pixels than OpenCV will decode
+            image = None
     if image is None:
         raise GenreidError(f"{path}: not a readable image: run `genreid prepare-data` to leave it out")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()  # cv2.imread cannot open every non-ASCII path
+    except OSError as error:
+        raise GenreidError(f"{path}: {error.strerror or error}: {_CHANGED}") from None
 
 
 class ImageSet:
@@ -48,6 +60,7 @@ class ImageSet:
         self.height_px = manifest.info.height_px
         self.width_px = manifest.info.width_px
         self._paths = [root / path for path in manifest.path]
+        self._num_bytes = manifest.num_bytes
         self._threads = ThreadPoolExecutor(max(1, num_threads), thread_name_prefix="decode")
         shape = (len(self), self.height_px, self.width_px, 3)
         fits = int(np.prod(shape)) <= _CACHE_BYTES
@@ -58,8 +71,18 @@ class ImageSet:
         return len(self._paths)
 
     def load_native(self, position: int) -> np.ndarray:
-        """The image at `position` as it is on disk: (h, w, 3) uint8 RGB."""
-        return read_image(self._paths[position])
+        """The image at `position` as it is on disk: (h, w, 3) uint8 RGB.
+
+        Raises:
+            GenreidError: the file is missing, no readable image, or not the one that the manifest knows.
+        """
+        path, expected = self._paths[position], int(self._num_bytes[position])
+        encoded = _read_file(path)
+        if expected >= 0 and len(encoded) != expected:
+            raise GenreidError(
+                f"{path}: {len(encoded):,} bytes, {expected:,} when the manifest was made: {_CHANGED}"
+            )
+        return decode_image(encoded, path)
 
     def load(self, index: np.ndarray) -> np.ndarray:
         """The images at `index` (B,): (B, height_px, width_px, 3) uint8 RGB."""

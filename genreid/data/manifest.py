@@ -19,7 +19,7 @@ STATUSES = ("ok", "unreadable")
 UNLABELLED, JUNK, DISTRACTOR = -2, -1, 0
 UNKNOWN_CAMERA = -1
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _INFO_KEY = b"genreid.manifest"
 
 MANIFEST_SCHEMA = pa.schema(
@@ -31,6 +31,7 @@ MANIFEST_SCHEMA = pa.schema(
         pa.field("person_id", pa.int32()),
         pa.field("height", pa.int16()),
         pa.field("width", pa.int16()),
+        pa.field("num_bytes", pa.int64()),
         pa.field("status", pa.string(), nullable=False),
         pa.field("detail", pa.string()),
     ]
@@ -57,7 +58,7 @@ class Manifest:
     """The images of a data set, sorted by `image_id`.
 
     table: rows of `MANIFEST_SCHEMA`. Columns come as arrays: `person_id` is UNLABELLED (-2) where the
-    table has null.
+    table has null, `num_bytes` (of the file; null where nobody else can change it) then is -1.
     """
 
     info: ManifestInfo
@@ -117,6 +118,7 @@ class Manifest:
         return Manifest(self.info, chosen)
 
     def has_split(self, split: str) -> bool:
+        """Whether any image, readable or not, belongs to `split`."""
         return bool(pc.any(pc.equal(self.table["split"], split)).as_py())
 
     def __len__(self) -> int:
@@ -149,6 +151,10 @@ class Manifest:
     @cached_property
     def height(self) -> np.ndarray:
         return pc.fill_null(self.table["height"], 0).to_numpy().astype(np.int16)
+
+    @cached_property
+    def num_bytes(self) -> np.ndarray:
+        return pc.fill_null(self.table["num_bytes"], -1).to_numpy().astype(np.int64)
 
     @cached_property
     def width(self) -> np.ndarray:

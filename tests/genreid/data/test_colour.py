@@ -32,6 +32,14 @@ def test_the_background_beside_the_person_does_not_count() -> None:
     assert np.allclose(stripe_colours(images, camera_id), stripe_colours(other, camera_id))
 
 
-def test_a_camera_with_one_image_gives_finite_rows() -> None:
-    images = np.stack([crop(COLOURS[0], COLOURS[1], 100)] * 3)
-    assert np.isfinite(stripe_colours(images, np.array([0, 1, 1]))).all()
+def test_a_lonely_image_and_copies_get_unit_rows() -> None:
+    lonely, other = crop(COLOURS[0], COLOURS[1], 100), crop(COLOURS[2], COLOURS[3], 100)
+    colours = stripe_colours(np.stack([lonely, other, other]), np.array([0, 1, 1]))
+    assert np.allclose(np.linalg.norm(colours, axis=1), 1, atol=1e-5)
+    assert colours[0] @ colours[1] < 0.9, "the lonely image still has the colours that tell it from others"
+
+
+def test_without_cameras_all_images_share_one_standard() -> None:
+    images = np.stack([crop(top, bottom, 90) for top in COLOURS for bottom in COLOURS])
+    unknown = stripe_colours(images, np.full(len(images), -1, np.int16))
+    assert np.array_equal(unknown, stripe_colours(images, np.zeros(len(images), np.int16)))

@@ -72,3 +72,19 @@ def test_a_missing_file_and_a_damaged_one_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     with pytest.raises(GenreidError, match=r"empty\.png: not a readable image"):
         read_image(tmp_path / "empty.png")
+
+
+def test_a_file_of_another_size_than_the_manifest_knows_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", np.full((4, 2, 3), 9, np.uint8))[1].tobytes())
+    row = {
+        "image_id": "a.png",
+        "path": "a.png",
+        "split": "train",
+        "camera_id": -1,
+        "status": "ok",
+        "num_bytes": (tmp_path / "a.png").stat().st_size,
+    }
+    assert ImageSet(tmp_path, Manifest.from_rows([row], INFO)).load(np.array([0])).max() == 9
+    row["num_bytes"] = 12_345
+    with pytest.raises(GenreidError, match=r"a\.png: \d+ bytes, 12,345 when the manifest was made.*prepare-data"):
+        ImageSet(tmp_path, Manifest.from_rows([row], INFO)).load(np.array([0]))

@@ -68,6 +68,6 @@ def test_a_foreign_table_is_refused() -> None:
 def test_another_version_is_refused() -> None:
     table = Manifest.from_rows([row("a")], INFO).to_table()
     (key, value), *_ = table.schema.metadata.items()
-    other = table.replace_schema_metadata({key: value.replace(b'"version": 1', b'"version": 99')})
+    other = table.replace_schema_metadata({key: value.replace(b'"version": 2', b'"version": 99')})
     with pytest.raises(GenreidError, match="schema version 99"):
         Manifest.from_table(other)

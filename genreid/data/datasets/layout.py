@@ -1,0 +1,149 @@
+"""What every layout says of a data set, and what several of them need to read one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genreid.errors import GenreidError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+"""Of files that are taken for images, whatever the case."""
+
+NO_IMAGE, ODD_NAME, NOT_UTF8 = "no image file", "name does not fit", "name is not UTF-8"
+_DEEPEST_NESTING = 2
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image as its layout names it.
+
+    path: relative to the listing's root, with slashes; it is the image's id as well. camera_id: −1 where
+    unknown. person_id: −1 junk, 0 distractor, None without a label.
+    """
+
+    path: str
+    split: str
+    camera_id: int
+    person_id: int | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a data set.
+
+    root: the folder that paths are relative to: the one that was given, or one nested in it. skipped: reason
+    → paths of files that belong to no split.
+    """
+
+    root: Path
+    images: list[ImageFile]
+    skipped: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Count:
+    """Of one split: its images, and the identities among them (junk and distractors not counted)."""
+
+    images: int
+    identities: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A data set of the field.
+
+    official: split → what the data set's authors count. num_cameras: 0 where nothing official is known.
+    find: lists the images below a folder; raises GenreidError where the data set is not there.
+    """
+
+    name: str
+    citation: str
+    official: Mapping[str, Count]
+    num_cameras: int
+    find: Callable[[Path], Listing]
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Every file below `folder`, relative to it and with slashes, sorted; links to folders are followed."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        relative = Path(place).relative_to(folder)
+        for name in sorted(names):
+            yield (relative / name).as_posix()
+
+
+def why_no_image(path: str) -> str | None:
+    """The reason why the file at `path` cannot be one of the images, or None."""
+    name = path.rpartition("/")[2]
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return NOT_UTF8
+    # A leading dot: what macOS leaves beside each image when it copies to another system.
+    if name.startswith(".") or Path(name).suffix.lower() not in IMAGE_SUFFIXES:
+        return NO_IMAGE
+    return None
+
+
+def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str) -> Path:
+    """The folder that holds `marker`: `folder` itself, or one up to two levels below it.
+
+    fits: tells whether such a marker belongs to the data set. what: the data set's name, for messages.
+    Raises GenreidError where there is none, and where two could be meant.
+    """
+    level = [folder]
+    for _ in range(_DEEPEST_NESTING + 1):
+        found = [place for place in level if (place / marker).exists() and fits(place / marker)]
+        if len(found) > 1:
+            names = ", ".join(str(place) for place in found)
+            raise GenreidError(
+                f"{folder}: {len(found)} folders look like {what} ({names}): set paths.dataset to one of them"
+            )
+        if found:
+            return found[0]
+        level = [Path(entry) for place in level for entry in _folders_in(place)]
+    raise GenreidError(
+        f"{folder}: no {marker} as {what} has it, here or two folders below: set paths.dataset to the folder "
+        "that the data set was unpacked to"
+    )
+
+
+def _folders_in(place: Path) -> list[str]:
+    with os.scandir(place) as entries:
+        return sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def read_split_folders(
+    folder: Path, splits: Mapping[str, str], pattern: re.Pattern[str], what: str
+) -> Listing:
+    """A data set in the layout of Market-1501: one folder a split, identity and camera in each file's name.
+
+    splits: folder → split, the training folder first. pattern: matched against the start of file names; its
+    groups `person` and `camera` are numbers.
+    """
+
+    def fits(place: Path) -> bool:
+        return any(pattern.match(path.rpartition("/")[2]) for path in files_below(place))
+
+    root = locate(folder, next(iter(splits)), fits, what)
+    images: list[ImageFile] = []
+    skipped: dict[str, list[str]] = {}
+    for name, split in splits.items():
+        for path in files_below(root / name):
+            match = pattern.match(path.rpartition("/")[2])
+            if reason := why_no_image(path) or (None if match else ODD_NAME):
+                skipped.setdefault(reason, []).append(f"{name}/{path}")
+                continue
+            assert match is not None
+            images.append(ImageFile(f"{name}/{path}", split, int(match["camera"]), int(match["person"])))
+    return Listing(root, images, skipped)

@@ -1,0 +1,168 @@
+"""Published data sets in their own naming: what is read, what is skipped, what is missed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from genreid.data.datasets.counts import differences
+from genreid.data.datasets.cuhk03 import CUHK03_DETECTED, CUHK03_LABELLED
+from genreid.data.datasets.dukemtmc import DUKEMTMC
+from genreid.data.datasets.folder import FolderSettings
+from genreid.data.datasets.layout import NO_IMAGE, NOT_UTF8, ODD_NAME, Count, ImageFile
+from genreid.data.datasets.market1501 import MARKET1501
+from genreid.data.datasets.msmt17 import MSMT17
+from genreid.data.datasets.registry import PUBLISHED, layout_named, layout_names
+from genreid.errors import GenreidError
+from tests.genreid.data.datasets.trees import rows, write_images
+
+MARKET = {
+    "bounding_box_train/0002_c1s1_000451_03.jpg": ("train", 1, 2),
+    "bounding_box_train/0002_c6s4_002202_01.JPG": ("train", 6, 2),
+    "query/0001_c1s1_001051_00.jpg": ("query", 1, 1),
+    "bounding_box_test/0001_c2s1_000301_00.jpg": ("gallery", 2, 1),
+    "bounding_box_test/0000_c3s1_000551_00.jpg": ("gallery", 3, 0),
+    "bounding_box_test/-1_c4s1_000401_03.jpg": ("gallery", 4, -1),
+}
+MARKET_ROWS = {(path, *row) for path, row in MARKET.items()}
+
+
+@pytest.mark.parametrize("nested", ["", "Market-1501-v15.09.15", "archive/Market-1501-v15.09.15"])
+def test_market1501(tmp_path: Path, nested: str) -> None:
+    home = tmp_path / "Überwachung 2015" / nested
+    write_images(home, MARKET)
+    write_images(home, ["gt_bbox/0001_c1s1_001051_00.jpg"])
+    (home / "readme.txt").write_text("six cameras")
+    (home / "query" / "Thumbs.db").write_bytes(b"stray")
+    (home / "query" / "._0001_c1s1_001051_00.jpg").write_bytes(b"left by another system")
+    write_images(home, ["query/holiday.jpg"])
+
+    listing = MARKET1501.find(tmp_path / "Überwachung 2015")
+    assert listing.root == home
+    assert rows(listing) == MARKET_ROWS
+    assert listing.skipped == {
+        NO_IMAGE: ["query/._0001_c1s1_001051_00.jpg", "query/Thumbs.db"],
+        ODD_NAME: ["query/holiday.jpg"],
+    }
+
+
+def test_dukemtmc(tmp_path: Path) -> None:
+    write_images(
+        tmp_path / "DukeMTMC-reID",
+        [
+            "bounding_box_train/0001_c2_f0046182.jpg",
+            "query/0005_c2_f0046985.jpg",
+            "bounding_box_test/0005_c8_f0085921.jpg",
+        ],
+    )
+    assert rows(DUKEMTMC.find(tmp_path)) == {
+        ("bounding_box_train/0001_c2_f0046182.jpg", "train", 2, 1),
+        ("query/0005_c2_f0046985.jpg", "query", 2, 5),
+        ("bounding_box_test/0005_c8_f0085921.jpg", "gallery", 8, 5),
+    }
+
+
+def test_one_folder_with_several_data_sets(tmp_path: Path) -> None:
+    """Their folders have the same names; what tells them apart is the names of the images."""
+    write_images(tmp_path / "market", MARKET)
+    write_images(tmp_path / "duke", ["bounding_box_train/0001_c2_f0046182.jpg"])
+    assert MARKET1501.find(tmp_path).root == tmp_path / "market"
+    assert DUKEMTMC.find(tmp_path).root == tmp_path / "duke"
+    write_images(tmp_path / "copy of market", MARKET)
+    with pytest.raises(GenreidError, match=r"2 folders look like Market-1501 \(.*set paths\.dataset to one"):
+        MARKET1501.find(tmp_path)
+
+
+MSMT_LISTS = {
+    "list_train.txt": "0000/0000_000_01_0303morning_0008_0.jpg 0\n",
+    "list_val.txt": "0000/0000_001_14_0303morning_0020_1.jpg 0\n\n",
+    "list_query.txt": "0000/0000_000_05_0303noon_0001_0.jpg 0\n",
+    "list_gallery.txt": "0000/0000_001_15_0303noon_0002_0.jpg 0\n0007/0007_000_09_0302noon_0003_2.jpg 7\n",
+}
+
+
+@pytest.mark.parametrize("folders", [("train", "test"), ("mask_train_v2", "mask_test_v2")])
+def test_msmt17(tmp_path: Path, folders: tuple[str, str]) -> None:
+    train, test = folders
+    home = tmp_path / "MSMT17_V1"
+    for name, text in MSMT_LISTS.items():
+        folder = train if name in ("list_train.txt", "list_val.txt") else test
+        write_images(home / folder, [line.split()[0] for line in text.splitlines() if line])
+        (home / name).write_text(text)
+    assert rows(MSMT17.find(tmp_path)) == {
+        (f"{train}/0000/0000_000_01_0303morning_0008_0.jpg", "train", 1, 1),
+        (f"{train}/0000/0000_001_14_0303morning_0020_1.jpg", "train", 14, 1),
+        (f"{test}/0000/0000_000_05_0303noon_0001_0.jpg", "query", 5, 10_001),
+        (f"{test}/0000/0000_001_15_0303noon_0002_0.jpg", "gallery", 15, 10_001),
+        (f"{test}/0007/0007_000_09_0302noon_0003_2.jpg", "gallery", 9, 10_008),
+    }
+
+
+def test_a_list_of_another_kind_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "list_train.txt").write_text(MSMT_LISTS["list_train.txt"] + "0001/picture.jpg 1\n")
+    with pytest.raises(GenreidError, match=r"list_train\.txt:2: expected a path such as .*picture\.jpg 1"):
+        MSMT17.find(tmp_path)
+    (tmp_path / "train").rmdir()
+    with pytest.raises(GenreidError, match="neither train nor mask_train_v2"):
+        MSMT17.find(tmp_path)
+
+
+def test_cuhk03_labelled_and_detected(tmp_path: Path) -> None:
+    home = tmp_path / "cuhk03-np"
+    names = ["bounding_box_train/0003_c1_21.png", "query/0002_c1_7.png", "bounding_box_test/0002_c2_12.png"]
+    write_images(home / "labeled", names)
+    write_images(home / "detected", names[:2])
+    expected = {
+        ("bounding_box_train/0003_c1_21.png", "train", 1, 3),
+        ("query/0002_c1_7.png", "query", 1, 2),
+        ("bounding_box_test/0002_c2_12.png", "gallery", 2, 2),
+    }
+    for given in (tmp_path, home, home / "labeled"):
+        listing = CUHK03_LABELLED.find(given)
+        assert listing.root == home / "labeled" and rows(listing) == expected
+    assert CUHK03_DETECTED.find(tmp_path).root == home / "detected"
+    assert len(CUHK03_DETECTED.find(tmp_path).images) == 2
+
+
+@pytest.mark.parametrize("layout", PUBLISHED.values(), ids=lambda layout: layout.name)
+def test_a_folder_without_the_data_set_names_it_and_the_remedy(tmp_path: Path, layout) -> None:  # type: ignore[no-untyped-def]
+    write_images(tmp_path, ["holiday/beach.jpg"])
+    with pytest.raises(GenreidError, match=r"^\S+: no \S+ as .* has it.*: set paths\.dataset to the folder"):
+        layout.find(tmp_path)
+    assert layout.citation and set(layout.official) == {"train", "query", "gallery"}
+
+
+def test_a_name_that_is_not_utf8_is_skipped_and_told(tmp_path: Path) -> None:
+    write_images(tmp_path, MARKET)
+    name = b"0007_c1s1_000451_03\xff.jpg"
+    path = Path(os.fsdecode(bytes(tmp_path) + b"/query/" + name))
+    try:
+        path.write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    assert len(MARKET1501.find(tmp_path).skipped[NOT_UTF8]) == 1
+
+
+def test_differences_name_what_is_missing() -> None:
+    images = [ImageFile(f"{n}", "train", 1 + n % 7, 1 + n % 700) for n in range(12_000)]
+    images += [ImageFile(f"q{n}", "query", 1, 1 + n % 750) for n in range(3_368)]
+    images += [ImageFile(f"g{n}", "gallery", 1, (n % 753) - 1) for n in range(19_800)]
+    assert list(differences(MARKET1501, images)) == [
+        "market1501: train has 12,000 images of 700 identities, officially 12,936 of 751: "
+        "936 images missing, 51 identities missing",
+        "market1501: gallery has 19,800 images of 751 identities, officially 19,732 of 750: "
+        "68 images too many, 1 identities too many",
+        "market1501: unknown camera 7",
+    ]
+    assert MARKET1501.official["query"] == Count(3_368, 750)
+
+
+def test_the_registry_names_the_nearest() -> None:
+    settings = FolderSettings(".*", None, None)
+    for name in layout_names():
+        assert layout_named(name, settings).name == name
+    with pytest.raises(GenreidError, match=r"called 'market-1501': expected .*did you mean 'market1501'"):
+        layout_named("market-1501", settings)
