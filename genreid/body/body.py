@@ -98,7 +98,8 @@ def load_body(name_or_path: str = "open") -> Body:
 
     Raises GenreidError where the file is missing or is not a body.
     """
-    return Body(read_body_file(OPEN_BODY_PATH if name_or_path == "open" else Path(name_or_path)))
+    path = OPEN_BODY_PATH if name_or_path == "open" else Path(name_or_path).expanduser()
+    return Body(read_body_file(path))
 
 
 class _RegressedJoints(torch.nn.Module):

@@ -1,12 +1,14 @@
-"""Files of bodies → arrays of SMPL's layout, checked.
+"""Files of bodies → arrays of SMPL's layout, checked. One reader a format, chosen by the file's ending.
 
-Room for further formats: one reader each, chosen in `read_body_file` by the file's ending. SMPL's licensed
-pickle belongs here too, through a restricted unpickler.
+`.npz`: arrays by SMPL's names. `.pkl`: SMPL as it is handed out (v1.0 with chumpy's objects, v1.1). `.pth`:
+SMPL as the package simple-romp packs it for itself.
 """
 
 from __future__ import annotations
 
+import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +16,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS, PARENTS
+from genreid.body.pickles import read_pickled_arrays
 from genreid.errors import GenreidError
 
 NUM_POSE_FEATURES = 9 * (NUM_JOINTS - 1)
+NAMES = ("v_template", "shapedirs", "posedirs", "J_regressor", "kintree_table", "weights", "f")
 
 
 def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a body file, by SMPL's names.
 
     v_template (V,3), shapedirs (V,3,10), posedirs (V,3,207), J_regressor (24,V), weights (V,24) as float32;
-    f (F,3) and kintree_table (2,24) as int64. More than ten shape directions are cut to the first ten.
+    f (F,3) and kintree_table (2,24) as int64. More than ten shape directions are cut to the first ten. One
+    body gives the same arrays from every format.
     Raises GenreidError for a missing or unreadable file, a missing array, a wrong shape, another joint tree.
     """
     if not path.is_file():
         raise GenreidError(
-            f"no body file at '{path}'; expected 'open' (the embedded body) or an .npz file of SMPL's layout"
+            f"no body file at '{path}'; expected 'open' (the embedded body) or a file of SMPL's layout, "
+            f"{', '.join(_READERS)}"
         )
-    if path.suffix == ".npz":
-        return _checked(_read_npz(path), path)
-    raise GenreidError(
-        f"cannot read a body from '{path}': '{path.suffix}' is not a known ending; convert it to an .npz "
-        f"file that holds {', '.join(_expected_shapes(0, 0))}"
-    )
+    if path.suffix not in _READERS:
+        raise GenreidError(
+            f"cannot read a body from '{path}': '{path.suffix}' is not a known ending; expected one of "
+            f"{', '.join(_READERS)}, or convert it to an .npz file that holds {', '.join(NAMES)}"
+        )
+    return _checked(_READERS[path.suffix](path), path)
+
+
+def write_body_file(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write what `read_body_file` returned as an .npz file, which it reads back fast and to the same bits."""
+    with path.open("wb") as stream:
+        np.savez(stream, **{name: arrays[name] for name in NAMES})
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in _expected_shapes(0, 0) if name in file.files}
+            return {name: file[name] for name in NAMES if name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise GenreidError(
             f"'{path}' is not a readable .npz body ({error}); expected numeric arrays saved by numpy.savez"
         ) from error
+
+
+def _read_packed(path: Path) -> dict[str, NDArray[Any]]:
+    """simple-romp's own format: tensors, with posedirs flat (207, 3·V) and of the joint tree the parents."""
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        arrays = {name: content[name].numpy() for name in NAMES if name in content}
+        if "posedirs" in arrays:
+            arrays["posedirs"] = arrays["posedirs"].T.reshape(-1, 3, len(arrays["posedirs"]))
+        if "kintree_table" in arrays:
+            arrays["kintree_table"] = np.stack([arrays["kintree_table"], np.arange(NUM_JOINTS)])
+        return arrays
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise GenreidError(
+            f"'{path}' is no body as simple-romp packs it ({reason}); make it with `romp.prepare_smpl`"
+        ) from error
+
+
+def _read_pickle(path: Path) -> dict[str, NDArray[Any]]:
+    return read_pickled_arrays(path, list(NAMES))
+
+
+_READERS: dict[str, Callable[[Path], dict[str, NDArray[Any]]]] = {
+    ".npz": _read_npz,
+    ".pkl": _read_pickle,
+    ".pth": _read_packed,
+}
 
 
 def _expected_shapes(num_vertices: int, num_faces: int) -> dict[str, tuple[int, ...]]:
@@ -61,7 +103,7 @@ def _expected_shapes(num_vertices: int, num_faces: int) -> dict[str, tuple[int, 
 
 
 def _checked(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
-    missing = [name for name in _expected_shapes(0, 0) if name not in arrays]
+    missing = [name for name in NAMES if name not in arrays]
     if missing:
         raise GenreidError(f"'{path}' lacks {', '.join(missing)}; expected all arrays of SMPL's layout")
     if arrays["shapedirs"].ndim == 3:
@@ -81,8 +123,9 @@ def _checked(arrays: dict[str, NDArray[Any]], path: Path) -> dict[str, NDArray[A
             f"{', '.join(damaged)} in '{path}' has values that are not finite; make the file anew"
         )
     parents = arrays["kintree_table"][0].tolist()
-    if parents[1:] != list(PARENTS[1:]):  # the root's is written as −1 or as 2**32−1, by version
+    if parents[1:] != list(PARENTS[1:]):
         raise GenreidError(
             f"kintree_table in '{path}' has the parents {parents}; expected SMPL's {list(PARENTS)}"
         )
+    arrays["kintree_table"][0, 0] = PARENTS[0]  # written as −1 or as 2**32−1, by version
     return arrays

@@ -56,10 +56,10 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_unknown_ending_and_damaged_file(tmp_path: Path) -> None:
-    pickle = tmp_path / "SMPL_NEUTRAL.pkl"
-    pickle.write_bytes(b"anything")
-    with pytest.raises(GenreidError, match=r"'\.pkl' is not a known ending"):
-        load_body(str(pickle))
+    model = tmp_path / "SMPL_NEUTRAL.fbx"
+    model.write_bytes(b"anything")
+    with pytest.raises(GenreidError, match=r"'\.fbx' is not a known ending"):
+        load_body(str(model))
     damaged = tmp_path / "damaged.npz"
     np.savez(damaged, **small_body())
     damaged.write_bytes(damaged.read_bytes()[:-2000])
