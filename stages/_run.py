@@ -133,6 +133,11 @@ class StageRun:
     def device(self) -> torch.device:
         return choose_device(self.options.device)
 
+    def warn(self, line: str) -> None:
+        """Tell of something odd that does not stop the stage, and keep it in the provenance."""
+        self.console.print(f"warning: {line}", markup=False, soft_wrap=True)
+        self.facts.setdefault("warnings", []).append(line)
+
     def show(self, title: str, facts: Mapping[str, object]) -> None:
         """Print a summary of names and values, and keep it in the provenance."""
         table = Table(title=title, title_justify="left", show_header=False)

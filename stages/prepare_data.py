@@ -4,61 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from stages._options import Fresh, ShowProgress, Workers
-from stages._run import Options, open_stage
+from stages._run import Options, StageRun, open_stage
+
+if TYPE_CHECKING:
+    from genreid.data.manifest import Manifest
+
+DatasetName = Literal[
+    "synthetic", "market1501", "dukemtmc", "msmt17", "cuhk03_labelled", "cuhk03_detected", "folder"
+]
 
 
 @dataclass(frozen=True)
 class PrepareDataSettings:
     """dataset: where the images come from. body: the body model of the meshes, `open` or a file.
 
-    height_px, width_px: the size that training resizes to. synthetic: see `genreid.synthetic.settings`.
+    height_px, width_px: the size that training resizes to. val_identities: how many training identities of a
+    labelled data set become the validation pair. synthetic: see `genreid.synthetic.settings`; folder: see
+    `genreid.data.datasets.folder`.
     """
 
     seed: int
-    dataset: Literal["synthetic"]
+    dataset: DatasetName
     body: str
     height_px: int
     width_px: int
+    val_identities: int
+    folder: Mapping[str, Any]
     synthetic: Mapping[str, Any]
 
 
 def prepare_data(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgress = True) -> None:
     """Make the manifest of the data set; the synthetic benchmark is drawn as well."""
     options = Options(fresh, "cpu", workers, progress)
-    with open_stage("prepare-data", options) as run:
-        from genreid.data.manifest import ManifestInfo
-        from genreid.synthetic.settings import SyntheticSettings
+    with open_stage("prepare-data", options, params=("paths.dataset",)) as run:
         from pipeline.artifacts import write_table
-        from stages._synthetic import write_benchmark
 
         settings = run.settings(PrepareDataSettings)
-        manifest = write_benchmark(
-            run,
-            run.settings(SyntheticSettings, "synthetic"),
-            settings.seed,
-            ManifestInfo(
-                dataset=settings.dataset,
-                root=run.paths.images,
-                height_px=settings.height_px,
-                width_px=settings.width_px,
-                body=settings.body,
-            ),
-        )
+        make = _make_synthetic if settings.dataset == "synthetic" else _read_external
+        manifest = make(run, settings)
         write_table(run.path("manifest"), manifest.to_table())
-        run.show_table(
-            "Images",
-            ("split", "images", "unreadable", "identities", "cameras"),
-            [
-                (
-                    split,
-                    (here := manifest.split == split).sum(),
-                    (here & (manifest.status != "ok")).sum(),
-                    len({person for person in manifest.person_id[here].tolist() if person > 0}),
-                    len(set(manifest.camera_id[here].tolist())),
-                )
-                for split in sorted(set(manifest.split.tolist()))
-            ],
-        )
+        _show(run, manifest)
+
+
+def _make_synthetic(run: StageRun, settings: PrepareDataSettings) -> Manifest:
+    from genreid.data.manifest import ManifestInfo
+    from genreid.synthetic.settings import SyntheticSettings
+    from stages._synthetic import write_benchmark
+
+    info = ManifestInfo(
+        dataset=settings.dataset,
+        root=run.paths.images,
+        height_px=settings.height_px,
+        width_px=settings.width_px,
+        body=settings.body,
+    )
+    return write_benchmark(run, run.settings(SyntheticSettings, "synthetic"), settings.seed, info)
+
+
+def _read_external(run: StageRun, settings: PrepareDataSettings) -> Manifest:
+    from genreid.data.datasets.folder import FolderSettings
+    from genreid.data.datasets.registry import layout_named
+    from stages._external import External, prepare_external
+
+    external = External(
+        layout=layout_named(settings.dataset, run.settings(FolderSettings, "folder")),
+        val_identities=settings.val_identities,
+        seed=settings.seed,
+        height_px=settings.height_px,
+        width_px=settings.width_px,
+        body=settings.body,
+    )
+    return prepare_external(run, external)
+
+
+def _show(run: StageRun, manifest: Manifest) -> None:
+    run.show_table(
+        "Images",
+        ("split", "images", "unreadable", "identities", "cameras"),
+        [
+            (
+                split,
+                (here := manifest.split == split).sum(),
+                (here & (manifest.status != "ok")).sum(),
+                len({person for person in manifest.person_id[here].tolist() if person > 0}),
+                len({camera for camera in manifest.camera_id[here].tolist() if camera >= 0}),
+            )
+            for split in sorted(set(manifest.split.tolist()))
+        ],
+    )

@@ -15,9 +15,9 @@ def stripe_colours(images: np.ndarray, camera_id: np.ndarray) -> np.ndarray:
     images: (N, H, W, 3) uint8 RGB; camera_id: (N,) int. Only the middle 40 % of the width counts, where the
     person stands. Stripes are the classic partition (Gray and Tao, "Viewpoint Invariant Pedestrian
     Recognition with an Ensemble of Localized Features", ECCV 2008); subtracting a camera's mean and dividing
-    by its deviation takes out its light and its colour cast, which otherwise outweigh what a person wears. The
-    only image of a camera is held against all images instead, and an image without any difference (copies of
-    one another fill a camera) gets a row of equal entries: every row is a unit row.
+    by its deviation takes out its light and its colour cast, which otherwise outweigh what a person wears.
+    The only image of a camera is held against all images instead, and an image without any difference (copies
+    of one another fill a camera) gets a row of equal entries: every row is a unit row.
     """
     width = images.shape[2]
     left, right = round(_MIDDLE[0] * width), max(round(_MIDDLE[1] * width), round(_MIDDLE[0] * width) + 1)

@@ -30,9 +30,9 @@ def set_aside(images: Sequence[ImageFile], num_identities: int, seed: int) -> li
     eligible = sorted(person for person, cameras in by_person.items() if len(cameras) > 1)
     if num_identities > len(eligible) or num_identities >= len(by_person):
         raise GenreidError(
-            f"val_identities is {num_identities}: {len(eligible)} of {len(by_person)} training identities are "
-            "seen by two cameras or more, and some must be left to train on; set prepare_data.val_identities "
-            "to fewer, or to 0"
+            f"val_identities is {num_identities}: {len(eligible)} of {len(by_person)} training identities "
+            "are seen by two cameras or more, and some must be left to train on; set "
+            "prepare_data.val_identities to fewer, or to 0"
         )
     rng = numpy_rng(seed, "validation identities")
     moved: dict[str, str] = {}

@@ -84,7 +84,7 @@ def test_impossible_patterns(patterns: tuple[str, str | None, str | None], messa
 
 def test_patterns_that_fit_nothing_or_the_same_image(tmp_path: Path) -> None:
     write_images(tmp_path, ["cam 1/a.png"])
-    message = r"no image fits 'a\.png' \(1 images fit no pattern, such as cam 1/a\.png\): set prepare_data"
+    message = r"no image fits 'a\\\.png' \(1 images fit no pattern, such as cam 1/a\.png\): set prepare_data"
     with pytest.raises(GenreidError, match=message):
         found(tmp_path, r"a\.png")
     with pytest.raises(GenreidError, match=r"^cam 1/a\.png fits the patterns of train and query"):

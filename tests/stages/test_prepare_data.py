@@ -1,0 +1,106 @@
+"""`prepare-data` on data sets that were not made here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pyarrow.parquet as pq
+import pytest
+
+from genreid.data.datasets.registry import layout_names
+from genreid.data.manifest import Manifest
+from stages.prepare_data import DatasetName
+from tests.genreid.data.datasets.test_layouts import MARKET
+from tests.genreid.data.datasets.trees import write_images
+from tests.stages.small_project import SmallProject, small
+
+__all__ = ["small"]
+
+
+def manifest(project: SmallProject) -> Manifest:
+    return Manifest.from_table(pq.read_table(project.folder / "data" / "manifest.parquet"))
+
+
+def test_every_layout_can_be_asked_for() -> None:
+    assert sorted(get_args(DatasetName)) == sorted([*layout_names(), "synthetic"])
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_published_data_set(small: SmallProject, absolute: bool) -> None:
+    home = small.folder / "my data" / "Market-1501-v15.09.15"
+    write_images(home, MARKET)
+    (home / "query" / "Thumbs.db").write_bytes(b"")
+    broken = home / "bounding_box_train" / "0002_c6s4_002202_01.JPG"
+    broken.write_bytes(broken.read_bytes()[:-40])
+    given = small.folder / "my data" if absolute else Path("my data")
+    small.set(prepare_data__dataset="market1501", paths__dataset=str(given))
+
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 0, done.err
+    assert "warning: market1501: train has 2 images of 1 identities, officially 12,936 of 751" in done.out
+    assert "warning: 1 files are left out (no image file): 'query/Thumbs.db'" in done.out
+    row = next(line for line in done.out.splitlines() if "train" in line and "│" in line)
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["train", "2", "1", "1", "2"]
+
+    made = manifest(small)
+    assert made.info.root == f"{given.as_posix()}/Market-1501-v15.09.15"
+    assert made.image_id == made.path == sorted(MARKET)
+    assert set(zip(made.split, made.camera_id, made.person_id, strict=True)) == set(MARKET.values())
+    bad = made.table.filter(made.status == "unreadable").to_pylist()
+    assert [row["path"] for row in bad] == ["bounding_box_train/0002_c6s4_002202_01.JPG"]
+    assert "truncated" in bad[0]["detail"] and bad[0]["height"] is None
+    assert made.num_bytes[0] == (home / made.path[0]).stat().st_size
+
+    # What DVC wants of every data set is there, and says that nothing was made.
+    assert pq.read_table(small.folder / "data" / "truth.parquet").num_rows == 0
+    assert [path.name for path in (small.folder / "data" / "images").iterdir()] == ["README.txt"]
+    assert (small.folder / "plots" / "prepare-data" / "contact_sheet.png").stat().st_size > 100
+    kept = json.loads((small.folder / "provenance" / "prepare-data.json").read_text())
+    assert len(kept["warnings"]) == 5  # three splits, camera 5, one stray file
+
+
+def test_validation_identities_come_out_of_the_training_ones(small: SmallProject) -> None:
+    write_images(
+        small.folder / "set", [f"{p}_{c}_{n}.png" for p in (1, 2, 3) for c in (1, 2) for n in (1, 2)]
+    )
+    small.set(
+        prepare_data__dataset="folder",
+        paths__dataset="set",
+        prepare_data__folder__train=r"(?P<person>\d+)_(?P<camera>\d)_.*",
+        prepare_data__val_identities=1,
+    )
+    assert small.run("prepare-data", "--no-progress").code == 0
+    splits = manifest(small).split.tolist()
+    assert [splits.count(name) for name in ("train", "val_query", "val_gallery")] == [8, 2, 2]
+
+
+def test_without_any_readable_image(small: SmallProject) -> None:
+    (small.folder / "set").mkdir()
+    (small.folder / "set" / "a.jpg").write_text("not one")
+    small.set(prepare_data__dataset="folder", paths__dataset="set")
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 2
+    assert done.err == (
+        "error: set: none of 1 images can be read (a.jpg: no image): look for an incomplete copy\n"
+    )
+
+
+def test_an_interruption_does_not_join_two_data_sets(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(small.folder / "set", ["a.png", "b.png"])
+    small.set(prepare_data__dataset="folder", paths__dataset="set")
+
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stages._external.read_pieces", interrupt)
+        assert small.run("prepare-data", "--no-progress").code == 130
+    (small.folder / "set" / "b.png").rename(small.folder / "set" / "c.png")
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 2 and "has changed since prepare-data was interrupted" in done.err
+    assert small.run("prepare-data", "--no-progress", "--fresh").code == 0
+    assert manifest(small).path == ["a.png", "c.png"]
