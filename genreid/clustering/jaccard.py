@@ -24,7 +24,8 @@ import numpy as np
 from numba import njit
 from scipy.sparse import coo_array, csr_array
 
-from genreid.clustering.neighbours import Neighbours, pair_similarity, squared_distance
+from genreid.clustering.neighbours import Neighbours
+from genreid.clustering.similarity import pair_similarity, squared_distance
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
 

@@ -1,4 +1,4 @@
-"""Exact k nearest neighbours by cosine similarity, from any of several searches.
+"""k nearest neighbours by cosine similarity, from any of several searches: exact ones and an approximate one.
 
 A search proposes a few more candidates a row than are asked for, from a product whose rounding depends
 on the library, the block and the device. The candidates' similarities are then computed once more, all
@@ -12,25 +12,55 @@ Shapes: N images, D embedding width, k neighbours, c candidates, M pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import torch
-from numba import njit
 
+from genreid.clustering.blocks import BestOfRows, upper_blocks
+from genreid.clustering.pruning import (
+    MIN_ROWS,
+    MIN_WIDTH,
+    SAMPLE_ROWS,
+    WORTH_IT,
+    Heads,
+    plan,
+    principal_directions,
+    search_by_heads,
+)
+from genreid.clustering.similarity import (
+    dot_pairs,
+    full_precision,
+    pair_similarity,
+    product_error,
+    squared_distance,
+    unit_rows,
+)
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
 
 NUM_SPARE = 8
 """Candidates beyond k, so that rounding rarely leaves a row undecided."""
 
-TILE_ROWS = 2048
-"""Rows and columns of one block of the similarity matrix (16 MB)."""
+STRIP_ROWS = 1024
+"""Rows of the similarity matrix that a GPU holds at a time."""
 
 MAX_PAIRS = 1 << 22
 """Similarities held at a time while undecided rows are searched again."""
+
+IVF_WIDTH = 128
+"""Directions of the rows that `ivf` looks at; the rest comes in when its candidates are ordered."""
+
+IVF_PROBES = 32
+"""Lists that `ivf` looks through for an image, of 4·√N."""
+
+IVF_SPARE = 2
+"""Candidates of `ivf` for each one of an exact search."""
+
+IVF_QUERIES = 1 << 16
+"""Images that `ivf` looks for at a time."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +85,9 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a search proposes: index (N, c), and `floor` (N,), which no other image's similarity exceeds.
+    """What a search proposes: index (N, c), the least similar one last.
 
+    No other image's similarity exceeds `floor` (N,).
     `error` bounds the difference between the search's similarities and the true ones.
     """
 
@@ -72,11 +103,13 @@ Search = Callable[[torch.Tensor, int, bool], Candidates]
 def nearest_neighbours(
     features: np.ndarray | torch.Tensor, k: int, *, method: str, with_farthest: bool = False
 ) -> Neighbours:
-    """The k nearest images of each image among all N, exactly.
+    """The k nearest images of each image among all N.
 
     features: (N, D) float32 rows of length 1 within 1 %; on any device, and `torch` searches there.
     k: columns of the answer including the image itself; at most N are given.
-    method: `faiss` (flat index, on a GPU when faiss sees one) or `torch` (blocks of matrix product).
+    method: `torch` (on a CPU by bounds where they save work, see `pruning`; on a GPU by strips) and `faiss`
+        (flat index, on a GPU when faiss sees one) are exact and give the same answer. `ivf`
+        (faiss, inverted lists) is approximate: for sets so large that every pair is too many.
     with_farthest: also give the largest squared distance from each image to any other.
 
     Raises GenreidError for an unknown method and for features that are not finite unit rows.
@@ -97,51 +130,6 @@ def nearest_neighbours(
     return Neighbours(index, similarity, candidates.farthest)
 
 
-def unit_rows(features: np.ndarray | torch.Tensor, name: str = "features") -> np.ndarray:
-    """The features as a contiguous (N, D) float32 array in main memory, checked to be finite unit rows."""
-    rows = torch.as_tensor(features).detach().to("cpu", torch.float32).contiguous().numpy()
-    if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] == 0:
-        raise GenreidError(f"{name} have shape {rows.shape}: expected (N, D), N > 0; embed some images")
-    length = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    bad = np.flatnonzero(~(np.abs(length - 1) < 1e-2))
-    if bad.size:
-        raise GenreidError(
-            f"row {bad[0]} of {name} has length {length[bad[0]]:.4g} ({bad.size} such rows): expected unit "
-            "rows; normalise the embeddings, and look for a diverged encoder if they are not finite"
-        )
-    return rows
-
-
-def squared_distance(similarity: np.ndarray) -> np.ndarray:
-    """2 − 2·cos in the dtype of `similarity`, not below 0: the squared Euclidean distance of unit rows."""
-    return np.maximum(2 - 2 * similarity, 0)
-
-
-def pair_similarity(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(M,) float32: the similarity of image left[m] and image right[m], for unit rows (N, D).
-
-    One kernel sums in one order whatever the pair, so the result is symmetric and equal for equal images.
-    """
-    result = np.empty(len(left), np.float32)
-
-    def work(start: int, stop: int) -> None:
-        _dot_pairs(rows, left[start:stop], right[start:stop], result[start:stop])
-
-    map_row_chunks(work, len(left))
-    return result
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _dot_pairs(rows: np.ndarray, left: np.ndarray, right: np.ndarray, result: np.ndarray) -> None:
-    for m in range(left.shape[0]):
-        a = rows[left[m]]
-        b = rows[right[m]]
-        total = np.float32(0)
-        for d in range(a.shape[0]):
-            total += a[d] * b[d]
-        result[m] = total
-
-
 def _refine(rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Order the candidates by their one true similarity: index (N, k), similarity (N, k), decided (N,)."""
     num, width = candidates.index.shape
@@ -154,7 +142,7 @@ def _refine(rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarra
         # Longer rows beside it can crowd an image out of its own candidates: it takes the last one's place.
         chosen[:, -1] = np.where((chosen == own[:, None]).any(1), chosen[:, -1], own)
         values = np.empty(chosen.shape, np.float32)
-        _dot_pairs(rows, np.repeat(own, width), chosen.reshape(-1), values.reshape(-1))
+        dot_pairs(rows, np.repeat(own, width), chosen.reshape(-1), values.reshape(-1))
         falling = np.where(chosen == own[:, None], -np.inf, -values)
         order = np.lexsort((chosen, falling), axis=1)[:, :k]
         index[start:stop] = np.take_along_axis(chosen, order, 1)
@@ -178,7 +166,7 @@ def _search_again(
     step = max(1, MAX_PAIRS // len(rows))
     for start in range(0, len(undecided), step):
         own = undecided[start : start + step]
-        with _full_precision(features):
+        with full_precision(features.device):
             roughly = (features[torch.as_tensor(own)] @ features.T).float().cpu().numpy()
         # An image belongs to its own neighbours, whatever its length.
         roughly[np.arange(len(own)), own] = np.inf
@@ -194,13 +182,7 @@ def _search_again(
 
 
 def _search_faiss(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
-    try:
-        import faiss
-    except ImportError as missing:
-        raise GenreidError(
-            f"neighbour search 'faiss' needs the package faiss ({missing}); install faiss-cpu or faiss-gpu, "
-            "or set the key `method` to torch"
-        ) from missing
+    faiss = _import_faiss("faiss")
     rows = features.cpu().contiguous().numpy()
 
     def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -212,65 +194,107 @@ def _search_faiss(features: torch.Tensor, num_candidates: int, with_farthest: bo
 
     similarity, index = search(rows, num_candidates)
     farthest = squared_distance(-search(-rows, 1)[0][:, 0]) if with_farthest else None
-    return Candidates(index.astype(np.int32), similarity.min(1), _product_error(rows.shape[1]), farthest)
+    return Candidates(index.astype(np.int32), similarity.min(1), product_error(rows.shape[1]), farthest)
+
+
+def _search_ivf(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
+    """Approximate: only the images of the nearest lists (Jégou et al., TPAMI 2011) are looked at.
+
+    Wide rows are looked for by their heads (`pruning`); what is found is ordered by its true similarity.
+    """
+    if with_farthest:
+        raise GenreidError("neighbour search 'ivf' does not know the farthest image: set `method` to torch")
+    faiss = _import_faiss("ivf")
+    num, width = features.shape
+    x = features.cpu()
+    if width > IVF_WIDTH:
+        with full_precision(x.device):
+            x = x @ principal_directions(x[:: -(-num // SAMPLE_ROWS)], IVF_WIDTH)
+    rows = x.contiguous().numpy()
+    num_lists = max(1, min(int(4 * num**0.5), num // 40))
+    index = faiss.IndexIVFFlat(
+        faiss.IndexFlatIP(rows.shape[1]), rows.shape[1], num_lists, faiss.METRIC_INNER_PRODUCT
+    )
+    index.train(rows)
+    index.add(rows)
+    index.nprobe = IVF_PROBES
+    num_candidates = min(IVF_SPARE * num_candidates, num)
+    found = np.concatenate(
+        [
+            index.search(rows[start : start + IVF_QUERIES], num_candidates)[1]
+            for start in range(0, num, IVF_QUERIES)
+        ]
+    ).astype(np.int32)
+    # Lists that hold too few images leave places empty: such a row is searched among all images.
+    short = (found < 0).any(1)
+    found[short] = np.arange(num_candidates)
+    floor = np.where(short, np.inf, -np.inf).astype(np.float32)
+    return Candidates(found, floor, product_error(width), None)
+
+
+def _import_faiss(method: str) -> ModuleType:
+    try:
+        import faiss
+    except ImportError as missing:
+        raise GenreidError(
+            f"neighbour search {method!r} needs the package faiss ({missing}); install faiss-cpu or "
+            "faiss-gpu, or set the key `method` to torch"
+        ) from missing
+    module: ModuleType = faiss
+    return module
 
 
 def _search_torch(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
     """Blocks of the upper triangle of the similarity matrix; each serves its rows and its columns."""
-    x = features
-    num = len(x)
-    best = x.new_full((num, num_candidates), -torch.inf)
-    index = torch.zeros((num, num_candidates), dtype=torch.int32, device=x.device)
-    lowest = x.new_full((num,), torch.inf)
+    with full_precision(features.device):
+        if features.device.type != "cpu":
+            return _search_on_device(features, num_candidates, with_farthest)
+        if not with_farthest and (candidates := _search_by_heads(features, num_candidates)) is not None:
+            return candidates
+        best = BestOfRows(len(features), num_candidates)
+        lowest = np.full(len(features), np.inf, np.float32)
+        for row, column, block in upper_blocks(features):
+            best.offer(block.numpy(), row, column)
+            if with_farthest:
+                own, other = slice(row, row + block.shape[0]), slice(column, column + block.shape[1])
+                np.minimum(lowest[own], block.amin(1).numpy(), out=lowest[own])
+                np.minimum(lowest[other], block.amin(0).numpy(), out=lowest[other])
+    farthest = squared_distance(lowest) if with_farthest else None
+    return Candidates(best.falling, best.values[:, 0], product_error(features.shape[1]), farthest)
 
-    def offer(block: torch.Tensor, row: int, column: int) -> None:
-        mine = slice(row, row + len(block))
-        top = block.topk(min(num_candidates, block.shape[1]), dim=1)
-        values = torch.cat((best[mine], top.values), 1)
-        columns = torch.cat((index[mine], (top.indices + column).int()), 1)
-        best[mine], kept = values.topk(num_candidates, dim=1)
-        index[mine] = columns.gather(1, kept)
+
+def _search_by_heads(features: torch.Tensor, num_candidates: int) -> Candidates | None:
+    """The same by bounds, or None where that is no less work."""
+    num, width = features.shape
+    if num < max(MIN_ROWS, 2 * num_candidates) or width < MIN_WIDTH:
+        return None
+    features = features.contiguous()
+    heads = Heads.of(features)
+    k = num_candidates - NUM_SPARE
+    chosen = plan(features, heads, k)
+    if chosen.share > WORTH_IT:
+        return None
+    best = search_by_heads(features.numpy(), heads, chosen.level, k, num_candidates)
+    # The bounds have decided: no other image belongs there.
+    return Candidates(best.falling, np.full(num, -np.inf, np.float32), product_error(width), None)
+
+
+def _search_on_device(x: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
+    """All columns of a strip of rows at a time, in the memory of a GPU."""
+    best, index, lowest = [], [], []
+    for start in range(0, len(x), STRIP_ROWS):
+        strip = x[start : start + STRIP_ROWS] @ x.T
+        top = strip.topk(num_candidates, dim=1)
+        best.append(top.values[:, -1].cpu())
+        index.append(top.indices.int().cpu())
         if with_farthest:
-            lowest[mine] = torch.minimum(lowest[mine], block.amin(1))
-
-    with _full_precision(x):
-        for row, column, block in _upper_blocks(x):
-            offer(block, row, column)
-            if column > row:
-                offer(block.T.contiguous(), column, row)
+            lowest.append(strip.amin(1).cpu())
     return Candidates(
-        index.cpu().numpy(),
-        best[:, -1].cpu().numpy(),
-        _product_error(x.shape[1]),
-        squared_distance(lowest.cpu().numpy()) if with_farthest else None,
+        torch.cat(index).numpy(),
+        torch.cat(best).numpy(),
+        product_error(x.shape[1]),
+        squared_distance(torch.cat(lowest).numpy()) if with_farthest else None,
     )
 
 
-def _upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
-    for row in range(0, len(x), TILE_ROWS):
-        for column in range(row, len(x), TILE_ROWS):
-            yield row, column, x[row : row + TILE_ROWS] @ x[column : column + TILE_ROWS].T
-
-
-SEARCHES: dict[str, Search] = {"faiss": _search_faiss, "torch": _search_torch}
-
-
-def _product_error(width: int) -> float:
-    """How far two float32 dot products of unit rows may differ.
-
-    Rounding errors of `width` additions of partial sums up to 1 add up like a random walk, about
-    2⁻²⁴·√width; eight times that is allowed for.
-    """
-    return 8 * 2.0**-24 * float(np.sqrt(width))
-
-
-@contextmanager
-def _full_precision(features: torch.Tensor) -> Iterator[None]:
-    """float32 products that are float32: no TF32, no bf16, whatever the caller trains with."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+SEARCHES: dict[str, Search] = {"faiss": _search_faiss, "ivf": _search_ivf, "torch": _search_torch}

@@ -14,7 +14,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from genreid.clustering.jaccard import jaccard_graph
-from genreid.clustering.neighbours import nearest_neighbours, unit_rows
+from genreid.clustering.neighbours import nearest_neighbours
+from genreid.clustering.similarity import unit_rows
 from genreid.errors import GenreidError
 
 OUTLIER = -1

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numba import njit
 
-from genreid.clustering.neighbours import unit_rows
+from genreid.clustering.similarity import unit_rows
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
 

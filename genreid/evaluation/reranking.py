@@ -21,7 +21,8 @@ import torch
 from scipy.sparse import csr_array
 
 from genreid.clustering.jaccard import half_columns, overlapping_pairs, reciprocal_weights
-from genreid.clustering.neighbours import nearest_neighbours, squared_distance, unit_rows
+from genreid.clustering.neighbours import nearest_neighbours
+from genreid.clustering.similarity import squared_distance, unit_rows
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
 

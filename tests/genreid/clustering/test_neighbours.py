@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from genreid.clustering import blocks
 from genreid.clustering import neighbours as module
-from genreid.clustering.neighbours import Candidates, nearest_neighbours, pair_similarity, unit_rows
+from genreid.clustering.neighbours import Candidates, nearest_neighbours
+from genreid.clustering.similarity import pair_similarity, unit_rows
 from genreid.errors import GenreidError
 from tests.genreid.clustering.naive import naive_ranks, person_features, squared_distances
 
@@ -84,12 +86,12 @@ def test_farthest_distance(method: str) -> None:
 def test_blocks_and_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     features = np.concatenate((lattice(90, seed=6), lattice(90, seed=6)))
     whole = nearest_neighbours(features, 7, method="torch", with_farthest=True)
-    monkeypatch.setattr(module, "TILE_ROWS", 13)
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 13)
     monkeypatch.setattr(module, "MAX_PAIRS", 500)
-    blocks = nearest_neighbours(features, 7, method="torch", with_farthest=True)
-    np.testing.assert_array_equal(whole.index, blocks.index)
-    np.testing.assert_array_equal(whole.similarity, blocks.similarity)
-    np.testing.assert_array_equal(whole.farthest, blocks.farthest)
+    small = nearest_neighbours(features, 7, method="torch", with_farthest=True)
+    np.testing.assert_array_equal(whole.index, small.index)
+    np.testing.assert_array_equal(whole.similarity, small.similarity)
+    np.testing.assert_array_equal(whole.farthest, small.farthest)
 
 
 def test_searches_agree_to_the_last_bit() -> None:
@@ -155,7 +157,27 @@ def test_features_that_cannot_be_used(features: np.ndarray, message: str) -> Non
 
 def test_settings_that_cannot_be_used() -> None:
     features = person_features(5, 8, 1, 1.0, seed=11)
-    with pytest.raises(GenreidError, match=r"'annoy' is unknown: expected one of faiss, torch"):
+    with pytest.raises(GenreidError, match=r"'annoy' is unknown: expected one of faiss, ivf, torch"):
         nearest_neighbours(features, 2, method="annoy")
     with pytest.raises(GenreidError, match="0 neighbours"):
         nearest_neighbours(features, 0, method="torch")
+
+
+def test_ivf_finds_most_neighbours_and_orders_them_truly() -> None:
+    features = person_features(3000, 160, 15, 0.6, seed=12)
+    exact = nearest_neighbours(features, 20, method="torch")
+    found = nearest_neighbours(features, 20, method="ivf")
+    np.testing.assert_array_equal(found.index[:, 0], np.arange(3000))
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(exact.index, found.index, strict=True)]
+    assert np.mean(shared) / 20 > 0.8
+    row = np.repeat(np.arange(3000), 20)
+    true = pair_similarity(features, row, found.index.reshape(-1)).reshape(3000, 20)
+    np.testing.assert_array_equal(found.similarity, true)
+    assert (np.diff(found.similarity[:, 1:], axis=1) <= 0).all()
+
+
+def test_ivf_searches_all_where_lists_hold_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IVF_PROBES", 1)
+    features = person_features(400, 32, 4, 0.3, seed=13)
+    found = nearest_neighbours(features, 60, method="ivf")
+    np.testing.assert_array_equal(found.index, naive_ranks(features, 60))

@@ -1,0 +1,83 @@
+"""Unit rows and their similarities: the one kernel that has the last word on how alike two images are.
+
+Shapes: N images, D embedding width, M pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numba import njit
+
+from genreid.clustering.threads import map_row_chunks
+from genreid.errors import GenreidError
+
+
+def unit_rows(features: np.ndarray | torch.Tensor, name: str = "features") -> np.ndarray:
+    """The features as a contiguous (N, D) float32 array in main memory, checked to be finite unit rows."""
+    rows = torch.as_tensor(features).detach().to("cpu", torch.float32).contiguous().numpy()
+    if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] == 0:
+        raise GenreidError(f"{name} have shape {rows.shape}: expected (N, D), N > 0; embed some images")
+    length = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+    bad = np.flatnonzero(~(np.abs(length - 1) < 1e-2))
+    if bad.size:
+        raise GenreidError(
+            f"row {bad[0]} of {name} has length {length[bad[0]]:.4g} ({bad.size} such rows): expected unit "
+            "rows; normalise the embeddings, and look for a diverged encoder if they are not finite"
+        )
+    return rows
+
+
+def squared_distance(similarity: np.ndarray) -> np.ndarray:
+    """2 − 2·cos in the dtype of `similarity`, not below 0: the squared Euclidean distance of unit rows."""
+    return np.maximum(2 - 2 * similarity, 0)
+
+
+def pair_similarity(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(M,) float32: the similarity of image left[m] and image right[m], for unit rows (N, D).
+
+    One kernel sums in one order whatever the pair, so the result is symmetric and equal for equal images.
+    """
+    result = np.empty(len(left), np.float32)
+
+    def work(start: int, stop: int) -> None:
+        dot_pairs(rows, left[start:stop], right[start:stop], result[start:stop])
+
+    map_row_chunks(work, len(left))
+    return result
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def dot_pairs(rows: np.ndarray, left: np.ndarray, right: np.ndarray, result: np.ndarray) -> None:
+    """`pair_similarity` into `result` (M,), in the caller's thread."""
+    for m in range(left.shape[0]):
+        a = rows[left[m]]
+        b = rows[right[m]]
+        total = np.float32(0)
+        for d in range(a.shape[0]):
+            total += a[d] * b[d]
+        result[m] = total
+
+
+def product_error(width: int) -> float:
+    """How far two float32 dot products of unit rows may differ.
+
+    Rounding errors of `width` additions of partial sums up to 1 add up like a random walk, about
+    2⁻²⁴·√width; eight times that is allowed for.
+    """
+    return 8 * 2.0**-24 * float(np.sqrt(width))
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """float32 products that are float32: no TF32, no bf16, whatever the caller trains with."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
