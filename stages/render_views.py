@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from stages._options import Fresh, ShowProgress, Workers
+from stages._options import Device, Fresh, ShowProgress, Workers
 from stages._run import Options, open_stage
 
 if TYPE_CHECKING:
@@ -16,22 +16,26 @@ _IMAGES_PER_PIECE = 64
 
 @dataclass(frozen=True)
 class RenderViewsSettings:
-    """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own."""
+    """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own. backend: see
+    `genreid.render.backend`.
+    """
 
     splits: tuple[str, ...]
     yaws_deg: tuple[int, ...]
-    backend: Literal["auto", "zbuffer"]
+    backend: Literal["auto", "zbuffer", "pytorch3d"]
     images_per_shard: int
 
 
-def render_views(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgress = True) -> None:
+def render_views(
+    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+) -> None:
     """Draw the mesh of every image from its own viewpoint and from rotated ones, in grey."""
-    options = Options(fresh, "cpu", workers, progress)
+    options = Options(fresh, device, workers, progress)
     with open_stage("render-views", options, inputs=("manifest", "mesh")) as run:
         import numpy as np
 
         from genreid.body.body import load_body
-        from genreid.render.backend import RenderSettings, choose_renderer
+        from genreid.render.backend import choose_renderer
         from genreid.render.views import render_views, view_table, write_options
         from stages._data import read_manifest
         from stages._mesh import read_mesh
@@ -40,7 +44,7 @@ def render_views(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgr
         settings = run.settings(RenderViewsSettings)
         manifest = read_manifest(run).select(*settings.splits)
         body = load_body(manifest.info.body)
-        renderer = choose_renderer(RenderSettings(settings.backend))
+        renderer = choose_renderer(settings.backend, run.device)
         meshes = read_mesh(run, manifest, body)
 
         def draw(piece: range) -> pa.Table:

@@ -100,9 +100,9 @@ def _stature(body: Body, parameters: BodyParameters) -> torch.Tensor:
 def _silhouettes(
     bodies: MeshEstimates, body: Body, height_px: np.ndarray, width_px: np.ndarray
 ) -> list[np.ndarray]:
-    vertices = body.pose(bodies.parameters).vertices.numpy()
-    masks = []
-    for one, camera, height, width in zip(vertices, bodies.camera.numpy(), height_px, width_px, strict=True):
-        points = image_points(one, camera, int(height), int(width))
-        masks.append(rasterise(points, body.faces, int(height), int(width)).covered)
-    return masks
+    vertices = body.pose(bodies.parameters).vertices
+    points = image_points(vertices, bodies.camera, height_px, width_px)
+    return [
+        rasterise(one, body.faces, int(height), int(width)).covered
+        for one, height, width in zip(points, height_px, width_px, strict=True)
+    ]

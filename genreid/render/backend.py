@@ -1,35 +1,63 @@
-"""Who draws the grey views. A further backend is one file with a class that fits `Renderer`, named here.
+"""Who draws the grey views. A further backend is one file with a class that fits `Rasteriser`, named here.
 
 The built-in z-buffer needs 1 to 2 ms of CPU a view. A GPU rasteriser (pytorch3d) is worth its trouble only
-where there is a GPU: it has to be built from source, and on a CPU it takes seconds a view.
+where there is a GPU: it has to be built from source, and on a CPU it takes seconds a view. Backends differ in
+which triangle each pixel sees and in nothing else: projection and shading are the same for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genreid.body.camera import project
 from genreid.errors import GenreidError
-from genreid.render.shading import shade
+from genreid.render import pytorch3d
+from genreid.render.shading import image_points, paint
+from genreid.render.zbuffer import Fragments, rasterise
+
+BackendName = Literal["auto", "zbuffer", "pytorch3d"]
 
 
-@dataclass(frozen=True)
-class RenderSettings:
-    """backend: `auto` takes the fastest one that this machine has, `zbuffer` the built-in one."""
-
-    backend: Literal["auto", "zbuffer"]
-
-
-class Renderer(Protocol):
-    """Draws posed bodies as grey pictures."""
+class Rasteriser(Protocol):
+    """Says which triangle each pixel sees."""
 
     name: str
+
+    def rasterise(
+        self, points: np.ndarray, faces: np.ndarray, height_px: np.ndarray, width_px: np.ndarray
+    ) -> Iterator[Fragments]:
+        """N bodies, in their order, each in a view of its own size; see `zbuffer.rasterise`.
+
+        points (N, V, 3) as `shading.image_points` gives them; faces (F, 3); height_px, width_px (N,).
+        """
+        ...
+
+
+class ZBufferRasteriser:
+    """The built-in one, on the CPU."""
+
+    name = "zbuffer"
+
+    def rasterise(
+        self, points: np.ndarray, faces: np.ndarray, height_px: np.ndarray, width_px: np.ndarray
+    ) -> Iterator[Fragments]:
+        for one, height, width in zip(points, height_px, width_px, strict=True):
+            yield rasterise(one, faces, int(height), int(width))
+
+
+class Renderer:
+    """Draws posed bodies as grey pictures.
+
+    name: of the backend that does the work.
+    """
+
+    def __init__(self, rasteriser: Rasteriser) -> None:
+        self._rasteriser = rasteriser
+        self.name = rasteriser.name
 
     def draw(
         self,
@@ -43,45 +71,30 @@ class Renderer(Protocol):
 
         vertices (N, V, 3) in the camera frame; camera (N, 3); faces (F, 3); height_px, width_px (N,).
         """
-        ...
-
-
-class ZBufferRenderer:
-    """The built-in one, on the CPU."""
-
-    name = "zbuffer"
-
-    def draw(
-        self,
-        vertices: Tensor,
-        camera: Tensor,
-        faces: np.ndarray,
-        height_px: np.ndarray,
-        width_px: np.ndarray,
-    ) -> list[np.ndarray]:
         vertices = vertices.detach().cpu()
-        sizes = torch.from_numpy(np.stack([height_px, width_px]).astype(np.int64))
-        on_image = project(vertices, camera.detach().cpu(), sizes[0], sizes[1])
-        points = torch.cat([on_image, vertices[..., 2:]], dim=2).numpy()
-        bodies = vertices.numpy()
-        return [
-            shade(bodies[i], points[i], faces, int(height_px[i]), int(width_px[i]))
-            for i in range(len(bodies))
-        ]
+        points = image_points(vertices, camera.detach().cpu(), height_px, width_px)
+        fragments = self._rasteriser.rasterise(points, faces, height_px, width_px)
+        return [paint(one, body, faces) for one, body in zip(fragments, vertices.numpy(), strict=True)]
 
 
-_RENDERERS: dict[str, Callable[[], Renderer]] = {"zbuffer": ZBufferRenderer}
-
-
-def choose_renderer(settings: RenderSettings) -> Renderer:
-    """The renderer that the settings name.
+def choose_renderer(backend: BackendName, device: torch.device) -> Renderer:
+    """The renderer of that name; `auto` is pytorch3d on a GPU where it works, and the z-buffer elsewhere.
 
     Raises:
-        GenreidError: there is none of that name.
+        GenreidError: there is none of that name, or it does not work here.
     """
-    name = "zbuffer" if settings.backend == "auto" else settings.backend
-    if name not in _RENDERERS:
-        raise GenreidError(
-            f"no renderer is called {name!r}: render_views.backend is one of auto, {', '.join(_RENDERERS)}"
-        )
-    return _RENDERERS[name]()
+    if backend == "auto":
+        on_gpu = device.type == "cuda" and pytorch3d.why_unusable(device) is None
+        backend = "pytorch3d" if on_gpu else "zbuffer"
+    if backend == "zbuffer":
+        return Renderer(ZBufferRasteriser())
+    if backend == "pytorch3d":
+        if reason := pytorch3d.why_unusable(device):
+            raise GenreidError(
+                f"render_views.backend is pytorch3d, and it does not work on {device} ({reason}): build it "
+                "for this torch as docs/bodies_and_meshes.md says, or choose zbuffer, which needs nothing"
+            )
+        return Renderer(pytorch3d.Pytorch3dRasteriser(device))
+    raise GenreidError(
+        f"no renderer is called {backend!r}: render_views.backend is one of auto, zbuffer, pytorch3d"
+    )

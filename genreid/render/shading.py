@@ -10,9 +10,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 import torch
+from torch import Tensor
 
 from genreid.body.camera import project
-from genreid.render.zbuffer import rasterise
+from genreid.render.zbuffer import Fragments, rasterise
 
 DARKEST = 40
 """Grey level of the darkest pixel of a person, so that shadow and background never look alike."""
@@ -37,29 +38,28 @@ def grey_view(
     Returns:
         (height_px, width_px) uint8: 0 where there is nobody, at least `DARKEST` on the person.
     """
-    return shade(vertices, image_points(vertices, camera, height_px, width_px), faces, height_px, width_px)
+    height, width = np.array([height_px]), np.array([width_px])
+    one = torch.as_tensor(vertices, dtype=torch.float32)[None]
+    points = image_points(one, torch.as_tensor(camera, dtype=torch.float32)[None], height, width)[0]
+    return paint(rasterise(points, faces, height_px, width_px), vertices, faces)
 
 
-def shade(
-    vertices: np.ndarray, points: np.ndarray, faces: np.ndarray, height_px: int, width_px: int
-) -> np.ndarray:
-    """`grey_view` of a body that is projected already: points (V, 3) as `image_points` gives them."""
-    fragments = rasterise(points, faces, height_px, width_px)
+def paint(fragments: Fragments, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """`grey_view` of a body of which it is known what each pixel sees."""
     light = _brightness(vertices, vertex_normals(vertices, faces))
-    view = np.zeros((height_px, width_px), dtype=np.uint8)
+    view = np.zeros(fragments.face_index.shape, dtype=np.uint8)
     _paint(view, fragments.face_index, fragments.barycentric, faces, light)
     return view
 
 
-def image_points(vertices: np.ndarray, camera: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
-    """(V, 3) float32 [u_px, v_px, depth in metres] of vertices (V, 3): what `rasterise` takes."""
-    on_image = project(
-        torch.as_tensor(vertices, dtype=torch.float32)[None],
-        torch.as_tensor(camera, dtype=torch.float32)[None],
-        height_px,
-        width_px,
-    )[0].numpy()
-    return np.concatenate([on_image, vertices[:, 2:]], axis=1, dtype=np.float32)
+def image_points(vertices: Tensor, camera: Tensor, height_px: np.ndarray, width_px: np.ndarray) -> np.ndarray:
+    """(N, V, 3) float32 [u_px, v_px, depth in metres] of bodies: what `rasterise` takes, one at a time.
+
+    vertices (N, V, 3) in the camera frame; camera (N, 3); height_px, width_px (N,) sizes of the views.
+    """
+    height, width = torch.from_numpy(np.stack([height_px, width_px]).astype(np.int64))
+    on_image = project(vertices, camera, height, width)
+    return torch.cat([on_image, vertices[..., 2:]], dim=2).numpy()
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

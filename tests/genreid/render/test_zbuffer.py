@@ -64,21 +64,20 @@ def test_what_cannot_be_drawn_is_left_out() -> None:
         rasterise(points, np.array([[0, 1, 6]]), 4, 4)
 
 
-def _bodies(body: Body, num: int) -> np.ndarray:
+def _bodies(body: Body, num: int) -> torch.Tensor:
     rng = torch.Generator().manual_seed(3)
     parameters = BodyParameters(
         global_orient=torch.tensor([[np.pi, 0.0, 0.0]]) + 0.7 * torch.randn(num, 3, generator=rng),
         body_pose=0.25 * torch.randn(num, 69, generator=rng),
         betas=torch.randn(num, 10, generator=rng),
     )
-    return body.pose(parameters).vertices.numpy()
+    return body.pose(parameters).vertices
 
 
 def test_silhouette_and_depth_equal_a_ray_casters(body: Body) -> None:
     height, width = 128, 64
-    camera = np.array([0.9, 0.03, -0.02], np.float32)
-    for vertices in _bodies(body, 6):
-        points = image_points(vertices, camera, height, width)
+    camera = torch.tensor([[0.9, 0.03, -0.02]]).expand(6, 3)
+    for points in image_points(_bodies(body, 6), camera, np.full(6, height), np.full(6, width)):
         seen = rasterise(points, body.faces, height, width)
 
         mesh = trimesh.Trimesh(points, body.faces, process=False)
@@ -100,7 +99,8 @@ def test_silhouette_and_depth_equal_a_ray_casters(body: Body) -> None:
 
 
 def test_a_body_takes_a_few_milliseconds(body: Body) -> None:
-    points = image_points(_bodies(body, 1)[0], np.array([0.9, 0.0, 0.0], np.float32), 256, 128)
+    camera = torch.tensor([[0.9, 0.0, 0.0]])
+    (points,) = image_points(_bodies(body, 1), camera, np.array([256]), np.array([128]))
     rasterise(points, body.faces, 256, 128)
     times = []
     for _ in range(20):
