@@ -30,6 +30,7 @@ from pipeline.params import Params, load_params, section
 from pipeline.provenance import write_provenance
 from pipeline.resume import StageState
 from pipeline.tracking import Tracker
+from stages._limits import check_limits
 from stages._options import num_cores
 
 if TYPE_CHECKING:
@@ -86,27 +87,20 @@ class Options:
 
 
 @dataclass
-class StageRun:
-    """A stage under way.
+class Project:
+    """The project that a command works in: its folder, its params, and where its artifacts are."""
 
-    root: the project's folder. state: what survives a kill. tracker: progress and curves. facts: what the
-    stage wants kept in its provenance.
-    """
-
-    stage: str
     root: Path
     params: Params
     options: Options
     paths: Paths
-    state: StageState
-    tracker: Tracker
-    facts: dict[str, Any] = field(default_factory=dict)
-    console: Console = field(default_factory=lambda: Console(highlight=False))
 
-    def settings(self, settings_class: type[T], within: str = "") -> T:
-        """The stage's section of params.yaml, or the part of it at the dotted key `within`."""
-        name = section_name(self.stage)
-        return section(self.params, f"{name}.{within}" if within else name, settings_class)
+    @classmethod
+    def open(cls, options: Options) -> Project:
+        """The project of the current folder. Raises PipelineError where there is none."""
+        root = find_root(Path.cwd())
+        params = load_params(root / "params.yaml")
+        return cls(root, params, options, section(params, "paths", Paths))
 
     def path(self, key: str) -> Path:
         """Where the artifact `key` of the section `paths` is."""
@@ -121,17 +115,40 @@ class StageRun:
         return f"make it again with `dvc repro --force {PRODUCERS[key]}`"
 
     @property
-    def plots(self) -> Path:
-        """The folder of this stage's curves and pictures."""
-        return self.path("plots") / self.stage
-
-    @property
     def workers(self) -> int:
         return self.options.workers or num_cores()
 
     @cached_property
     def device(self) -> torch.device:
         return choose_device(self.options.device)
+
+    @cached_property
+    def console(self) -> Console:
+        return Console(highlight=False)
+
+
+@dataclass
+class StageRun(Project):
+    """A stage under way.
+
+    state: what survives a kill. tracker: progress and curves. facts: what the stage wants kept in its
+    provenance.
+    """
+
+    stage: str
+    state: StageState
+    tracker: Tracker
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self, settings_class: type[T], within: str = "") -> T:
+        """The stage's section of params.yaml, or the part of it at the dotted key `within`."""
+        name = section_name(self.stage)
+        return section(self.params, f"{name}.{within}" if within else name, settings_class)
+
+    @property
+    def plots(self) -> Path:
+        """The folder of this stage's curves and pictures."""
+        return self.path("plots") / self.stage
 
     def warn(self, line: str) -> None:
         """Tell of something odd that does not stop the stage, and keep it in the provenance."""
@@ -166,13 +183,13 @@ def open_stage(
 ) -> Iterator[StageRun]:
     """The run of `stage`.
 
-    inputs: keys of `paths` that it reads; raises PipelineError where one does not exist. params: dotted keys
-    that it depends on besides its own section.
+    inputs: keys of `paths` that it reads. params: dotted keys that it depends on besides its own section.
+    Raises PipelineError where an input does not exist and where a param cannot be.
     """
     started = time.monotonic()
-    root = find_root(Path.cwd())
-    values = load_params(root / "params.yaml")
-    paths = section(values, "paths", Paths)
+    project = Project.open(options)
+    root, values, paths = project.root, project.params, project.paths
+    check_limits(values, (section_name(stage),))
     files = {key: getattr(paths, key) for key in inputs}
     for key, file in files.items():
         if not (root / file).exists():
@@ -184,7 +201,7 @@ def open_stage(
         tracker = Tracker(state.folder / "live", state.history, show=options.progress)
         if state.notice:
             tracker.say(state.notice)
-        run = StageRun(stage, root, values, options, paths, state, tracker)
+        run = StageRun(root, values, options, paths, stage, state, tracker)
         yield run
         facts = {"resumed": state.resumed, **run.facts}
         device = str(run.device) if "device" in vars(run) else "cpu"

@@ -17,12 +17,12 @@ def pretrain_generator(
         from genreid.render.views import ViewStore
         from genreid.training import generator as pretraining
         from genreid.training.feed import Feed
-        from pipeline.artifacts import write_torch
-        from stages._data import image_set, read_checkpoint, read_manifest
+        from stages._data import read_checkpoint
+        from stages._training import train_and_write, training_set
 
         settings = run.settings(pretraining.GeneratorPretrainingSettings)
-        train = read_manifest(run).select("train")
-        feed = Feed(image_set(run, train), ViewStore(run.parts("views")), run.device)
+        train, images = training_set(run)
+        feed = Feed(images, ViewStore(run.parts("views")), run.device)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)
@@ -38,12 +38,11 @@ def pretrain_generator(
             checkpoints=run.state,
             progress=run.tracker,
         )
-        for report in epochs:
-            run.tracker.report(report)
-
-        write_torch(run.path("generator"), generator_checkpoint(generator, discriminator))
-        run.tracker.publish(run.plots)
-        run.show(
+        train_and_write(
+            run,
+            epochs,
+            "generator",
+            lambda: generator_checkpoint(generator, discriminator),
             "Generator pretraining",
-            {"images": len(train), "images with a mesh": len(feed.with_mesh), **run.tracker.last_figures},
+            {"images": len(train), "images with a mesh": len(feed.with_mesh)},
         )

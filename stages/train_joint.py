@@ -17,13 +17,12 @@ def train_joint(
         from genreid.render.views import ViewStore
         from genreid.training import joint
         from genreid.training.feed import Feed
-        from pipeline.artifacts import write_torch
         from stages._agreement import agreement_with
-        from stages._data import image_set, read_checkpoint, read_manifest
+        from stages._data import read_checkpoint
+        from stages._training import train_and_write, training_set
 
         settings = run.settings(joint.JointSettings)
-        train = read_manifest(run).select("train")
-        images = image_set(run, train)
+        train, images = training_set(run)
         feed = Feed(images, ViewStore(run.parts("views")), run.device)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
@@ -39,12 +38,11 @@ def train_joint(
             progress=run.tracker,
             agreement=agreement_with(train),
         )
-        for report in epochs:
-            run.tracker.report(report)
-
-        write_torch(run.path("joint"), joint_checkpoint(encoder, generator, discriminator))
-        run.tracker.publish(run.plots)
-        run.show(
+        train_and_write(
+            run,
+            epochs,
+            "joint",
+            lambda: joint_checkpoint(encoder, generator, discriminator),
             "Joint training",
-            {"images": len(train), "images with a mesh": len(feed.with_mesh), **run.tracker.last_figures},
+            {"images": len(train), "images with a mesh": len(feed.with_mesh)},
         )

@@ -65,7 +65,9 @@ def joint_checkpoint(
 def load_encoder(checkpoint: Mapping[str, Any], source: str = "encoder checkpoint") -> IdentityEncoder:
     """The encoder of an encoder checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, ENCODER_FORMAT, "encoder", source)
-    encoder = IdentityEncoder(_settings(EncoderSettings, checkpoint["settings"], source))
+    # checkpoints from before these two could be chosen
+    settings = {"pooling": "average", "embedding_dim": None, **checkpoint["settings"]}
+    encoder = IdentityEncoder(_settings(EncoderSettings, settings, source))
     _restore(encoder, checkpoint["weights"], source)
     return encoder.eval()
 

@@ -1,18 +1,23 @@
 """The identity encoder `E_id`: appearance code for the generator, embedding for retrieval.
 
-Shapes: B batch, H×W input, D embedding width, h×w the feature map, S stripes.
+Shapes: B batch, H×W input, D channels of the feature map, E embedding width (D, unless it is reduced), h×w
+the feature map, S stripes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
-from genreid.models.backbone import RESNETS, STANDARD_WIDTH, ResNetBackbone, TimmBackbone
+from genreid.models.backbone import RESNETS, STANDARD_WIDTH, ResNetBackbone, Stem
+from genreid.models.timm_backbone import TimmBackbone
+
+Pooling = Literal["average", "gem"]
 
 
 @dataclass(frozen=True)
@@ -21,30 +26,38 @@ class EncoderSettings:
 
     backbone: `resnet18` … `resnet152`, or the name of any timm model that gives feature maps.
     base_width: channels of the first stage of a ResNet; 64 is the published network.
-    stem: `imagenet` (input / 4 before the first stage) or `small` (input / 2, for crops of 64×32 and the
-        like).
+    stem: what comes before the first stage, see `backbone.Stem`.
     last_stride: stride of the last stage: 1 (the field's choice) or 2.
     num_stripes: horizontal stripes of the appearance code; the decoder has a residual block for each.
-    pretrained: `none`, `imagenet`, or the path of a local file of torchvision-named weights.
+    pooling: of the map for the embedding, `average` or `gem` (generalised mean, its exponent learned).
+    embedding_dim: width of the embedding: null for the map's own channels (2048 of a ResNet-50), or a number
+        that a linear layer before the neck reduces them to (512 in JVTC).
+    pretrained: `none`, `imagenet`, or the path of a local file of weights named as the library names them.
     """
 
     backbone: str
     base_width: int
-    stem: Literal["imagenet", "small"]
+    stem: Stem
     last_stride: int
     num_stripes: int
+    pooling: Pooling
+    embedding_dim: int | None
     pretrained: str
 
     def __post_init__(self) -> None:
         # below 8, torch 2.14 on a CPU corrupts memory in the backward pass of a stride-2 1×1 convolution
         if self.base_width < 8:
             raise GenreidError(f"encoder.base_width is {self.base_width}; it must be at least 8")
-        if self.stem not in ("imagenet", "small"):
-            raise GenreidError(f"encoder.stem is {self.stem!r}; it must be imagenet or small")
+        for name, kind in (("stem", Stem), ("pooling", Pooling)):
+            if getattr(self, name) not in get_args(kind):
+                expected = ", ".join(get_args(kind))
+                raise GenreidError(f"encoder.{name} is {getattr(self, name)!r}; it must be one of {expected}")
         if self.last_stride not in (1, 2):
             raise GenreidError(f"encoder.last_stride is {self.last_stride}; it must be 1 or 2")
         if self.num_stripes < 1:
             raise GenreidError(f"encoder.num_stripes is {self.num_stripes}; it must be at least 1")
+        if self.embedding_dim is not None and self.embedding_dim < 1:
+            raise GenreidError(f"encoder.embedding_dim is {self.embedding_dim}; it must be null or 1 or more")
         if not self.is_standard and (self.backbone not in RESNETS or self.pretrained == "imagenet"):
             raise GenreidError(
                 f"encoder.base_width {self.base_width} and stem {self.stem} do not go with backbone "
@@ -55,7 +68,7 @@ class EncoderSettings:
     @property
     def is_standard(self) -> bool:
         """Whether the network is the published one, so that published weights fit."""
-        return self.base_width == STANDARD_WIDTH and self.stem == "imagenet"
+        return self.base_width == STANDARD_WIDTH and self.stem != "small"
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,7 @@ class Encoding:
     feature_map: (B,D,h,w), the backbone's last map.
     appearance: (B,S·D), the map average-pooled to S horizontal stripes, top first: columns k·D to (k+1)·D are
         stripe k.
-    embedding: (B,D), unit rows: global pool → BN neck → L2 normalised.
+    embedding: (B,E), unit rows: global pool (→ linear) → BN neck → L2 normalised.
     """
 
     feature_map: Tensor
@@ -95,8 +108,11 @@ class IdentityEncoder(nn.Module):
             )
         else:
             self.backbone = TimmBackbone(settings.backbone, settings.last_stride)
-        self.embedding_dim = self.backbone.out_channels
-        self.appearance_dim = settings.num_stripes * self.embedding_dim
+        num_channels = self.backbone.out_channels
+        self.embedding_dim = settings.embedding_dim or num_channels
+        self.appearance_dim = settings.num_stripes * num_channels
+        self.pool = GeneralisedMean() if settings.pooling == "gem" else None
+        self.reduction = _reduction(num_channels, settings.embedding_dim) if settings.embedding_dim else None
         self.neck = nn.BatchNorm1d(self.embedding_dim)
         self.neck.bias.requires_grad_(False)
 
@@ -108,5 +124,26 @@ class IdentityEncoder(nn.Module):
         """The encoding of a feature map (B,D,h,w): F-mixup mixes maps and goes on from here."""
         stripes = F.adaptive_avg_pool2d(feature_map, (self.settings.num_stripes, 1))
         appearance = stripes.squeeze(3).transpose(1, 2).flatten(1)
-        embedding = F.normalize(self.neck(feature_map.mean(dim=(2, 3))), dim=1)
-        return Encoding(feature_map, appearance, embedding)
+        pooled = feature_map.mean(dim=(2, 3)) if self.pool is None else self.pool(feature_map)
+        if self.reduction is not None:
+            pooled = self.reduction(pooled)
+        return Encoding(feature_map, appearance, F.normalize(self.neck(pooled), dim=1))
+
+
+class GeneralisedMean(nn.Module):
+    """(B,D,h,w) → (B,D): the p-th root of the mean p-th power, p learned (Radenović et al. 2019, eq. 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.full((1,), 3.0))
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        powers = feature_map.clamp(min=1e-6).pow(self.p)
+        return powers.mean(dim=(2, 3)).pow(1 / self.p)
+
+
+def _reduction(num_channels: int, embedding_dim: int) -> nn.Linear:
+    layer = nn.Linear(num_channels, embedding_dim)
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from genreid.errors import GenreidError
-from genreid.models.backbone import RESNETS, TimmBackbone, imagenet_state
 from genreid.models.blocks import LEAKY_SLOPE
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.weights import load_pretrained
 from genreid.seeding import derive_seed
-
-_PREFIXES = ("module.", "backbone.", "base.")
-_CLASSIFIERS = ("fc.", "classifier.", "head.")
 
 
 def build_encoder(settings: EncoderSettings, seed: int) -> IdentityEncoder:
@@ -29,14 +23,10 @@ def build_encoder(settings: EncoderSettings, seed: int) -> IdentityEncoder:
     """
     with _seeded(seed, "encoder"):
         encoder = IdentityEncoder(settings)
-    if settings.pretrained == "none":
-        return encoder
-    if settings.pretrained != "imagenet":
-        _load_backbone(encoder.backbone, _read_state(Path(settings.pretrained)), settings)
-    elif settings.backbone in RESNETS:
-        _load_backbone(encoder.backbone, imagenet_state(settings.backbone), settings)
-    else:
-        encoder.backbone = TimmBackbone(settings.backbone, settings.last_stride, pretrained=True)
+    if settings.pretrained != "none":
+        encoder.backbone = load_pretrained(
+            encoder.backbone, settings.backbone, settings.last_stride, settings.pretrained
+        )
     return encoder
 
 
@@ -75,52 +65,3 @@ def _seeded(seed: int, purpose: str) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "initialisation", purpose))
         yield
-
-
-def _read_state(path: Path) -> Mapping[str, Tensor]:
-    remedy = "set encoder.pretrained to none, imagenet, or a file of torchvision-named weights"
-    if not path.is_file():
-        raise GenreidError(f"pretrained weights {path}: no such file; {remedy}")
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
-        reason = _first_line(error)
-        raise GenreidError(f"pretrained weights {path} cannot be read ({reason}); {remedy}") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise GenreidError(f"pretrained weights {path} hold no table of tensors; {remedy}")
-    return content
-
-
-def _load_backbone(backbone: nn.Module, state: Mapping[str, Tensor], settings: EncoderSettings) -> None:
-    """Every weight of the backbone must be in `state`, in its shape; a classifier in `state` is left out."""
-    ours = backbone.state_dict()
-    given = {_plain(name): tensor for name, tensor in state.items()}
-    place = f"pretrained weights ({settings.pretrained}) for backbone {settings.backbone}"
-    for name, tensor in ours.items():
-        if name.endswith("num_batches_tracked"):
-            given.setdefault(name, tensor)
-        if name not in given:
-            raise GenreidError(f"{place}: {name} is missing; the file is of another network")
-        if given[name].shape != tensor.shape:
-            raise GenreidError(
-                f"{place}: {name} has shape {tuple(given[name].shape)}, expected {tuple(tensor.shape)}; "
-                "the file is of another width or stem: see encoder.base_width and encoder.stem"
-            )
-    unknown = [name for name in given if name not in ours and not name.startswith(_CLASSIFIERS)]
-    if unknown:
-        raise GenreidError(f"{place}: {unknown[0]} has no place in it; the file is of another network")
-    backbone.load_state_dict({name: given[name] for name in ours})
-
-
-def _plain(name: str) -> str:
-    """Without the prefixes that wrappers put before a backbone's own names."""
-    for prefix in _PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

@@ -78,7 +78,7 @@ def _true_view(image_id: str, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def judge() -> Any:
-    encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "none"), 0)
+    encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"), 0)
     encoder(torch.randn(8, 3, 64, 32))
     return encoder.eval()
 
@@ -218,7 +218,7 @@ def test_images_without_views_are_refused() -> None:
 
 
 def test_the_painter_gives_the_networks_pictures() -> None:
-    encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "none"), 0)
+    encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"), 0)
     generator = build_generator(GeneratorSettings(8, 1, 16, 8), encoder.appearance_dim, 4, 0)
     painter = Painter(generator, encoder)
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)

@@ -10,7 +10,14 @@ from genreid.models.encoder import EncoderSettings
 from genreid.models.generator import GeneratorSettings
 
 ENCODER = EncoderSettings(
-    backbone="resnet18", base_width=8, stem="small", last_stride=1, num_stripes=4, pretrained="none"
+    backbone="resnet18",
+    base_width=8,
+    stem="small",
+    last_stride=1,
+    num_stripes=4,
+    pooling="average",
+    embedding_dim=None,
+    pretrained="none",
 )
 STANDARD_ENCODER = replace(ENCODER, base_width=64, stem="imagenet")
 GENERATOR = GeneratorSettings(structure_width=8, structure_blocks=1, decoder_width=16, mlp_width=8)

@@ -37,7 +37,7 @@ def test_final_map_sizes(
 
 
 def test_papers_encoder_has_2048_channels_and_a_16_by_8_map() -> None:
-    settings = EncoderSettings("resnet50", 64, "imagenet", 1, 4, "none")
+    settings = EncoderSettings("resnet50", 64, "imagenet", 1, 4, "average", None, "none")
     with torch.device("meta"):
         encoder = IdentityEncoder(settings)
         encoding = encoder.eval()(torch.empty(2, 3, 256, 128))
@@ -109,13 +109,22 @@ def test_splitting_keeps_images_together() -> None:
     assert torch.equal(parts[2].embedding, encoding.embedding[4:])
 
 
-def test_backbones_of_timm() -> None:
-    settings = EncoderSettings("resnet10t", 64, "imagenet", 1, 2, "none")
-    encoder = build_encoder(settings, seed=0).eval()
+@pytest.mark.parametrize("embedding_dim", [None, 5])
+@pytest.mark.parametrize("pooling", ["average", "gem"])
+def test_embeddings_of_another_width_and_pooling_by_hand(pooling: str, embedding_dim: int | None) -> None:
+    encoder = build_encoder(encoder_settings(pooling=pooling, embedding_dim=embedding_dim), seed=0).eval()
+    feature_map = torch.rand(3, 64, 8, 4)
     with torch.no_grad():
-        encoding = encoder(torch.randn(1, 3, 64, 32))
-    assert encoding.feature_map.shape == (1, 512, 4, 2)
-    assert encoding.appearance.shape == (1, 1024)
+        encoding = encoder.encode_map(feature_map)
+    pixels = feature_map.numpy().astype(np.float64)
+    exponent = 3.0 if pooling == "gem" else 1.0
+    expected = (pixels**exponent).mean(axis=(2, 3)) ** (1 / exponent)
+    if encoder.reduction is not None:
+        expected = expected @ encoder.reduction.weight.detach().numpy().T.astype(np.float64)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)  # the fresh neck only scales
+    np.testing.assert_allclose(encoding.embedding.numpy(), expected, atol=1e-6)
+    assert encoding.embedding.shape == (3, encoder.embedding_dim) == (3, embedding_dim or 64)
+    assert encoding.appearance.shape == (3, 4 * 64)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +132,8 @@ def test_backbones_of_timm() -> None:
     [
         ({"base_width": 4}, "base_width is 4"),
         ({"stem": "large"}, "stem is 'large'"),
+        ({"pooling": "max"}, "pooling is 'max'"),
+        ({"embedding_dim": 0}, "embedding_dim is 0"),
         ({"last_stride": 3}, "last_stride is 3"),
         ({"num_stripes": 0}, "num_stripes is 0"),
         ({"pretrained": "imagenet"}, "do not go with backbone resnet18, pretrained imagenet"),
@@ -132,9 +143,3 @@ def test_backbones_of_timm() -> None:
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(GenreidError, match=message):
         encoder_settings(**changes)
-
-
-def test_an_unknown_backbone_is_refused() -> None:
-    settings = EncoderSettings("resnet19", 64, "imagenet", 1, 4, "none")
-    with pytest.raises(GenreidError, match=r"'resnet19' is neither one of resnet18, .* nor a model of timm"):
-        build_encoder(settings, seed=0)

@@ -23,7 +23,14 @@ from genreid.training.generation import GenerationSettings
 CPU = torch.device("cpu")
 NUM_IDENTITIES, NUM_IMAGES = 6, 6
 ENCODER = EncoderSettings(
-    backbone="resnet18", base_width=8, stem="small", last_stride=1, num_stripes=4, pretrained="none"
+    backbone="resnet18",
+    base_width=8,
+    stem="small",
+    last_stride=1,
+    num_stripes=4,
+    pooling="average",
+    embedding_dim=None,
+    pretrained="none",
 )
 GENERATOR = GeneratorSettings(structure_width=4, structure_blocks=1, decoder_width=8, mlp_width=16)
 CLUSTERING = PseudoLabelSettings(k1=6, k2=2, eps=0.7, min_samples=2, method="torch")

@@ -1,0 +1,137 @@
+"""Image → feature map by any network of timm that gives one: the only import of `timm`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genreid.errors import GenreidError
+
+_PROBE_PX = (256, 128)
+_SHARE_FROM_FILE = 0.9
+_REMEDY = "see timm.list_models(), or take resnet50"
+
+
+class TimmBackbone(nn.Module):
+    """The deepest map of a network of timm: (B,3,H,W) → (B,D,h,w).
+
+    last_stride 1 asks for a map of a sixteenth of the image (by dilation where the network can, as it is for
+    vision transformers of patch 16), 2 takes the network's own. Transformers take any size that their
+    patches divide where timm can resample their position embeddings. Raises GenreidError for a network that
+    gives no such map.
+
+    pretrained: take timm's own weights, from its cache or the network. state: weights of a file instead.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        last_stride: int,
+        *,
+        pretrained: bool = False,
+        state: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        import timm
+
+        if not timm.is_model(name):
+            raise GenreidError(
+                f"backbone {name!r} is neither one of torchvision's ResNets nor of timm; {_REMEDY}"
+            )
+        weights: dict[str, Any] = {"pretrained": pretrained or state is not None}
+        if state is not None:
+            weights["pretrained_cfg_overlay"] = {"state_dict": dict(state)}
+        network = _create(name, last_stride, weights)
+        self.network: nn.Module = network
+        self.out_channels: int = network.feature_info.channels()[-1]
+        self._channels_last = self._probe(name, last_stride)
+        if state is not None:
+            _require_taken(network, state, name)
+
+    def forward(self, image: Tensor) -> Tensor:
+        maps: list[Tensor] = self.network(image)
+        return maps[-1].permute(0, 3, 1, 2) if self._channels_last else maps[-1]
+
+    @torch.no_grad()
+    def _probe(self, name: str, last_stride: int) -> bool:
+        """Whether the map comes as (B,h,w,D); raises GenreidError where it is no map of the wanted size."""
+        height, width = _PROBE_PX
+        modes = [(module, module.training) for module in self.network.modules()]
+        self.network.eval()
+        try:
+            shape = tuple(self.network(torch.zeros(1, 3, height, width))[-1].shape)
+        except Exception as error:  # networks of a fixed size raise what they like
+            raise GenreidError(
+                f"timm's backbone {name!r} takes no {height}×{width} images ({_first_line(error)}); {_REMEDY}"
+            ) from error
+        finally:
+            for module, mode in modes:
+                module.training = mode
+        channels_last = len(shape) == 4 and shape[1] != self.out_channels and shape[3] == self.out_channels
+        rows = shape[1] if channels_last else shape[-2]
+        if len(shape) != 4 or self.out_channels not in (shape[1], shape[3]):
+            raise GenreidError(f"timm's backbone {name!r} gives {shape}, which is no feature map; {_REMEDY}")
+        if last_stride == 1 and rows < height // 16:
+            raise GenreidError(
+                f"timm's backbone {name!r} gives a map of 1/{height // rows} of the image, and "
+                "encoder.last_stride 1 asks for 1/16; set encoder.last_stride: 2"
+            )
+        return channels_last
+
+
+def _create(name: str, last_stride: int, weights: Mapping[str, Any]) -> Any:
+    """The network with feature maps: with the wanted stride and for images of any size, as far as it can."""
+    import timm
+
+    wishes: list[dict[str, Any]] = [{"output_stride": 16}] if last_stride == 1 else []
+    wishes += [{"dynamic_img_size": True}, {}]
+    for wish in wishes:
+        try:
+            return timm.create_model(name, features_only=True, **wish, **weights)
+        except (TypeError, NotImplementedError, AssertionError) as error:
+            refusal = error
+        except Exception as error:  # the network, the hub and the cache fail in a dozen ways
+            if not weights["pretrained"]:
+                raise
+            raise GenreidError(_no_weights(name, error, weights)) from error
+    raise GenreidError(
+        f"timm's backbone {name!r} gives no feature map ({_first_line(refusal)}); {_REMEDY}"
+    ) from refusal
+
+
+def _no_weights(name: str, error: Exception, weights: Mapping[str, Any]) -> str:
+    if "pretrained_cfg_overlay" in weights:
+        return (
+            f"pretrained weights for backbone {name}: the file is of another network ({_first_line(error)})"
+        )
+    return (
+        f"timm's weights of {name} cannot be fetched ({_first_line(error)}); with a network they come by "
+        "themselves; without one, set encoder.pretrained to the path of a file, or to none"
+    )
+
+
+def _require_taken(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """timm leaves out what does not fit, without a word: most of the network must really be the file's."""
+    by_shape: dict[tuple[int, ...], list[Tensor]] = {}
+    for tensor in state.values():
+        by_shape.setdefault(tuple(tensor.shape), []).append(tensor)
+    matrices = {key: tensor for key, tensor in network.state_dict().items() if tensor.ndim > 1}
+    foreign = [
+        key
+        for key, tensor in matrices.items()
+        if not any(torch.equal(tensor, one) for one in by_shape.get(tuple(tensor.shape), []))
+    ]
+    share = 1 - len(foreign) / len(matrices)
+    if share < _SHARE_FROM_FILE:
+        raise GenreidError(
+            f"pretrained weights for backbone {name}: {share:.0%} of its {len(matrices)} weights are in the "
+            f"file ({foreign[0]} is not); the file is of another network"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:160] if text else type(error).__name__
