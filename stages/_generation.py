@@ -20,7 +20,7 @@ from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng
 from genreid.synthetic.truth import benchmark_from_truth
 from pipeline.artifacts import read_table
-from stages._retrieval import Part, Retrieval
+from stages._retrieval import Pair, Retrieval, why_undefined
 from stages._run import StageRun
 
 _NUM_PICTURED = 6
@@ -28,7 +28,7 @@ _NUM_PICTURED = 6
 
 @dataclass(frozen=True)
 class GeneratedViews:
-    """figures: by name. by_yaw: a row a rotation. picture: uint8 RGB."""
+    """figures: by name. by_yaw: a row a rotation, none where no ranking is defined. picture: uint8 RGB."""
 
     figures: dict[str, float]
     by_yaw: list[dict[str, float]]
@@ -54,8 +54,7 @@ def judge_views(
     run: StageRun,
     painter: Painter,
     judge: IdentityEncoder,
-    queries: Part,
-    gallery: Part,
+    pair: Pair,
     judged: Retrieval,
     *,
     num_images: int,
@@ -64,24 +63,31 @@ def judge_views(
 ) -> GeneratedViews:
     """Paint some of the queries from all sides and hold them against the truth and against the gallery.
 
-    judge: an encoder that never saw generated views; judged: its embeddings.
+    judge: an encoder that never saw generated views; judged: its embeddings. Whether a view keeps the
+    identity is measured where a ranking is defined.
     """
+    queries = pair.queries
     viewed = ViewedImages(
         queries.images, ViewStore(run.parts("views")), true_views(run, queries.manifest.info.body)
     )
     index = np.sort(numpy_rng(seed, "generated views").permutation(viewed.position)[:num_images])
     measured = measure_generation(painter, judge, viewed, index, batch_size=batch_size, progress=run.tracker)
+    figures = measured.figures()
+    if min(len(index), len(judged.gallery)) > 1:
+        figures |= measured.frechet_figures(judged.gallery)
+    by_yaw: list[dict[str, float]] = []
     person_id, camera_id = queries.labels
-    kept = identity_kept(measured, person_id[index], camera_id[index], judged.gallery, *gallery.labels)
-    own = kept["identity_of_images"]
-    pictured = index[np.unique(np.linspace(0, len(index) - 1, _NUM_PICTURED).astype(np.int64))]
-    return GeneratedViews(
-        figures=measured.figures()
-        | measured.frechet_figures(judged.gallery)
-        | {name: kept[name] for name in ("identity_of_images", "identity_kept")},
-        by_yaw=[
-            {"yaw_deg": yaw, "images": own, "rotated_views": kept[f"identity_kept_{yaw}"]}
+    labels = person_id[index], camera_id[index]
+    if why_undefined(*labels, *pair.gallery.labels) is None:
+        kept = identity_kept(measured, *labels, judged.gallery, *pair.gallery.labels)
+        figures |= {name: kept[name] for name in ("identity_of_images", "identity_kept")}
+        by_yaw = [
+            {
+                "yaw_deg": yaw,
+                "images": figures["identity_of_images"],
+                "rotated_views": kept[f"identity_kept_{yaw}"],
+            }
             for yaw in viewed.yaws_deg
-        ],
-        picture=generation_picture(painter, viewed, pictured),
-    )
+        ]
+    pictured = index[np.unique(np.linspace(0, len(index) - 1, _NUM_PICTURED).astype(np.int64))]
+    return GeneratedViews(figures, by_yaw, generation_picture(painter, viewed, pictured))

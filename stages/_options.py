@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,6 +21,10 @@ Workers = Annotated[
 ShowProgress = Annotated[
     bool, typer.Option("--progress/--no-progress", help="Show bars and lines on the way.")
 ]
+
+
+SplitName = Literal["train", "query", "gallery", "val_query", "val_gallery"]
+"""Whose images a stage works on; `genreid.data.manifest` says the same."""
 
 
 def num_cores() -> int:

@@ -17,6 +17,7 @@ from genreid.evaluation.reranking import RerankingSettings, rerank
 from genreid.models.embedding import embed
 from genreid.models.encoder import IdentityEncoder
 from genreid.seeding import numpy_rng
+from pipeline.errors import PipelineError
 from stages._data import image_set, read_manifest
 from stages._run import StageRun
 
@@ -44,12 +45,75 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """What is ranked for what. undefined: the reason why no figure of the ranking is defined, or None."""
+
+    queries: Part
+    gallery: Part
+    undefined: str | None
+
+    @classmethod
+    def of(cls, run: StageRun, split: str) -> Pair:
+        """The images of `split`, a key of SPLITS.
+
+        A data set without any query and gallery is looked at all the same: every second training image
+        stands in for the queries, the others for the gallery. Raises PipelineError where it has the other
+        pair.
+        """
+        manifest = read_manifest(run)
+        asked = SPLITS[split]
+        if all(manifest.has_split(name) for name in asked):
+            queries, gallery = (Part.of(run, name) for name in asked)
+            return cls(queries, gallery, why_undefined(*queries.labels, *gallery.labels))
+        _require_no_other_pair(run, manifest, split)
+        train = manifest.select("train")
+        halves = [train.rows(np.arange(first, len(train), 2)) for first in (0, 1)]
+        return cls(
+            *(Part(half, image_set(run, half)) for half in halves),
+            f"{manifest.info.dataset} has no query and gallery images",
+        )
+
+
+def _require_no_other_pair(run: StageRun, manifest: Manifest, split: str) -> None:
+    others = [other for other, names in SPLITS.items() if all(manifest.has_split(name) for name in names)]
+    if others:
+        raise PipelineError(
+            f"{run.params.place('evaluate.split')} is {split}, and the manifest of {manifest.info.dataset} "
+            f"has no {' and '.join(SPLITS[split])} images: set evaluate.split to {others[0]}"
+            + (", or prepare_data.val_identities to more than 0" if split == "val" else "")
+        )
+
+
+def why_undefined(
+    query_ids: np.ndarray, query_cameras: np.ndarray, gallery_ids: np.ndarray, gallery_cameras: np.ndarray
+) -> str | None:
+    """The reason why cross-camera figures are undefined for these identities and cameras, or None."""
+    if not (query_ids > 0).any():
+        return "no query has an identity"
+    cameras = np.union1d(query_cameras, gallery_cameras)
+    if len(cameras) == 1:
+        known = f"all images are of camera {cameras[0]}" if cameras[0] >= 0 else "no image's camera is known"
+        return f"{known}, and the figures of the field ask for matches in another camera"
+    seen = set(zip(gallery_ids.tolist(), gallery_cameras.tolist(), strict=True))
+    asked = zip(query_ids.tolist(), query_cameras.tolist(), strict=True)
+    cameras_of: dict[int, set[int]] = {}
+    for person, camera in seen:
+        cameras_of.setdefault(person, set()).add(camera)
+    if not any(person > 0 and cameras_of.get(person, set()) - {camera} for person, camera in asked):
+        return "no query has an image of its identity from another camera in the gallery"
+    return None
+
+
+@dataclass(frozen=True)
 class Retrieval:
-    """queries (Q, D) and gallery (G, D): unit rows. result, reranked: the figures of their ranking."""
+    """queries (Q, D) and gallery (G, D): unit rows. result, reranked: the figures of their ranking.
+
+    result is None where none is defined, reranked where none was asked for either.
+    """
 
     queries: np.ndarray
     gallery: np.ndarray
-    result: RankingResult
+    result: RankingResult | None
     reranked: RankingResult | None
 
 
@@ -57,14 +121,14 @@ def retrieve(
     run: StageRun,
     name: str,
     encoder: IdentityEncoder,
-    queries: Part,
-    gallery: Part,
+    pair: Pair,
     *,
     batch_size: int,
     max_rank: int,
     reranking: RerankingSettings | None,
 ) -> Retrieval:
     """Embed both parts and rank the gallery for each query. Embeddings are kept under `name` in the state."""
+    queries, gallery = pair.queries, pair.gallery
 
     def make() -> dict[str, torch.Tensor]:
         parts = {"queries": queries.images, "gallery": gallery.images}
@@ -72,6 +136,8 @@ def retrieve(
 
     kept = run.state.keep(f"embeddings of {name}", make)
     rows = kept["queries"].numpy(), kept["gallery"].numpy()
+    if pair.undefined is not None:
+        return Retrieval(*rows, None, None)
     num_ranks = max(max_rank, *RANKS)
     result = rank(rows[0], *queries.labels, rows[1], *gallery.labels, max_rank=num_ranks)
     reranked = None
@@ -90,6 +156,7 @@ def _embed(run: StageRun, encoder: IdentityEncoder, images: ImageSet, batch_size
 
 def percentages(retrieval: Retrieval) -> dict[str, float]:
     """The figures that the field reports, in percent; those after re-ranking with `reranked_` before them."""
+    assert retrieval.result is not None
     figures = _percentages(retrieval.result)
     if retrieval.reranked is not None:
         figures |= {f"reranked_{name}": value for name, value in _percentages(retrieval.reranked).items()}
@@ -104,17 +171,19 @@ def _percentages(result: RankingResult) -> dict[str, float]:
 
 
 def cmc_rows(retrievals: Mapping[str, Retrieval], max_rank: int) -> list[dict[str, float]]:
-    """A row a rank: the rank, and the CMC of each encoder in percent."""
-    curves = {name: 100 * retrieval.result.cmc for name, retrieval in retrievals.items()}
+    """A row a rank: the rank, and the CMC of each encoder in percent; none where it is undefined."""
+    results = {name: retrieval.result for name, retrieval in retrievals.items()}
+    curves = {name: 100 * result.cmc for name, result in results.items() if result is not None}
+    if not curves:
+        return []
     return [
         {"rank": k + 1} | {name: float(curve[k]) for name, curve in curves.items()} for k in range(max_rank)
     ]
 
 
-def picture_of_lists(
-    retrieval: Retrieval, queries: Part, gallery: Part, num_lists: int, seed: int
-) -> np.ndarray:
+def picture_of_lists(retrieval: Retrieval, pair: Pair, num_lists: int, seed: int) -> np.ndarray:
     """The heads of some queries' ranked lists: uint8 RGB."""
+    queries, gallery = pair.queries, pair.gallery
     order = numpy_rng(seed, "ranked lists").permutation(len(queries.images))
     chosen = np.sort(order[:num_lists])
     person_id, camera_id = queries.labels

@@ -34,71 +34,18 @@ def evaluate(
     options = Options(fresh, device, workers, progress)
     inputs = ("manifest", "images", "truth", "views", "encoder", "joint")
     with open_stage("evaluate", options, inputs=inputs) as run:
-        from genreid.evaluation.generation import Painter
-        from genreid.evaluation.reranking import RerankingSettings
-        from genreid.models.checkpoint import load_encoder, load_generator
-        from pipeline.artifacts import atomic_directory, write_bytes, write_json
-        from pipeline.pictures import png
-        from stages._data import read_checkpoint
-        from stages._generation import judge_views
-        from stages._retrieval import SPLITS, Part, cmc_rows, percentages, picture_of_lists, retrieve
-        from stages.summary import ranking_table
+        from pipeline.artifacts import write_json
+        from stages import _evaluation as evaluation
+        from stages._retrieval import Pair
 
         settings = run.settings(EvaluateSettings)
-        reranking = run.settings(RerankingSettings, "reranking") if settings.reranking else None
-        queries, gallery = (Part.of(run, split) for split in SPLITS[settings.split])
-        encoders = {
-            "warm_up": load_encoder(*read_checkpoint(run, "encoder")).to(run.device),
-            "joint": load_encoder(*read_checkpoint(run, "joint")).to(run.device),
-        }
-        generator, _ = load_generator(*read_checkpoint(run, "joint"))
+        pair = Pair.of(run, settings.split)
+        networks = evaluation.load_networks(run)
 
-        retrievals = {
-            name: retrieve(
-                run,
-                name,
-                encoder,
-                queries,
-                gallery,
-                batch_size=settings.batch_size,
-                max_rank=settings.max_rank,
-                reranking=reranking,
-            )
-            for name, encoder in encoders.items()
-        }
-        views = judge_views(
-            run,
-            Painter(generator.to(run.device), encoders["joint"]),
-            encoders["warm_up"],
-            queries,
-            gallery,
-            retrievals["warm_up"],
-            num_images=settings.num_generated,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-        )
-        lists = picture_of_lists(
-            retrievals["joint"], queries, gallery, settings.num_ranked_lists, settings.seed
-        )
+        retrievals = evaluation.rank_both(run, networks, pair, settings)
+        views = evaluation.judge_generator(run, networks, pair, retrievals, settings)
 
-        metrics = {name: percentages(retrieval) for name, retrieval in retrievals.items()}
-        metrics["views"] = views.figures
-        with atomic_directory(run.plots) as folder:
-            write_json(folder / "cmc.json", cmc_rows(retrievals, settings.max_rank))
-            write_json(folder / "identity_kept.json", views.by_yaw)
-            write_bytes(folder / "ranked_lists.png", png(lists))
-            write_bytes(folder / "views.png", png(views.picture))
+        metrics = evaluation.metrics_of(pair, retrievals, views)
+        evaluation.write_plots(run, pair, retrievals, views, settings)
         write_json(run.path("metrics"), metrics)
-
-        result = retrievals["joint"].result
-        run.show(
-            "Evaluated on",
-            {
-                "split": settings.split,
-                "queries": result.num_queries,
-                "of them without a match": result.num_without_match,
-                "gallery": len(gallery.images),
-            },
-        )
-        run.show("Generated views", views.figures)
-        run.console.print(ranking_table(metrics))
+        evaluation.show(run, pair, retrievals, metrics, settings)

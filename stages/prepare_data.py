@@ -10,7 +10,9 @@ from stages._options import Fresh, ShowProgress, Workers
 from stages._run import Options, StageRun, open_stage
 
 if TYPE_CHECKING:
+    from genreid.data.datasets.folder import FolderSettings
     from genreid.data.manifest import Manifest
+    from genreid.synthetic.settings import SyntheticSettings
 
 DatasetName = Literal[
     "synthetic", "market1501", "dukemtmc", "msmt17", "cuhk03_labelled", "cuhk03_detected", "folder"
@@ -40,18 +42,24 @@ def prepare_data(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgr
     """Make the manifest of the data set; the synthetic benchmark is drawn as well."""
     options = Options(fresh, "cpu", workers, progress)
     with open_stage("prepare-data", options, params=("paths.dataset",)) as run:
+        from genreid.data.datasets.folder import FolderSettings
+        from genreid.synthetic.settings import SyntheticSettings
         from pipeline.artifacts import write_table
 
         settings = run.settings(PrepareDataSettings)
-        make = _make_synthetic if settings.dataset == "synthetic" else _read_external
-        manifest = make(run, settings)
+        # Both are read whatever the data set, so that a mistake in either is told.
+        folder = run.settings(FolderSettings, "folder")
+        synthetic = run.settings(SyntheticSettings, "synthetic")
+        if settings.dataset == "synthetic":
+            manifest = _make_synthetic(run, settings, synthetic)
+        else:
+            manifest = _read_external(run, settings, folder)
         write_table(run.path("manifest"), manifest.to_table())
         _show(run, manifest)
 
 
-def _make_synthetic(run: StageRun, settings: PrepareDataSettings) -> Manifest:
+def _make_synthetic(run: StageRun, settings: PrepareDataSettings, synthetic: SyntheticSettings) -> Manifest:
     from genreid.data.manifest import ManifestInfo
-    from genreid.synthetic.settings import SyntheticSettings
     from stages._synthetic import write_benchmark
 
     info = ManifestInfo(
@@ -61,16 +69,15 @@ def _make_synthetic(run: StageRun, settings: PrepareDataSettings) -> Manifest:
         width_px=settings.width_px,
         body=settings.body,
     )
-    return write_benchmark(run, run.settings(SyntheticSettings, "synthetic"), settings.seed, info)
+    return write_benchmark(run, synthetic, settings.seed, info)
 
 
-def _read_external(run: StageRun, settings: PrepareDataSettings) -> Manifest:
-    from genreid.data.datasets.folder import FolderSettings
+def _read_external(run: StageRun, settings: PrepareDataSettings, folder: FolderSettings) -> Manifest:
     from genreid.data.datasets.registry import layout_named
     from stages._external import External, prepare_external
 
     external = External(
-        layout=layout_named(settings.dataset, run.settings(FolderSettings, "folder")),
+        layout=layout_named(settings.dataset, folder),
         val_identities=settings.val_identities,
         seed=settings.seed,
         height_px=settings.height_px,

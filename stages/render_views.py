@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from stages._options import Device, Fresh, ShowProgress, Workers
+from stages._options import Device, Fresh, ShowProgress, SplitName, Workers
 from stages._run import Options, open_stage
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class RenderViewsSettings:
     `genreid.render.backend`.
     """
 
-    splits: tuple[str, ...]
+    splits: tuple[SplitName, ...]
     yaws_deg: tuple[int, ...]
     backend: Literal["auto", "zbuffer", "pytorch3d"]
     images_per_shard: int

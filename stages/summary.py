@@ -17,6 +17,8 @@ from pipeline.params import load_params, section
 from stages._run import Paths
 
 ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
+UNDEFINED = "undefined"
+"""The key of metrics.json that holds the reason why there is no figure of retrieval."""
 FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
 
 
@@ -29,11 +31,21 @@ def summary() -> None:
     except FileNotFoundError:
         raise PipelineError(f"{paths.metrics} is missing: run `dvc repro` first") from None
     console = Console(highlight=False)
-    console.print(ranking_table(metrics))
+    print_ranking(console, metrics)
     typer.echo("Pictures:")
     for picture in sorted((root / paths.plots).glob("*/*.png")):
         typer.echo(f"  {picture.relative_to(root)}")
     typer.echo("Curves and pictures in a browser: dvc plots show --open")
+
+
+def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
+    """The table of retrieval, or the reason why it has no figures."""
+    if UNDEFINED in metrics:
+        console.print(
+            f"Retrieval: mAP and CMC are undefined: {metrics[UNDEFINED]}.", markup=False, soft_wrap=True
+        )
+    else:
+        console.print(ranking_table(metrics))
 
 
 def ranking_table(metrics: Mapping[str, Any]) -> Table:

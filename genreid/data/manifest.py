@@ -117,6 +117,10 @@ class Manifest:
             )
         return Manifest(self.info, chosen)
 
+    def rows(self, index: np.ndarray) -> Manifest:
+        """The images at `index` (B,), rising positions."""
+        return Manifest(self.info, self.table.take(pa.array(index)))
+
     def has_split(self, split: str) -> bool:
         """Whether any image, readable or not, belongs to `split`."""
         return bool(pc.any(pc.equal(self.table["split"], split)).as_py())

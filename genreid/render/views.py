@@ -65,6 +65,8 @@ def render_views(
     Returns:
         for each person one (height, width) uint8 picture a viewpoint, in the order of `yaws_deg`.
     """
+    if len(camera) == 0:
+        return []
     # Turning posed vertices by R·R_y(θ)·Rᵀ equals posing with R·R_y(θ), at a fraction of the cost.
     root = axis_angle_to_matrix(parameters.global_orient)
     posed = body.pose(parameters).vertices

@@ -1,12 +1,14 @@
-"""A project with the real graph and params in a test's folder, and its commands run in this process."""
+"""A project with the real params in a test's folder, and its commands run in this process, without DVC."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from pipeline.params import load_params
 from pipeline.recipes import load_overrides, write_overrides
-from stages.cli import main
+from stages.cli import STAGES, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +32,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SmallProject:
-    """dvc.yaml and params.yaml of the project, at smoke size; the current folder while the test runs."""
+    """The project's params at smoke size, a graph of names; the current folder while the test runs."""
 
     folder: Path
     run: Callable[..., Outcome]
@@ -44,14 +46,22 @@ class SmallProject:
         return json.loads((self.folder / "metrics.json").read_text())
 
 
+@cache
+def smoke_params() -> str:
+    """params.yaml with the recipe `smoke` written into it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(shutil.copy2(ROOT / "params.yaml", folder))
+        write_overrides(path, load_overrides(load_params(path), ROOT / "recipes", "smoke"))
+        return path.read_text()
+
+
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> SmallProject:
     folder = tmp_path / "project"
     folder.mkdir()
-    for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy2(ROOT / name, folder / name)
-    smoke = load_overrides(load_params(ROOT / "params.yaml"), ROOT / "recipes", "smoke")
-    write_overrides(folder / "params.yaml", smoke)
+    (folder / "params.yaml").write_text(smoke_params())
+    stages = (f"  {command.__name__.replace('_', '-')}: {{deps: []}}\n" for command in STAGES)
+    (folder / "dvc.yaml").write_text("stages:\n" + "".join(stages))
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("GENREID_DEVICE", "cpu")

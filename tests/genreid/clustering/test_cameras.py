@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from genreid.clustering.cameras import without_camera_mean
 
@@ -23,3 +24,12 @@ def test_an_offset_of_one_camera_changes_nothing() -> None:
     moved = features + 3 * torch.from_numpy(camera_id)[:, None]
     before, after = without_camera_mean(features, camera_id), without_camera_mean(moved, camera_id)
     assert torch.allclose(before, after, atol=1e-5)
+
+
+def test_an_image_alone_in_its_camera_stays_as_it_is() -> None:
+    features = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)), dim=1)
+    features[4] = features[3]
+    centred = without_camera_mean(features, np.array([-1, 0, 0, 2, 2]))
+    assert torch.allclose(centred.norm(dim=1), torch.ones(5))
+    assert torch.allclose(centred[[0, 3, 4]], features[[0, 3, 4]])
+    assert not torch.allclose(centred[1], features[1])

@@ -1,0 +1,125 @@
+"""What `evaluate` does: both encoders ranked, the generated views judged, all of it written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from genreid.evaluation.generation import Painter
+from genreid.evaluation.reranking import RerankingSettings
+from genreid.models.checkpoint import load_encoder, load_generator
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from pipeline.artifacts import atomic_directory, write_bytes, write_json
+from pipeline.pictures import png
+from stages._data import read_checkpoint
+from stages._generation import GeneratedViews, judge_views
+from stages._retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists, retrieve
+from stages._run import StageRun
+from stages.summary import UNDEFINED, print_ranking
+
+if TYPE_CHECKING:
+    from stages.evaluate import EvaluateSettings
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The encoder as warmed up, the one after joint training, and the generator that it was trained with."""
+
+    warm_up: IdentityEncoder
+    joint: IdentityEncoder
+    generator: Generator
+
+
+def load_networks(run: StageRun) -> Networks:
+    """Both checkpoints, on the run's device."""
+    generator, _ = load_generator(*read_checkpoint(run, "joint"))
+    return Networks(
+        warm_up=load_encoder(*read_checkpoint(run, "encoder")).to(run.device),
+        joint=load_encoder(*read_checkpoint(run, "joint")).to(run.device),
+        generator=generator.to(run.device),
+    )
+
+
+def rank_both(
+    run: StageRun, networks: Networks, pair: Pair, settings: EvaluateSettings
+) -> dict[str, Retrieval]:
+    """The retrieval of each encoder by its name in the metrics."""
+    reranking = run.settings(RerankingSettings, "reranking") if settings.reranking else None
+    return {
+        name: retrieve(
+            run,
+            name,
+            encoder,
+            pair,
+            batch_size=settings.batch_size,
+            max_rank=settings.max_rank,
+            reranking=reranking,
+        )
+        for name, encoder in (("warm_up", networks.warm_up), ("joint", networks.joint))
+    }
+
+
+def judge_generator(
+    run: StageRun,
+    networks: Networks,
+    pair: Pair,
+    retrievals: Mapping[str, Retrieval],
+    settings: EvaluateSettings,
+) -> GeneratedViews:
+    """How good the views are that the generator paints, in the eyes of the encoder that never saw any."""
+    return judge_views(
+        run,
+        Painter(networks.generator, networks.joint),
+        networks.warm_up,
+        pair,
+        retrievals["warm_up"],
+        num_images=settings.num_generated,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+
+
+def metrics_of(pair: Pair, retrievals: Mapping[str, Retrieval], views: GeneratedViews) -> dict[str, Any]:
+    """What metrics.json holds; where the ranking is undefined, the reason in place of its figures."""
+    if pair.undefined is not None:
+        return {UNDEFINED: pair.undefined, "views": views.figures}
+    return {name: percentages(retrieval) for name, retrieval in retrievals.items()} | {"views": views.figures}
+
+
+def write_plots(
+    run: StageRun,
+    pair: Pair,
+    retrievals: Mapping[str, Retrieval],
+    views: GeneratedViews,
+    settings: EvaluateSettings,
+) -> None:
+    """Curves and pictures. There are no ranked lists where nobody can say what is right in them."""
+    with atomic_directory(run.plots) as folder:
+        write_json(folder / "cmc.json", cmc_rows(retrievals, settings.max_rank))
+        write_json(folder / "identity_kept.json", views.by_yaw)
+        write_bytes(folder / "views.png", png(views.picture))
+        if pair.undefined is None:
+            lists = picture_of_lists(retrievals["joint"], pair, settings.num_ranked_lists, settings.seed)
+            write_bytes(folder / "ranked_lists.png", png(lists))
+
+
+def show(
+    run: StageRun,
+    pair: Pair,
+    retrievals: Mapping[str, Retrieval],
+    metrics: Mapping[str, Any],
+    settings: EvaluateSettings,
+) -> None:
+    """The summary at the end of the stage."""
+    facts: dict[str, object] = {
+        "split": settings.split,
+        "queries": len(pair.queries.images),
+        "gallery": len(pair.gallery.images),
+    }
+    if (result := retrievals["joint"].result) is not None:
+        facts["queries without a match"] = result.num_without_match
+    run.show("Evaluated on", facts)
+    run.show("Generated views", metrics["views"])
+    print_ranking(run.console, metrics)

@@ -1,0 +1,113 @@
+"""The whole graph on data that was not made here: without any label, with one camera, with identities."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import pytest
+
+from genreid.body.body import load_body
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.settings import SyntheticSettings
+from stages.summary import FIGURES
+from tests.stages.small_project import SmallProject, small
+
+__all__ = ["small"]
+pytestmark = pytest.mark.slow
+
+SETTINGS = SyntheticSettings(
+    train_identities=6,
+    val_identities=0,
+    test_identities=1,
+    num_cameras=3,
+    min_images=6,
+    max_images=6,
+    height_px=64,
+    width_px=32,
+)
+LATER_STAGES = (
+    "mesh-extract",
+    "render-views",
+    "pretrain-encoder",
+    "pretrain-generator",
+    "train-joint",
+    "evaluate",
+)
+
+
+def write_crops(root: Path) -> int:
+    """`cam 2/0003_c2_001.jpg`: crops of six persons in three cameras, as somebody might keep them."""
+    benchmark = Benchmark(load_body("open"), SETTINGS, 5)
+    shots = [shot for shot in benchmark.shots if shot.split == "train"]
+    for shot in shots:
+        path = root / f"cam {shot.camera_id}" / f"{shot.image_id}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = benchmark.render(shot).image
+        cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tofile(path)
+    return len(shots)
+
+
+def go(project: SmallProject, *stages: str) -> str:
+    """Run the stages; what the last one printed."""
+    for stage in stages:
+        done = project.run(stage, "--no-progress")
+        assert done.code == 0, (stage, done.out, done.err)
+    return done.out
+
+
+def test_a_folder_of_crops_goes_through_the_graph(small: SmallProject) -> None:
+    num = write_crops(small.folder / "crops")
+    (small.folder / "crops" / "cam 1" / "broken.jpg").write_bytes(b"\xff\xd8\xff half of it")
+    small.set(
+        paths__dataset="crops",
+        prepare_data__dataset="folder",
+        fit_regressor__epochs=1,
+        pretrain_encoder__epochs=1,
+        pretrain_generator__epochs=1,
+        train_joint__epochs=1,
+    )
+
+    # Nothing is known of them.
+    assert f"│ {num + 1} │" in " ".join(go(small, "prepare-data").split())
+    go(small, "fit-regressor")
+    told = go(small, *LATER_STAGES)
+    reason = "undefined: folder has no query and gallery images"
+    assert reason in told and reason in small.run("summary").out
+    metrics = small.metrics()
+    assert "warm_up" not in metrics and "joint" not in metrics
+    assert metrics["views"] and all(math.isfinite(value) for value in metrics["views"].values())
+    curves = small.folder / "plots" / "pretrain-encoder" / "plots" / "metrics"
+    assert (curves / "clusters.tsv").exists() and not (curves / "ari.tsv").exists()
+    rows = json.loads((small.folder / "provenance" / "mesh-extract.json").read_text())
+    assert rows["images"] == num
+
+    # Identities and a query, but no camera: the figures of the field are undefined, neither 0 nor 100.
+    name = r"cam \d/(?P<person>\d+)_c\d_"
+    small.set(
+        prepare_data__folder__train=name + "00[456].*|.*/broken.*",
+        prepare_data__folder__query=name + "001.*",
+        prepare_data__folder__gallery=name + "00[23].*",
+    )
+    told = go(small, "prepare-data", "mesh-extract", "render-views", "evaluate")
+    assert "undefined: no image's camera is known" in told
+
+    # Identities and cameras: two of them become the validation pair.
+    small.set(
+        prepare_data__folder__train=r"cam (?P<camera>\d)/(?:(?P<person>\d+)_c|broken).*",
+        prepare_data__folder__query=None,
+        prepare_data__folder__gallery=None,
+        prepare_data__val_identities=2,
+    )
+    go(small, "prepare-data", *LATER_STAGES[:-1])
+    done = small.run("evaluate", "--no-progress")
+    assert done.code == 2 and "has no query and gallery images: set evaluate.split to val" in done.err
+    small.set(evaluate__split="val")
+    told = go(small, "evaluate")
+    assert "Retrieval (%)" in told and "undefined" not in told
+    metrics = small.metrics()
+    assert set(FIGURES) <= set(metrics["joint"]) and 0 < metrics["joint"]["mAP"] <= 100
+    assert (curves / "ari.tsv").exists()
+    assert (small.folder / "plots" / "evaluate" / "ranked_lists.png").exists()
