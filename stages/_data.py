@@ -7,18 +7,18 @@ from typing import Any
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from pipeline.artifacts import read_table, read_torch
-from stages._run import StageRun
+from stages._run import Project
 
 
-def read_manifest(run: StageRun) -> Manifest:
+def read_manifest(run: Project) -> Manifest:
     return Manifest.from_table(read_table(run.path("manifest"), run.remedy("manifest")))
 
 
-def image_set(run: StageRun, manifest: Manifest) -> ImageSet:
+def image_set(run: Project, manifest: Manifest) -> ImageSet:
     """The images of a (part of a) manifest, without their identities."""
     return ImageSet(run.root / manifest.info.root, manifest, num_threads=run.workers)
 
 
-def read_checkpoint(run: StageRun, key: str) -> tuple[dict[str, Any], str]:
+def read_checkpoint(run: Project, key: str) -> tuple[dict[str, Any], str]:
     """A checkpoint and the name of its place, as the loaders of `genreid.models.checkpoint` take them."""
     return read_torch(run.path(key), run.remedy(key)), getattr(run.paths, key)

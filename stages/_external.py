@@ -20,7 +20,7 @@ from genreid.synthetic.truth import TRUTH_SCHEMA
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.errors import PipelineError
 from pipeline.pictures import png
-from stages._run import StageRun
+from stages._run import Project, StageRun
 from stages._shards import make_pieces, plan_shards, read_pieces
 
 _IMAGES_PER_PIECE = 512
@@ -84,7 +84,7 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
     return manifest
 
 
-def dataset_folder(run: StageRun) -> str:
+def dataset_folder(run: Project) -> str:
     """`paths.dataset`, which must be a folder. Raises PipelineError where it is not."""
     given = run.paths.dataset
     place = run.params.place("paths.dataset")

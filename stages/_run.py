@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.artifacts import hash_path
@@ -126,6 +127,13 @@ class Project:
     def console(self) -> Console:
         return Console(highlight=False)
 
+    def show(self, title: str, facts: Mapping[str, object]) -> None:
+        """Print a summary of names and values."""
+        table = Table(title=title, title_justify="left", show_header=False)
+        for name, value in facts.items():
+            table.add_row(name, escape(f"{value:.4g}" if isinstance(value, float) else str(value)))
+        self.console.print(table)
+
 
 @dataclass
 class StageRun(Project):
@@ -157,10 +165,7 @@ class StageRun(Project):
 
     def show(self, title: str, facts: Mapping[str, object]) -> None:
         """Print a summary of names and values, and keep it in the provenance."""
-        table = Table(title=title, title_justify="left", show_header=False)
-        for name, value in facts.items():
-            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
-        self.console.print(table)
+        super().show(title, facts)
         self.facts |= {name: _plain(value) for name, value in facts.items()}
 
     def show_table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -12,14 +12,19 @@ from rich.console import Console
 
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
+from stages.doctor import doctor
+from stages.embed import embed
 from stages.evaluate import evaluate
+from stages.export import export
 from stages.fit_regressor import fit_regressor
+from stages.generate import generate
 from stages.mesh_extract import mesh_extract
 from stages.overrides import overrides
 from stages.prepare_data import prepare_data
 from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
+from stages.search import search
 from stages.summary import summary
 from stages.train_joint import train_joint
 
@@ -44,6 +49,9 @@ app = typer.Typer(
 )
 for _stage in STAGES:
     app.command(rich_help_panel="Stages, in order")(_stage)
+for _use in (embed, search, generate, export):
+    app.command(rich_help_panel="Using what was trained")(_use)
+app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)
 

@@ -298,3 +298,34 @@ def _search_on_device(x: torch.Tensor, num_candidates: int, with_farthest: bool)
 
 
 SEARCHES: dict[str, Search] = {"faiss": _search_faiss, "ivf": _search_ivf, "torch": _search_torch}
+
+
+def nearest_in_gallery(
+    queries: np.ndarray | torch.Tensor, gallery: np.ndarray | torch.Tensor, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k images of a gallery nearest to each query by cosine similarity, through faiss's flat index.
+
+    queries (Q, D), gallery (N, D): float32 unit rows. Returns index (Q, k) int64 and similarity (Q, k)
+    float32, falling; equal similarities in the order of the index. A gallery of fewer than k gives all.
+    Raises GenreidError for rows that are not finite unit rows or of different widths.
+    """
+    asked, rows = unit_rows(queries, "queries"), unit_rows(gallery, "gallery")
+    if asked.shape[1] != rows.shape[1]:
+        raise GenreidError(
+            f"queries are {asked.shape[1]} wide and the gallery {rows.shape[1]}: embed both by one encoder"
+        )
+    if k < 1:
+        raise GenreidError(f"{k} neighbours asked for: expected at least 1")
+    k = min(k, len(rows))
+    faiss = _import_faiss("faiss")
+    spare = min(k + NUM_SPARE, len(rows))
+    _, index = faiss.knn(asked, rows, spare, metric=faiss.METRIC_INNER_PRODUCT)
+    # once more by one product in one order, so that equal images are equally similar
+    similarity = np.einsum("qd,qcd->qc", asked, rows[index]).astype(np.float32)
+    order = np.lexsort((index, -similarity), axis=1)[:, :k]
+    return np.take_along_axis(index, order, 1), np.take_along_axis(similarity, order, 1)
+
+
+def num_faiss_gpus() -> int:
+    """How many GPUs faiss can use; `nearest_neighbours` by `faiss` searches on the first of them."""
+    return int(_import_faiss("faiss").get_num_gpus())

@@ -1,0 +1,76 @@
+"""`genreid search`: who in a gallery looks like the person in an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages._options import Device
+from stages._using import CheckpointOption
+from stages.embed import DEFAULT_OUTPUT
+
+
+def search(
+    image: Annotated[Path, typer.Argument(help="An image of one person.")],
+    gallery: Annotated[
+        Path, typer.Option("--gallery", "-g", help="A table that `genreid embed` wrote.")
+    ] = DEFAULT_OUTPUT,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many images to find.")] = 10,
+    picture: Annotated[
+        Path, typer.Option("--picture", "-p", help="The picture of them to write (.png or .jpg).")
+    ] = Path("search.png"),
+    checkpoint: CheckpointOption = None,
+    device: Device = "auto",
+) -> None:
+    """Find the images of a gallery that are most like one image: a list, and a picture of them.
+
+    The image is embedded by the checkpoint that embedded the gallery.
+
+    Examples:
+
+        genreid search crops/0001.png
+
+        genreid search someone.jpg --gallery crops.parquet -k 20 --picture found.png
+    """
+    from stages._using import open_checkpoint, open_project, read_picture, write_picture
+
+    project = open_project(device)
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    from genreid.data.images import read_image
+    from genreid.data.transforms import resize
+    from genreid.deployment.gallery import Gallery, embed_image
+    from genreid.deployment.pictures import search_picture
+    from genreid.models.checkpoint import load_encoder
+    from pipeline.artifacts import read_table
+    from pipeline.errors import PipelineError
+
+    query = read_picture(image)
+    embedded = Gallery.from_table(
+        read_table(gallery, "make it by `genreid embed FOLDER`, or name another by --gallery"), str(gallery)
+    )
+    info = embedded.info
+    chosen = open_checkpoint(project, checkpoint or info.checkpoint)
+    if chosen.fingerprint != info.fingerprint:
+        raise PipelineError(
+            f"{gallery} was embedded by other weights than {chosen.place} holds now; embed the folder again: "
+            f"`genreid embed {info.folder} --output {gallery}`"
+        )
+    encoder = load_encoder(chosen.content, chosen.place).to(project.device)
+    size = info.height_px, info.width_px
+    paths, similarity = embedded.nearest(embed_image(encoder, query, *size, project.device), k)
+
+    table = Table(title=f"{escape(str(image))} in {len(embedded.path)} images", title_justify="left")
+    table.add_column("rank", justify="right")
+    table.add_column("similarity", justify="right")
+    table.add_column("image")
+    for rank, (path, cosine) in enumerate(zip(paths, similarity, strict=True), start=1):
+        table.add_row(str(rank), f"{cosine:.4f}", escape(path))
+    project.console.print(table)
+    found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
+    write_picture(picture, search_picture(resize(query, *size), found, similarity.tolist()))
+    project.console.print(f"picture: {picture}", markup=False)
