@@ -30,6 +30,10 @@ def summary() -> None:
         metrics = json.loads((root / paths.metrics).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PipelineError(f"{paths.metrics} is missing: run `dvc repro` first") from None
+    except json.JSONDecodeError as error:
+        raise PipelineError(
+            f"{paths.metrics}: no readable JSON ({error}); make it again with `dvc repro --force evaluate`"
+        ) from None
     console = Console(highlight=False)
     print_ranking(console, metrics)
     typer.echo("Pictures:")

@@ -65,9 +65,14 @@ def test_a_folder_of_crops_goes_through_the_graph(small: SmallProject) -> None:
         paths__dataset="crops",
         prepare_data__dataset="folder",
         fit_regressor__epochs=1,
+        fit_regressor__num_scenes=32,
+        render_views__yaws_deg=[0, 90, 180],
         pretrain_encoder__epochs=1,
         pretrain_generator__epochs=1,
+        pretrain_generator__steps_per_epoch=2,
         train_joint__epochs=1,
+        train_joint__steps_per_epoch=3,
+        evaluate__num_generated=4,
     )
 
     # Nothing is known of them.
