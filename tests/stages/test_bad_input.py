@@ -44,6 +44,11 @@ def refused(project: SmallProject, stage: str) -> str:
     return done.err.removeprefix("error: ").rstrip("\n")
 
 
+@cache
+def open_body_fingerprint() -> str:
+    return load_body("open").fingerprint
+
+
 def write_inputs(project: SmallProject, split: str = "train") -> None:
     """Manifest, images, an empty truth, meshes that say nobody is there, and views of all images."""
     root = project.folder / "data" / "images"
@@ -59,7 +64,7 @@ def write_inputs(project: SmallProject, split: str = "train") -> None:
     manifest = Manifest.from_rows(rows, ManifestInfo("tiny", "data/images", 64, 32, "open"))
     write_table(project.folder / "data" / "manifest.parquet", manifest.to_table())
     write_table(project.folder / "data" / "truth.parquet", TRUTH_SCHEMA.empty_table())
-    body = load_body("open").fingerprint
+    body = open_body_fingerprint()
     nobody = MeshEstimates.without_mesh(["no_person"] * NUM_IMAGES)
     write_table(
         project.folder / "data" / "mesh" / "part-00000.parquet",
@@ -347,6 +352,14 @@ def test_a_data_set_that_is_not_there(small: SmallProject, given: str) -> None:
         f"params.yaml:{line}: paths.dataset: {given} is no folder: set paths.dataset to the folder that "
         "holds msmt17"
     )
+
+
+def test_a_damaged_metrics_file(small: SmallProject) -> None:
+    (small.folder / "metrics.json").write_text('{"joint": ')
+    done = small.run("summary")
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert done.err.startswith("error: metrics.json: no readable JSON (")
+    assert "dvc repro --force evaluate" in done.err
 
 
 def test_every_limit_is_of_a_key_that_exists_and_allows_the_default() -> None:

@@ -1,5 +1,6 @@
 """The manifest: round trip, selection, and what it refuses."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -45,6 +46,13 @@ def test_select_keeps_readable_images_of_the_named_splits() -> None:
     assert manifest.select("train").image_id == ["a"]
     assert manifest.select("query", "gallery").image_id == ["c", "d"]
     assert manifest.has_split("gallery") and not manifest.has_split("val_query")
+
+
+def test_rows_at_positions_keep_their_order_and_info() -> None:
+    manifest = Manifest.from_rows([row("a"), row("b"), row("c", num_bytes=7)], INFO)
+    some = manifest.rows(np.array([0, 2]))
+    assert some.image_id == ["a", "c"] and some.info == INFO
+    assert some.num_bytes.tolist() == [-1, 7]
 
 
 def test_empty_selection_names_the_split_and_the_remedy() -> None:
