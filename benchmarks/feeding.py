@@ -1,0 +1,138 @@
+"""How long a step waits for its images and views: `python -m benchmarks.feeding`.
+
+waiting: the default run's own data and networks (made by `make repro`), its share of the time of a step.
+loading: the feed alone at the paper's size, on pictures of Market-1501's size written for the purpose: images
+a second when nothing has been read yet, and when everything has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from benchmarks.joint_step import joined_step, settings_of_project
+from benchmarks.measure import Cost, Row, finish_side, row, side, side_arguments, table
+from genreid.clustering.memory import InstanceMemory, Members
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest
+from genreid.models.checkpoint import load_encoder, load_generator
+from genreid.render.views import ViewStore, encode_png
+from genreid.training.contrast import Targets
+from genreid.training.feed import Feed
+from genreid.training.joint import Networks, Optimisers
+from pipeline.artifacts import read_table, read_torch
+from pipeline.params import load_params
+
+CPU = torch.device("cpu")
+YAWS_DEG = tuple(range(0, 360, 45))
+NUM_STEPS = 40
+NUM_PICTURES = 512
+
+
+class WrittenViews:
+    """Views as PNG bytes, like those of the shards, without a renderer."""
+
+    yaws_deg = YAWS_DEG
+
+    def __init__(self, image_ids: list[str], view: bytes) -> None:
+        self.image_ids = image_ids
+        self._view = np.frombuffer(view, np.uint8)
+
+    def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
+        return cv2.imdecode(self._view, cv2.IMREAD_GRAYSCALE)
+
+
+def compare() -> list[Row]:
+    """Both measurements; the first only where the default run has been made."""
+    rows = []
+    if Path(load_params(Path("params.yaml")).values["paths"]["joint"]).exists():
+        cost, figures, _ = side("feeding", "waiting")
+        note = f"{figures['first']:.1%} of the first epoch's steps is waiting, {figures['later']:.1%} later"
+        rows.append(row("feeding", "the default run's joint training", 16, cost, None, note=note))
+    cost, figures, _ = side("feeding", "loading")
+    note = f"{figures['first']:,.0f} images a second at first, {figures['later']:,.0f} once read"
+    rows.append(row("feeding", "256×128 from 128×64 JPEG and PNG, alone", 16, cost, None, note=note))
+    return rows
+
+
+def measure_waiting(arguments: argparse.Namespace) -> None:
+    """Steps of the default joint training, the feed and the rest timed apart; cost: a step."""
+    params = load_params(Path("params.yaml"))
+    paths = SimpleNamespace(**params.values["paths"])
+    manifest = Manifest.from_table(read_table(Path(paths.manifest), "make repro")).select("train")
+    images = ImageSet(Path(manifest.info.root), manifest)
+    feed = Feed(images, ViewStore(sorted(Path(paths.views).glob("*.parquet"))), CPU)
+    checkpoint = read_torch(Path(paths.joint), "make repro")
+    networks = Networks(load_encoder(checkpoint), *load_generator(checkpoint))
+    settings = settings_of_project()
+    networks.encoder.train()
+    optimisers = Optimisers.of(networks, settings)
+    memory = InstanceMemory(torch.randn(len(images), networks.encoder.embedding_dim))
+    labels = torch.arange(len(images)) % 90
+    targets = Targets(Members.of(labels), memory.prototypes(labels), memory)
+    shares = []
+    for epoch in range(4):
+        order = np.random.default_rng(epoch).permutation(feed.with_mesh)
+        waited = worked = 0.0
+        for number in range(NUM_STEPS):
+            rng, draw = np.random.default_rng(number), torch.Generator().manual_seed(number)
+            start = time.perf_counter()
+            batch = feed.batch(order[number * settings.batch_size :][: settings.batch_size], rng)
+            loaded = time.perf_counter()
+            joined_step(networks, optimisers, batch, targets, settings, rng, draw)
+            waited, worked = waited + loaded - start, worked + time.perf_counter() - loaded
+        shares.append(waited / (waited + worked))
+    cost = Cost((waited + worked) / NUM_STEPS, float("nan"), float("nan"))
+    finish_side(arguments, cost, {"first": shares[0], "later": shares[-1]})
+
+
+def measure_loading(arguments: argparse.Namespace) -> None:
+    """The feed alone, over all pictures twice; cost: a batch of 16 of the first time."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        feed = written_feed(Path(folder), rng)
+        seconds = []
+        for _ in range(2):
+            order = rng.permutation(NUM_PICTURES)
+            start = time.perf_counter()
+            for first in range(0, NUM_PICTURES, 16):
+                feed.batch_at(order[first : first + 16], np.full(16, 90, np.int16))
+            seconds.append(time.perf_counter() - start)
+    first, later = (NUM_PICTURES / value for value in seconds)
+    cost = Cost(seconds[0] * 16 / NUM_PICTURES, float("nan"), float("nan"))
+    finish_side(arguments, cost, {"first": first, "later": later})
+
+
+def written_feed(folder: Path, rng: np.random.Generator) -> Feed:
+    """JPEGs of 128×64 in a folder, to be trained at 256×128, and views of the same size."""
+    names = [f"{number:04d}.jpg" for number in range(NUM_PICTURES)]
+    for name in names:
+        smooth = cv2.resize(rng.integers(0, 255, (16, 8, 3), np.uint8), (64, 128))
+        cv2.imwrite(str(folder / name), smooth)
+    info = SimpleNamespace(height_px=256, width_px=128)
+    camera_id = np.zeros(NUM_PICTURES, np.int16)
+    manifest: Any = SimpleNamespace(image_id=names, path=names, camera_id=camera_id, info=info)
+    view = np.zeros((128, 64), np.uint8)
+    cv2.ellipse(view, (32, 64), (14, 50), 0, 0, 360, 160, -1)
+    views: Any = WrittenViews(names, encode_png(view))
+    return Feed(ImageSet(folder, manifest), views, CPU)
+
+
+def main() -> None:
+    arguments = side_arguments(__doc__).parse_args()
+    if arguments.side:
+        {"waiting": measure_waiting, "loading": measure_loading}[arguments.side](arguments)
+    else:
+        print(table(compare()))
+
+
+if __name__ == "__main__":
+    main()

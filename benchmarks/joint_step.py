@@ -1,0 +1,162 @@
+"""One step of joint training: `python -m benchmarks.joint_step --backbone resnet18`.
+
+Ours beside `naive_step`, both in float32 at the paper's widths, on random pictures: the time of a step does
+not depend on what is in them. Ours takes R1 every fourth step, and its time is the mean of four.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from benchmarks.measure import Cost, Row, finish_side, measured, row, side, side_arguments, table
+from benchmarks.naive_step import naive_step
+from genreid.clustering.memory import InstanceMemory, Members
+from genreid.data.batch import Batch
+from genreid.models.discriminator import Discriminator, DiscriminatorSettings
+from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.generator import Generator, GeneratorSettings
+from genreid.training.contrast import Targets, contrast_losses
+from genreid.training.generation import discriminator_step, draw_mix, generator_losses
+from genreid.training.joint import JointSettings, Networks, Optimisers, embed_views, paint_views
+from genreid.training.run import Run, autocast, total
+from pipeline.params import load_params, section
+
+NUM_IMAGES, NUM_CLUSTERS = 12_936, 700
+R1_EVERY = 4
+SIZES = {"resnet18": (128, 64, 16), "resnet50": (256, 128, 4)}
+"""Height, width and batch of the two measurements."""
+
+Step = Callable[..., dict[str, float]]
+
+
+def compare(backbone: str) -> Row:
+    """A step of ours beside the naive one: seconds a step, peak memory."""
+    ours, _, _ = side("joint_step", "ours", backbone=backbone)
+    naive, _, _ = side("joint_step", "field", backbone=backbone)
+    height, width, batch = SIZES[backbone]
+    setting = f"{backbone}, {height}×{width}, batch {batch}, float32"
+    agreement = "losses equal to 1e-4 at frozen batch norm (tests/benchmarks)"
+    return row(
+        "joint step", setting, batch, ours, naive, alternative="every pass by itself", agreement=agreement
+    )
+
+
+def joined_step(
+    networks: Networks,
+    optimisers: Optimisers,
+    batch: Batch,
+    targets: Targets,
+    settings: JointSettings,
+    rng: np.random.Generator,
+    negatives_rng: torch.Generator,
+    *,
+    run: Run | None = None,
+) -> dict[str, float]:
+    """The step of `genreid.training.joint.train_joint`, with its own pieces."""
+    run = run or Run(1, 1)
+    generation, precision = settings.generation, settings.precision
+    mix = draw_mix(len(batch), generation.mixup_alpha, rng, batch.image.device)
+    with autocast(batch.image.device, precision):
+        real = networks.encoder(batch.image)
+        views = paint_views(networks, batch, real, mix, settings)
+        assert views is not None
+        embeddings = embed_views(networks.encoder, batch, real, views, mix, settings, rng)
+    optimiser = optimisers.discriminator_optimiser
+    d_losses = discriminator_step(views, networks.discriminator, optimiser, batch, generation, run)
+    with autocast(batch.image.device, precision):
+        losses = generator_losses(views, networks.discriminator, batch, real.appearance, generation)
+    losses |= contrast_losses(embeddings, batch.index, targets, mix, settings.contrast, negatives_rng)
+    optimisers.encoder_optimiser.zero_grad(set_to_none=True)
+    optimisers.generator_optimiser.zero_grad(set_to_none=True)
+    total(losses).backward()
+    optimisers.encoder_optimiser.step()
+    optimisers.generator_optimiser.step()
+    targets.update(batch.index, embeddings.real.detach(), settings.contrast.keep_old)
+    return {name: float(value.detach()) for name, value in (d_losses | losses).items()}
+
+
+def paper_networks(backbone: str) -> Networks:
+    """E_id, G and D at METHOD's widths, with seeded weights."""
+    torch.manual_seed(0)
+    encoder = IdentityEncoder(EncoderSettings(backbone, 64, "imagenet", 1, 4, "average", None, "none"))
+    generator = Generator(GeneratorSettings(16, 4, 128, 512), encoder.appearance_dim, 4)
+    return Networks(encoder, generator, Discriminator(DiscriminatorSettings(32, 4, 3)))
+
+
+def settings_of_project() -> JointSettings:
+    """train_joint of params.yaml, in float32."""
+    settings = section(load_params(Path("params.yaml")), "train_joint", JointSettings)
+    generation = replace(settings.generation, r1_every=R1_EVERY)
+    return replace(settings, generation=generation, precision="float32")
+
+
+def scene(encoder: IdentityEncoder, height: int, width: int, num: int) -> tuple[Batch, Targets]:
+    """A batch of random pictures and a memory of random rows."""
+    draw = torch.Generator().manual_seed(1)
+    rows = F.normalize(torch.randn(NUM_IMAGES, encoder.embedding_dim, generator=draw), dim=1)
+    labels = torch.randint(NUM_CLUSTERS, (NUM_IMAGES,), generator=draw)
+    bank = InstanceMemory(rows)
+    batch = Batch(
+        torch.arange(num),
+        torch.randn(num, 3, height, width, generator=draw),
+        torch.rand(num, 1, height, width, generator=draw) * 2 - 1,
+        torch.rand(num, 1, height, width, generator=draw) * 2 - 1,
+        torch.zeros(num),
+    )
+    return batch, Targets(Members.of(labels), bank.prototypes(labels), bank)
+
+
+def channels_last(batch: Batch) -> Batch:
+    """What the project's feed does with its batches."""
+    layout = {"memory_format": torch.channels_last}
+    names = ("image", "mesh", "mesh_rotated")
+    return replace(batch, **{name: getattr(batch, name).contiguous(**layout) for name in names})
+
+
+def run_side(arguments: argparse.Namespace) -> None:
+    height, width, num = SIZES[arguments.backbone]
+    networks, settings = paper_networks(arguments.backbone), settings_of_project()
+    networks.encoder.train()
+    batch, targets = scene(networks.encoder, height, width, num)
+    if arguments.side == "ours":
+        batch = channels_last(batch)
+    optimisers = Optimisers.of(networks, settings)
+    steps = R1_EVERY if arguments.side == "ours" else arguments.naive_steps
+    run = Run(1, steps)
+
+    def work(first: int, last: int) -> None:
+        for number in range(first, last):
+            rng, draw = np.random.default_rng(number), torch.Generator().manual_seed(number)
+            run.step = number
+            if arguments.side == "ours":
+                joined_step(networks, optimisers, batch, targets, settings, rng, draw, run=run)
+            else:
+                naive_step(networks, optimisers, batch, targets, settings, rng, draw)
+
+    held = measured(lambda: work(0, 1))[1].memory_mb
+    _, cost = measured(lambda: work(0, steps))
+    # The first step allocates the optimisers' state and the gradients: it belongs to the memory of a step.
+    cost = Cost(cost.wall_s / steps, cost.cpu_s / steps, max(held, cost.memory_mb))
+    finish_side(arguments, cost, {})
+
+
+def main() -> None:
+    parser = side_arguments(__doc__)
+    parser.add_argument("--backbone", choices=sorted(SIZES), default="resnet18")
+    parser.add_argument("--naive-steps", type=int, default=2)
+    arguments = parser.parse_args()
+    if arguments.side:
+        run_side(arguments)
+    else:
+        print(table([compare(arguments.backbone)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""All benchmarks: `python -m benchmarks.run quick` (ten minutes) or `full` (what has no row yet).
+
+Each row is written to docs/performance.csv as soon as it is measured; docs/performance.md and its picture are
+made of that file. `quick` measures its rows anew. A dense matrix that does not fit into memory is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import clustering, feeding, joint_step, report, retrieval
+from benchmarks.measure import Row, available_gb, keep_row, read_rows, table
+
+FIELD_BYTES_A_PAIR = 13
+"""The dense loop holds three float32 matrices, and a little."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """name: as in the table's first two columns, roughly; measure: gives its rows."""
+
+    name: str
+    measure: Callable[[], list[Row]]
+    quick: bool
+
+
+def cases() -> list[Case]:
+    """Everything, cheapest first within quick and full."""
+    found = [
+        Case("ranking", partial(_retrieval, "ranking", *retrieval.MARKET), True),
+        *(Case(f"pseudo-labels {num}", partial(_labels, num), True) for num in (3_000, 6_000, 12_936)),
+        Case("pseudo-labels flat", partial(_labels, 12_936, spectrum="flat", with_field=False), True),
+        Case("joint step resnet18", partial(_step, "resnet18"), True),
+        Case("feeding", feeding.compare, True),
+        Case("reranking", partial(_retrieval, "reranking", *retrieval.MARKET), True),
+        Case("pseudo-labels 32621", partial(_labels, 32_621), True),
+        Case("approximate 32621", partial(_approximate, 32_621, 2048, True), False),
+        Case("joint step resnet50", partial(_step, "resnet50"), False),
+        Case("pseudo-labels 126000", partial(_labels, 126_000), False),
+        Case("approximate 126000", partial(_approximate, 126_000, 2048, True), False),
+        Case("features", partial(_retrieval, "features", *retrieval.MSMT17), False),
+        Case("approximate 1000000", partial(_approximate, 1_000_000, 256, False), False),
+    ]
+    return found
+
+
+def _labels(num: int, *, spectrum: str = "falling", with_field: bool = True) -> list[Row]:
+    needed_gb = FIELD_BYTES_A_PAIR * num**2 / 1024**3
+    if with_field and needed_gb > available_gb() - 1:
+        print(f"the dense loop at N = {num:,} needs {needed_gb:.0f} GB: left out", file=sys.stderr)
+        with_field = False
+    return [clustering.compare(num, spectrum=spectrum, with_field=with_field)]
+
+
+def _approximate(num: int, width: int, exact_labels: bool) -> list[Row]:
+    return [clustering.compare_approximate(num, width, exact_labels=exact_labels)]
+
+
+def _retrieval(kind: str, num_queries: int, num_gallery: int) -> list[Row]:
+    with_field = kind != "features" or available_gb() > 16
+    return [retrieval.compare(kind, num_queries, num_gallery, with_field=with_field)]
+
+
+def _step(backbone: str) -> list[Row]:
+    return [joint_step.compare(backbone)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("extent", choices=("quick", "full"))
+    parser.add_argument("--only", help="the case of this name")
+    arguments = parser.parse_args()
+    chosen = [case for case in cases() if not arguments.only or arguments.only == case.name]
+    if arguments.extent == "quick":
+        chosen = [case for case in chosen if case.quick or arguments.only]
+    else:
+        measured = {row.case for row in read_rows()}
+        chosen = [case for case in chosen if case.name not in measured]
+    for case in chosen:
+        print(f"{case.name} …", file=sys.stderr, flush=True)
+        for row in case.measure():
+            keep_row(row, case.name)
+            print(table([row]).splitlines()[-1], flush=True)
+    report.write()
+    print(table(read_rows()))
+
+
+if __name__ == "__main__":
+    main()
