@@ -17,6 +17,7 @@ from genreid.mesh.ground_truth import mean_pose_with_true_root
 from genreid.mesh.shards import MeshEstimates, read_mesh_table
 from pipeline.artifacts import read_table, read_torch
 from stages._mesh import in_order_of
+from stages._romp import romp_settings
 from stages._run import StageRun
 
 _MOST_MEASURED = 1000
@@ -29,7 +30,9 @@ def read_truth(run: StageRun) -> pa.Table:
 def open_estimator(run: StageRun, name: EstimatorName, body: Body, truth: pa.Table) -> MeshEstimator:
     """The estimator that the params name, with the artifacts that it needs."""
     regressor = read_torch(run.path("regressor"), run.remedy("regressor")) if name == "regressor" else None
-    return build_estimator(name, body, regressor=regressor, truth=truth, device=run.device)
+    known = truth if truth.num_rows else None
+    romp = romp_settings(run) if name == "romp" else None
+    return build_estimator(name, body, regressor=regressor, truth=known, romp=romp, device=run.device)
 
 
 def estimate(estimator: MeshEstimator, images: ImageSet, piece: range) -> MeshEstimates:

@@ -17,6 +17,8 @@ from stages._run import StageRun
 
 MakeTable = Callable[[range], pa.Table]
 """Makes the rows of the images at these positions."""
+Finish = Callable[[Iterator[pa.Table]], Callable[[pa.Table], pa.Table]]
+"""Sees all finished pieces in order, and returns what to do with the table of every shard."""
 
 
 def plan_shards(num_images: int, images_per_piece: int, images_per_shard: int) -> list[list[range]]:
@@ -59,18 +61,22 @@ def write_shards(
     description: str,
     *,
     num_threads: int = 1,
+    finish: Finish | None = None,
     **parquet_options: Any,
 ) -> None:
     """Make all pieces, join those of each shard, and put the folder of shards in its place as a whole.
 
-    key: of the artifact in the section `paths`. parquet_options: for the writer of the shards, besides zstd.
+    key: of the artifact in the section `paths`. finish: for what depends on all images. parquet_options: for
+    the writer of the shards, besides zstd.
     """
     pieces = [piece for shard in shards for piece in shard]
     make_pieces(run, pieces, make_table, description, num_threads=num_threads)
+    change = finish(read_pieces(run, range(i, i + 1)) for i in range(len(pieces))) if finish else None
     first = 0
     with atomic_directory(run.path(key)) as folder:
         for number, shard in enumerate(shards):
             table = read_pieces(run, range(first, first + len(shard)))
+            table = change(table) if change else table
             write_table(folder / f"part-{number:05d}.parquet", table, **parquet_options)
             first += len(shard)
 

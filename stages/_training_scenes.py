@@ -14,8 +14,11 @@ _SCENES_PER_PIECE = 128  # neighbours share a person
 _MOST_WORKERS = 4  # each keeps the empty streets of all cameras, most of a gigabyte
 
 
-def draw_scenes(run: StageRun, settings: FitSettings) -> Scenes:
-    """The scenes of the stream that the seed names: those to learn from, then those to measure on."""
+def draw_scenes(run: StageRun, settings: FitSettings, body: str) -> Scenes:
+    """The scenes of the stream that the seed names: those to learn from, then those to measure on.
+
+    body: whom they show, as `load_body` takes it.
+    """
     height_px, width_px = settings.network.height_px, settings.network.width_px
     num = settings.num_scenes + settings.num_held_out
     num_workers = min(run.workers, _MOST_WORKERS)
@@ -23,7 +26,7 @@ def draw_scenes(run: StageRun, settings: FitSettings) -> Scenes:
     with process_pool(num_workers) as pool:
 
         def draw(piece: range) -> pa.Table:
-            arguments = "open", settings.seed, piece.start, piece.stop, height_px, width_px
+            arguments = body, settings.seed, piece.start, piece.stop, height_px, width_px
             return pool.submit(render_scenes, *arguments).result()
 
         make_pieces(run, pieces, draw, "drawing scenes", num_threads=num_workers)

@@ -1,4 +1,4 @@
-"""`fit-regressor`: a small network learns to see the open body in pixels."""
+"""`fit-regressor`: a small network learns to see the body in pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def fit_regressor(
 ) -> None:
     """Fit the mesh regressor of the synthetic benchmark, on renders of strangers in other streets."""
     options = Options(fresh, device, workers, progress)
-    with open_stage("fit-regressor", options, params=("mesh_extract.estimator",)) as run:
+    params = ("mesh_extract.estimator", "prepare_data.body")
+    with open_stage("fit-regressor", options, params=params) as run:
         estimator = run.params.value("mesh_extract.estimator")
         if estimator == "regressor":
             _fit(run)
@@ -24,11 +25,13 @@ def _fit(run: StageRun) -> None:
     from genreid.mesh.regressor import regressor_checkpoint
     from genreid.training import regressor
     from pipeline.artifacts import write_torch
+    from stages._body import body_source
     from stages._training_scenes import draw_scenes
 
     settings = run.settings(regressor.FitSettings)
-    body = load_body("open")
-    scenes = draw_scenes(run, settings)
+    source = body_source(run.root, run.params.value("prepare_data.body"))
+    body = load_body(source)
+    scenes = draw_scenes(run, settings, source)
     network = regressor.build_regressor(settings.network, settings.seed)
 
     epochs = regressor.fit_regressor(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from stages._options import Device, Fresh, ShowProgress, Workers
+from stages._options import Device, Fresh, ShowProgress, SplitName, Workers
 from stages._run import Options, open_stage
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ _ROWS_PER_GROUP = 256
 
 @dataclass(frozen=True)
 class MeshExtractSettings:
-    """estimator: see `genreid.mesh.estimator`. splits: whose images it looks at."""
+    """estimator: see `genreid.mesh.estimator`; romp: see `genreid.mesh.romp`. splits: whose images it looks
+    at.
+    """
 
-    estimator: Literal["regressor", "ground_truth"]
-    splits: tuple[str, ...]
+    estimator: Literal["regressor", "romp", "ground_truth"]
+    romp: Mapping[str, Any]
+    splits: tuple[SplitName, ...]
     images_per_shard: int
 
 
@@ -32,16 +36,21 @@ def mesh_extract(
     options = Options(fresh, device, workers, progress)
     inputs = ("manifest", "images", "truth", "regressor")
     with open_stage("mesh-extract", options, inputs=inputs) as run:
-        from genreid.body.body import load_body
+        from genreid.mesh.romp import RompSettings
         from genreid.mesh.shards import mesh_table
+        from stages._body import open_body
         from stages._data import image_set, read_manifest
         from stages._estimation import accuracy_table, estimate, open_estimator, read_truth
         from stages._mesh import read_mesh
+        from stages._romp import finish_with, hold_files
         from stages._shards import plan_shards, write_shards
 
         settings = run.settings(MeshExtractSettings)
+        romp = run.settings(RompSettings, "romp")
+        if settings.estimator == "romp":
+            hold_files(run)
         manifest = read_manifest(run).select(*settings.splits)
-        body = load_body(manifest.info.body)
+        body = open_body(run.root, manifest.info.body)
         truth = read_truth(run)
         estimator = open_estimator(run, settings.estimator, body, truth)
         images = image_set(run, manifest)
@@ -56,6 +65,7 @@ def mesh_extract(
             plan_shards(len(manifest), _IMAGES_PER_PIECE, settings.images_per_shard),
             look,
             "estimating meshes",
+            finish=finish_with(romp, estimator.name, body.fingerprint) if estimator.name == "romp" else None,
             row_group_size=_ROWS_PER_GROUP,
         )
 

@@ -34,16 +34,16 @@ def render_views(
     with open_stage("render-views", options, inputs=("manifest", "mesh")) as run:
         import numpy as np
 
-        from genreid.body.body import load_body
         from genreid.render.backend import choose_renderer
         from genreid.render.views import render_views, view_table, write_options
+        from stages._body import open_body
         from stages._data import read_manifest
         from stages._mesh import read_mesh
         from stages._shards import plan_shards, write_shards
 
         settings = run.settings(RenderViewsSettings)
         manifest = read_manifest(run).select(*settings.splits)
-        body = load_body(manifest.info.body)
+        body = open_body(run.root, manifest.info.body)
         renderer = choose_renderer(settings.backend, run.device)
         meshes = read_mesh(run, manifest, body)
 

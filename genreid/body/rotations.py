@@ -83,6 +83,14 @@ def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
     return torch.cat([matrix[..., 0], matrix[..., 1]], dim=-1)
 
 
+def nearest_rotation(matrix: Tensor) -> Tensor:
+    """(…,3,3) → (…,3,3): the rotation nearest to any matrix in the Frobenius norm."""
+    u, _, vh = torch.linalg.svd(matrix)
+    sign = torch.linalg.det(u @ vh)
+    u = torch.cat([u[..., :2], u[..., 2:] * sign[..., None, None]], dim=-1)
+    return u @ vh
+
+
 def rotate_about_vertical(global_orient: Tensor, yaw_deg: Tensor | float) -> Tensor:
     """R → R·R_y(+θ): turn a body about its own vertical axis, positive towards its left.
 

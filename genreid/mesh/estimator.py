@@ -1,7 +1,7 @@
 """Who estimates the bodies of images. A further estimator is one file with a class that fits `MeshEstimator`.
 
-For photographs the estimator to come is `romp`: its package and weights are the user's to bring, so its file
-must import them only when it is built here.
+`romp` is the one for photographs; its package and weights are the user's to bring. `regressor` is for the
+synthetic benchmark, as is `ground_truth`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from genreid.body.body import Body
 from genreid.errors import GenreidError
 from genreid.mesh.ground_truth import GroundTruthEstimator
 from genreid.mesh.regressor import RegressorEstimator, load_regressor
+from genreid.mesh.romp import RompEstimator, RompSettings
 from genreid.mesh.shards import MeshEstimates
 
-EstimatorName = Literal["regressor", "ground_truth"]
+EstimatorName = Literal["regressor", "romp", "ground_truth"]
 
 
 class MeshEstimator(Protocol):
@@ -45,6 +46,7 @@ def build_estimator(
     *,
     regressor: Mapping[str, Any] | None,
     truth: pa.Table | None,
+    romp: RompSettings | None = None,
     device: torch.device,
 ) -> MeshEstimator:
     """The estimator of that name.
@@ -52,6 +54,7 @@ def build_estimator(
     Args:
         regressor: the checkpoint that `fit-regressor` leaves, for `regressor`.
         truth: the table that `prepare-data` leaves beside the synthetic benchmark, for `ground_truth`.
+        romp: for `romp`: where its files are and how it takes its answers.
 
     Raises:
         GenreidError: what the estimator needs is missing, or belongs to another body.
@@ -66,7 +69,10 @@ def build_estimator(
         if truth is None:
             raise GenreidError(
                 "mesh_extract.estimator is ground_truth, and this data set has none: only the synthetic "
-                "benchmark does; choose regressor"
+                "benchmark does; choose romp, or regressor"
             )
         return GroundTruthEstimator(truth, body)
-    raise GenreidError(f"no mesh estimator is called {name!r}: expected regressor or ground_truth")
+    if name == "romp":
+        assert romp is not None, "the caller has its settings"
+        return RompEstimator(romp, body, device)
+    raise GenreidError(f"no mesh estimator is called {name!r}: expected regressor, romp or ground_truth")

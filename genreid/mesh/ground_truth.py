@@ -9,7 +9,7 @@ import pyarrow as pa
 import torch
 
 from genreid.body.body import Body, BodyParameters
-from genreid.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from genreid.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle, nearest_rotation
 from genreid.mesh.shards import MeshEstimates, read_mesh_table
 
 
@@ -39,7 +39,7 @@ def mean_pose_with_true_root(truth: MeshEstimates) -> MeshEstimates:
     valid = torch.from_numpy(np.flatnonzero(truth.valid))
     known = truth.parameters.select(valid)
     mean = axis_angle_to_matrix(known.body_pose.unflatten(1, (-1, 3))).mean(0)
-    body_pose = matrix_to_axis_angle(_nearest_rotation(mean)).flatten()
+    body_pose = matrix_to_axis_angle(nearest_rotation(mean)).flatten()
     num = len(truth)
     parameters = BodyParameters(
         truth.parameters.global_orient,
@@ -47,11 +47,3 @@ def mean_pose_with_true_root(truth: MeshEstimates) -> MeshEstimates:
         known.betas.mean(0).expand(num, -1).contiguous(),
     )
     return MeshEstimates(truth.status, truth.score, parameters, truth.camera)
-
-
-def _nearest_rotation(matrix: torch.Tensor) -> torch.Tensor:
-    """(J, 3, 3) → (J, 3, 3): in the Frobenius norm."""
-    u, _, vh = torch.linalg.svd(matrix)
-    sign = torch.linalg.det(u @ vh)
-    u = torch.cat([u[..., :2], u[..., 2:] * sign[:, None, None]], dim=-1)
-    return u @ vh
