@@ -31,7 +31,7 @@ def preprocessing(height_px: int, width_px: int) -> dict[str, Any]:
     """What has to be done to a picture before the file sees it, and what comes out: for its metadata."""
     return {
         "input": f"{INPUT}: float32 (batch, 3, {height_px}, {width_px}), RGB",
-        "resize": "straight to that size; area averaging where it shrinks, bilinear where it enlarges",
+        "resize": "to that size; area averaging where it has fewer pixels then, bilinear where more",
         "scale": "divide the bytes by 255, subtract mean, divide by std, channel by channel",
         "mean": list(IMAGENET_MEAN),
         "std": list(IMAGENET_STD),
@@ -63,13 +63,7 @@ def export_encoder(encoder: IdentityEncoder, path: Path, height_px: int, width_p
             external_data=False,
             verbose=False,
         )
-    graph = onnx.load(path)
-    facts = {"genreid.preprocessing": preprocessing(height_px, width_px), "genreid.source": source}
-    for name, value in facts.items():
-        entry = graph.metadata_props.add()
-        entry.key, entry.value = name, value if isinstance(value, str) else json.dumps(value)
-    onnx.save(graph, path)
-    onnx.checker.check_model(str(path))
+    _state_facts(onnx, path, preprocessing(height_px, width_px), source)
     difference = _difference(runtime, model, path, height_px, width_px)
     if not difference <= TOLERANCE:
         raise GenreidError(
@@ -87,6 +81,15 @@ class _EmbeddingOnly(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         embedding: Tensor = self.encoder(image).embedding
         return embedding
+
+
+def _state_facts(onnx: Any, path: Path, prepared: dict[str, Any], source: str) -> None:
+    graph = onnx.load(path)
+    for name, value in (("preprocessing", json.dumps(prepared)), ("source", source)):
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = f"genreid.{name}", value
+    onnx.save(graph, path)
+    onnx.checker.check_model(str(path))
 
 
 def _difference(runtime: Any, model: nn.Module, path: Path, height_px: int, width_px: int) -> float:

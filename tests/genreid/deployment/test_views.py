@@ -1,0 +1,95 @@
+"""Generated views of an image: which code is painted on which mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from genreid.body.body import BodyParameters, load_body
+from genreid.deployment.pictures import search_picture, views_picture
+from genreid.deployment.views import LAMBDAS, MeshViews, generate_views, mesh_views
+from genreid.errors import GenreidError
+from genreid.evaluation.generation import Painter
+from genreid.mesh.shards import MeshEstimates
+from genreid.models.initialisation import build_encoder, build_generator
+from genreid.render.backend import choose_renderer
+from tests.genreid.models.small import ENCODER, GENERATOR
+
+SIZE = 32, 16
+RNG = np.random.default_rng(0)
+IMAGE, OTHER = RNG.integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)
+
+
+class OneBody:
+    """An estimator that sees somebody upright in every image, or nobody."""
+
+    name = "one body"
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+
+    def estimate(self, image_ids: Sequence[str], images: Sequence[np.ndarray]) -> MeshEstimates:
+        upright = BodyParameters(torch.tensor([[np.pi, 0.0, 0.0]]), torch.zeros(1, 69), torch.zeros(1, 10))
+        score = np.ones(1, np.float32)
+        return MeshEstimates([self.status], score, upright, torch.tensor([[0.9, 0.0, 0.0]]))
+
+
+@pytest.fixture(scope="module")
+def painter() -> Painter:
+    encoder = build_encoder(ENCODER, 0)
+    return Painter(build_generator(GENERATOR, encoder.appearance_dim, ENCODER.num_stripes, 0), encoder)
+
+
+def some_mesh() -> MeshViews:
+    return MeshViews((0, 90, 180), RNG.integers(0, 256, (3, *SIZE), dtype=np.uint8))
+
+
+def test_rotated_views_are_the_images_code_on_turned_meshes(painter: Painter) -> None:
+    mesh = some_mesh()
+    made = generate_views(painter, IMAGE, mesh)
+    code = painter.appearance(made.image[None])
+    assert made.image.shape == (*SIZE, 3) and made.mixed is None
+    for yaw, picture in enumerate((made.reconstruction, *made.rotated)):
+        expected = painter.paint(mesh.views[yaw][None], code)[0]
+        assert np.abs(picture.astype(int) - expected).max() <= 1, "but for rounding between batches"
+
+
+def test_mixtures_go_from_the_other_person_to_the_own(painter: Painter) -> None:
+    mesh = some_mesh()
+    made = generate_views(painter, IMAGE, mesh, OTHER)
+    assert made.mixed is not None and made.other is not None and len(made.mixed) == len(LAMBDAS)
+    other = painter.paint(mesh.views[:1], painter.appearance(made.other[None]))[0]
+    assert np.abs(made.mixed[0].astype(int) - other).max() <= 1
+    assert np.abs(made.mixed[-1].astype(int) - made.reconstruction).max() <= 1
+    assert np.abs(made.mixed[0].astype(int) - made.mixed[-1]).max() > 1
+
+
+def test_a_body_is_drawn_from_its_own_side_first() -> None:
+    body, renderer = load_body(), choose_renderer("zbuffer", torch.device("cpu"))
+    mesh = mesh_views(IMAGE, "a.png", OneBody("ok"), body, renderer, (180, 0, 90), SIZE)
+    assert mesh.yaws_deg == (0, 180, 90) and mesh.views.shape == (3, *SIZE)
+    front, back, side = (view > 0 for view in mesh.views)
+    assert (front ^ back[:, ::-1]).mean() < 0.1, "from behind, the outline is that of the front, mirrored"
+    assert side.sum() < 0.8 * front.sum()
+
+
+def test_nobody_is_an_error() -> None:
+    with pytest.raises(
+        GenreidError, match=r"a.png: the estimator one body finds no body .* \(no_person\)"
+    ):
+        renderer = choose_renderer("zbuffer", torch.device("cpu"))
+        mesh_views(IMAGE, "a.png", OneBody("no_person"), load_body(), renderer, (0, 90), SIZE)
+
+
+def test_pictures_hold_what_they_show(painter: Painter) -> None:
+    small = np.full((*SIZE, 3), 77, np.uint8)
+    found = [np.full((*SIZE, 3), 80 + 10 * i, np.uint8) for i in range(3)]
+    picture = search_picture(small, found, [0.9, 0.5, 0.1])
+    assert all((picture == 80 + 10 * i).all(axis=2).sum() >= SIZE[0] * SIZE[1] for i in range(3))
+    without, mixed = (
+        views_picture(generate_views(painter, IMAGE, some_mesh(), other)) for other in (None, OTHER)
+    )
+    assert mixed.shape[0] > without.shape[0] and mixed.dtype == np.uint8
