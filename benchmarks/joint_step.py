@@ -147,13 +147,41 @@ def run_side(arguments: argparse.Namespace) -> None:
     finish_side(arguments, cost, {})
 
 
+def profile(backbone: str) -> str:
+    """Shares of the CPU time of our step by kind of operation, as a Markdown table."""
+    height, width, num = SIZES[backbone]
+    networks, settings = paper_networks(backbone), settings_of_project()
+    networks.encoder.train()
+    batch, targets = scene(networks.encoder, height, width, num)
+    batch, optimisers = channels_last(batch), Optimisers.of(networks, settings)
+
+    def step(number: int) -> None:
+        rng, draw = np.random.default_rng(number), torch.Generator().manual_seed(number)
+        run = Run(1, 2)
+        run.step = number
+        joined_step(networks, optimisers, batch, targets, settings, rng, draw, run=run)
+
+    step(1)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        step(1)
+    times = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
+    whole = sum(times.values())
+    largest = sorted(times, key=times.__getitem__, reverse=True)[:12]
+    lines = ["| operation | share |", "|---|---:|"]
+    lines += [f"| `{name.removeprefix('aten::')}` | {times[name] / whole:.1%} |" for name in largest]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = side_arguments(__doc__)
     parser.add_argument("--backbone", choices=sorted(SIZES), default="resnet18")
+    parser.add_argument("--profile", action="store_true", help="where the time of a step of ours goes")
     parser.add_argument("--naive-steps", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.side:
         run_side(arguments)
+    elif arguments.profile:
+        print(profile(arguments.backbone))
     else:
         print(table([compare(arguments.backbone)]))
 

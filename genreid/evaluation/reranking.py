@@ -33,7 +33,7 @@ class RerankingSettings:
 
     k1: neighbours of an image, not counting itself (Zhong et al.'s k1). k2: images that local query expansion
     averages over, itself included; 1 switches it off. original_weight: λ, the share of the original distance,
-    0 to 1. method: the neighbour search, `faiss` or `torch`.
+    0 to 1. method: the neighbour search, `faiss` or `torch`, which agree.
     """
 
     k1: int
