@@ -28,7 +28,7 @@ class PseudoLabelSettings:
     k1: columns of the neighbour table, the image itself included. k2: images that local query expansion
     averages over, itself included; 1 switches it off. eps: largest Jaccard distance (0 to 1) of
     neighbours in DBSCAN. min_samples: images within eps, itself included, that make an image a core.
-    method: the neighbour search, see `neighbours.nearest_neighbours`: `faiss` and `torch` are exact and equal,
+    method: the neighbour search (see `nearest_neighbours`): `faiss` and `torch` are exact and equal,
     `ivf` is approximate.
     """
 
