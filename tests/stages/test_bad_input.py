@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from genreid.body.body import load_body
@@ -246,6 +248,16 @@ def remove(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
 
+def forget_meshes(folder: Path) -> None:
+    """The shard is of an older manifest."""
+    path = folder / "data" / "mesh" / "part-00000.parquet"
+    write_table(path, pq.read_table(path).slice(0, 5))
+
+
+def mistake_checkpoints(folder: Path) -> None:
+    shutil.copy(folder / "models" / "generator.pt", folder / "models" / "encoder.pt")
+
+
 def nothing(folder: Path) -> None:
     """The inputs are odd enough as they are: nobody was found in any image."""
 
@@ -274,6 +286,18 @@ ODD_INPUTS: list[tuple[str, str, Callable[[Path], None], tuple[str, ...]]] = [
         "render-views",
         remove("data/mesh/part-00000.parquet"),
         ("holds no shard", "mesh-extract"),
+    ),
+    (
+        "a stale mesh shard",
+        "render-views",
+        forget_meshes,
+        ("data/mesh lacks 7 images (05.png", "mesh_extract"),
+    ),
+    (
+        "another kind of checkpoint",
+        "pretrain-generator",
+        mistake_checkpoints,
+        ("encoder.pt", "found 'genreid.generator'"),
     ),
     (
         "a view shard cut short",

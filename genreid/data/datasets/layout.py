@@ -68,9 +68,14 @@ class Layout:
 
 
 def files_below(folder: Path) -> Iterator[str]:
-    """Every file below `folder`, relative to it and with slashes, sorted; links to folders are followed."""
+    """Every file below `folder`, relative to it and with slashes, sorted; links to folders are followed.
+
+    Nothing where there is no such folder. Raises GenreidError for one that may not be looked into.
+    """
     seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    if not folder.is_dir():
+        return
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(place)
         if real in seen:  # a link that leads back
             folders.clear()
@@ -80,6 +85,10 @@ def files_below(folder: Path) -> Iterator[str]:
         relative = Path(place).relative_to(folder)
         for name in sorted(names):
             yield (relative / name).as_posix()
+
+
+def _refuse(error: OSError) -> None:
+    raise GenreidError(f"{error.filename}: {error.strerror}: make the data set's folders readable") from None
 
 
 def why_no_image(path: str) -> str | None:
@@ -119,6 +128,8 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str) -
 
 
 def _folders_in(place: Path) -> list[str]:
+    if not os.access(place, os.R_OK | os.X_OK):  # somebody else's, on the way to the data set
+        return []
     with os.scandir(place) as entries:
         return sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,24 @@ def test_numbers_that_are_too_large_are_numbered_anew() -> None:
     assert numbers(["07", "3", None], 0, 32767) == {"07": 7, "3": 3}
     assert numbers(["20240131", "20240130"], 0, 32767) == {"20240130": 1, "20240131": 2}
     assert numbers(["-1", "2"], 0, 32767) == {"-1": 1, "2": 2}
+
+
+def test_a_folder_that_may_not_be_read_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(tmp_path, ["open/a.png", "closed/b.png"])
+    scandir = os.scandir
+
+    def scan(path: str | os.PathLike[str]):  # type: ignore[no-untyped-def]
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(
+        GenreidError, match=r"closed: Permission denied: make the data set's folders readable"
+    ):
+        found(tmp_path, ".*")
 
 
 def test_links_that_lead_back_end(tmp_path: Path) -> None:
