@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genreid.body.body import load_body
 from genreid.evaluation.figures import generation_picture
 from genreid.evaluation.generation import (
     Painter,
@@ -20,6 +19,7 @@ from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng
 from genreid.synthetic.truth import benchmark_from_truth
 from pipeline.artifacts import read_table
+from stages._body import open_body
 from stages._retrieval import Pair, Retrieval, why_undefined
 from stages._run import StageRun
 
@@ -40,7 +40,7 @@ def true_views(run: StageRun, body: str) -> TrueView | None:
     truth = read_table(run.path("truth"), run.remedy("truth"))
     if truth.num_rows == 0:
         return None
-    benchmark = benchmark_from_truth(truth, load_body(body))
+    benchmark = benchmark_from_truth(truth, open_body(run.root, body))
     shots = {shot.image_id: shot for shot in benchmark.shots}
 
     def true_view(image_id: str, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:

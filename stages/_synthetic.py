@@ -18,6 +18,7 @@ from genreid.synthetic.settings import SyntheticSettings
 from genreid.synthetic.truth import truth_table
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.pictures import png
+from stages._body import body_source
 from stages._run import StageRun
 from stages._shards import make_pieces, plan_shards, read_pieces
 from stages._workers import process_pool
@@ -34,7 +35,8 @@ def write_benchmark(run: StageRun, settings: SyntheticSettings, seed: int, info:
     shots = plan_benchmark(settings, seed)
     drawn = run.state.folder / "images"
     (pieces,) = plan_shards(len(shots), _IMAGES_PER_PIECE, len(shots))
-    with process_pool(run.workers, _start_worker, info.body, settings, seed) as pool:
+    body = body_source(run.root, info.body)
+    with process_pool(run.workers, _start_worker, body, settings, seed) as pool:
 
         def draw(piece: range) -> pa.Table:
             return pool.submit(_draw, drawn, piece).result()

@@ -74,8 +74,10 @@ def _make_synthetic(run: StageRun, settings: PrepareDataSettings, synthetic: Syn
 
 def _read_external(run: StageRun, settings: PrepareDataSettings, folder: FolderSettings) -> Manifest:
     from genreid.data.datasets.registry import layout_named
+    from stages._body import open_body
     from stages._external import External, prepare_external
 
+    open_body(run.root, settings.body)  # a wrong file is told here rather than hours later
     external = External(
         layout=layout_named(settings.dataset, folder),
         val_identities=settings.val_identities,
