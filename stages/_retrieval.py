@@ -67,11 +67,11 @@ class Pair:
             return cls(queries, gallery, why_undefined(*queries.labels, *gallery.labels))
         _require_no_other_pair(run, manifest, split)
         train = manifest.select("train")
-        halves = [train.rows(np.arange(first, len(train), 2)) for first in (0, 1)]
-        return cls(
-            *(Part(half, image_set(run, half)) for half in halves),
-            f"{manifest.info.dataset} has no query and gallery images",
+        queries, gallery = (
+            Part(half, image_set(run, half))
+            for half in (train.rows(np.arange(first, len(train), 2)) for first in (0, 1))
         )
+        return cls(queries, gallery, f"{manifest.info.dataset} has no query and gallery images")
 
 
 def _require_no_other_pair(run: StageRun, manifest: Manifest, split: str) -> None:
