@@ -45,7 +45,8 @@ _SAME_BODY_M = 1e-3
 
 @dataclass(frozen=True)
 class RompSettings:
-    """weights: ROMP.pkl. smpl: SMPL_NEUTRAL.pth, SMPL as the package packs it. Both are paths.
+    """weights: ROMP.pkl. smpl: SMPL's neutral body, SMPL_NEUTRAL.pth as the package packs it or any other
+    file that `genreid.body.files` reads. Both are paths.
 
     center_threshold: least confidence of a person (the package's own is 0.25); small_crop_threshold: that of
     crops whose longer side is under small_crop_px. Of several persons the one with the highest confidence −
@@ -76,9 +77,9 @@ def check_files(settings: RompSettings) -> None:
         )
     if not Path(settings.smpl).is_file():
         raise GenreidError(
-            f"mesh_extract.romp.smpl: there is no file '{settings.smpl}'; it is SMPL_NEUTRAL.pth, made by "
-            f"`romp.prepare_smpl` of SMPL's neutral body from {SMPL_URL} (docs/bodies_and_meshes.md): put it "
-            "there, or name its place in params.yaml"
+            f"mesh_extract.romp.smpl: there is no file '{settings.smpl}'; it is SMPL's neutral body from "
+            f"{SMPL_URL} (.pkl, .npz, or .pth as simple-romp packs it): put it there, or name its place in "
+            "params.yaml"
         )
 
 

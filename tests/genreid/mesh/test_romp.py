@@ -68,7 +68,7 @@ def test_what_is_missing_is_told_before_anything_is_imported(tmp_path: Path) -> 
         RompEstimator(settings, load_body(), CPU)
     assert "\n" not in str(error.value) and str(weights) in str(error.value)
     weights.write_bytes(b"")
-    with pytest.raises(GenreidError, match=r"romp.smpl: there is no file .*prepare_smpl.*smpl\.is\.tue\.mpg"):
+    with pytest.raises(GenreidError, match=r"romp.smpl: there is no file .*https://smpl\.is\.tue\.mpg\.de"):
         RompEstimator(settings, load_body(), CPU)
 
 
