@@ -92,8 +92,7 @@ def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
         try:
             yield check.name, check.look(configuration)
         except (GenreidError, PipelineError) as error:
-            problem, _, remedy = str(error).rpartition("; ")
-            yield check.name, Finding("missing", problem or remedy, remedy if problem else "")
+            yield check.name, Finding("missing", *_problem_and_remedy(str(error)))
 
 
 def _params(configuration: Configuration) -> Finding:
@@ -204,7 +203,8 @@ def _romp(configuration: Configuration) -> Finding:
     except (GenreidError, PipelineError) as error:
         if configuration.value("mesh_extract.estimator") == "romp":
             raise
-        return Finding("note", _plain(str(error)), "needed for photographs alone")
+        problem, _ = _problem_and_remedy(str(error))
+        return Finding("note", problem, "nothing: it is needed for photographs alone")
     return Finding("ok", f"simple-romp {_version('simple-romp')}, {settings.weights}, {settings.smpl}")
 
 
@@ -364,8 +364,13 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _plain(message: str) -> str:
-    return message.split("; ")[0]
+def _problem_and_remedy(message: str) -> tuple[str, str]:
+    """An error's line in two: messages of the domain end with what to do, after a semicolon or a colon."""
+    for mark in ("; ", ": "):
+        problem, found, remedy = message.rpartition(mark)
+        if found:
+            return problem, remedy
+    return message, "see the message"
 
 
 def _line(error: Exception) -> str:

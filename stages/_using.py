@@ -15,6 +15,8 @@ from stages._run import PRODUCERS, Options, Project
 KINDS = {"joint": "of joint training", "encoder": "of the warm-up"}
 """The artifacts that hold an encoder, the one to prefer first."""
 
+_PICTURE_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
 
 def _complete_checkpoint(incomplete: str) -> list[str]:
     files = [str(path) for path in sorted(Path("models").glob("*.pt"))]
@@ -81,20 +83,22 @@ def training_size(project: Project) -> tuple[int, int]:
     return info.height_px, info.width_px
 
 
+def check_picture_name(path: Path) -> None:
+    """Raise PipelineError, before any work, for a suffix that `write_picture` knows nothing of."""
+    if path.suffix.lower() not in _PICTURE_KINDS:
+        raise PipelineError(f"{path}: a picture's name ends in {', '.join(_PICTURE_KINDS)}")
+
+
 def write_picture(path: Path, picture: Any) -> None:
-    """A PNG or, by the suffix of `path`, a JPEG. Raises PipelineError for another suffix."""
+    """A PNG or, by the suffix of `path`, a JPEG."""
     from io import BytesIO
 
     from PIL import Image
 
     from pipeline.artifacts import write_bytes
 
-    kinds = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-    kind = kinds.get(path.suffix.lower())
-    if kind is None:
-        raise PipelineError(f"{path}: a picture's name ends in {', '.join(kinds)}")
     stream = BytesIO()
-    Image.fromarray(picture).save(stream, format=kind)
+    Image.fromarray(picture).save(stream, format=_PICTURE_KINDS[path.suffix.lower()])
     write_bytes(path, stream.getvalue())
 
 

@@ -64,7 +64,9 @@ def main() -> None:
         Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; the same command goes on from the state that is kept")
+        Console(stderr=True).print(
+            "interrupted; a stage that is run again goes on from the state that is kept"
+        )
         sys.exit(130)
 
 

@@ -36,8 +36,9 @@ def generate(
 
         genreid generate crops/0001.png crops/0002.png --output between.png
     """
-    from stages._using import open_project, read_picture, write_picture
+    from stages._using import check_picture_name, open_project, read_picture, write_picture
 
+    check_picture_name(output)
     project = open_project(device)
 
     from genreid.deployment.pictures import views_picture
@@ -64,9 +65,10 @@ def generate(
     estimator = _open_estimator(project, body)
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
     size = info.height_px, info.width_px
-    mesh = mesh_views(pictures[0], str(image), estimator, body, renderer, YAWS_DEG, size)
     painter = Painter(generator.to(project.device), encoder.to(project.device))
-    made = generate_views(painter, pictures[0], mesh, pictures[1])
+    with project.console.status("painting"):
+        mesh = mesh_views(pictures[0], str(image), estimator, body, renderer, YAWS_DEG, size)
+        made = generate_views(painter, pictures[0], mesh, pictures[1])
     write_picture(output, views_picture(made))
     project.console.print(f"picture: {output}", markup=False)
 

@@ -34,8 +34,9 @@ def search(
 
         genreid search someone.jpg --gallery crops.parquet -k 20 --picture found.png
     """
-    from stages._using import open_checkpoint, open_project, read_picture, write_picture
+    from stages._using import check_picture_name, open_checkpoint, open_project, read_picture, write_picture
 
+    check_picture_name(picture)
     project = open_project(device)
 
     from rich.markup import escape
@@ -45,6 +46,7 @@ def search(
     from genreid.data.transforms import resize
     from genreid.deployment.gallery import Gallery, embed_image
     from genreid.deployment.pictures import search_picture
+    from genreid.errors import GenreidError
     from genreid.models.checkpoint import load_encoder
     from pipeline.artifacts import read_table
     from pipeline.errors import PipelineError
@@ -62,7 +64,8 @@ def search(
         )
     encoder = load_encoder(chosen.content, chosen.place).to(project.device)
     size = info.height_px, info.width_px
-    paths, similarity = embedded.nearest(embed_image(encoder, query, *size, project.device), k)
+    with project.console.status("searching"):
+        paths, similarity = embedded.nearest(embed_image(encoder, query, *size, project.device), k)
 
     table = Table(title=f"{escape(str(image))} in {len(embedded.path)} images", title_justify="left")
     table.add_column("rank", justify="right")
@@ -71,6 +74,11 @@ def search(
     for rank, (path, cosine) in enumerate(zip(paths, similarity, strict=True), start=1):
         table.add_row(str(rank), f"{cosine:.4f}", escape(path))
     project.console.print(table)
-    found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
+    try:
+        found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
+    except GenreidError as error:
+        raise PipelineError(
+            f"no picture: {info.folder} is not as it was when it was embedded ({error}); embed it again"
+        ) from error
     write_picture(picture, search_picture(resize(query, *size), found, similarity.tolist()))
     project.console.print(f"picture: {picture}", markup=False)

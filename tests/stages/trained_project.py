@@ -1,0 +1,53 @@
+"""A project with tiny networks in the place of trained ones, and a folder of crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from genreid.body.body import load_body
+from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.mesh.regressor import NetworkSettings, regressor_checkpoint
+from genreid.models.checkpoint import encoder_checkpoint, generator_checkpoint, joint_checkpoint
+from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.training.regressor import build_regressor
+from pipeline.artifacts import write_table, write_torch
+from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR
+
+HEIGHT_PX, WIDTH_PX = 32, 16
+NUM_CROPS = 5
+REGRESSOR = NetworkSettings(height_px=32, width_px=32, widths=(8, 8, 8, 8), head_width=8)
+
+
+def crop(number: int) -> np.ndarray:
+    """A person-shaped box in two colours of its own: (48, 24, 3) uint8 RGB."""
+    rng = np.random.default_rng(number)
+    image = rng.integers(60, 110, (48, 24, 3), dtype=np.uint8)
+    top, bottom = rng.integers(0, 256, (2, 3), dtype=np.uint8)
+    image[6:24, 6:18], image[24:44, 7:17] = top, bottom
+    return image
+
+
+def fill(folder: Path) -> None:
+    """Write manifest, models and crops/ into a project's folder. crops/0003.png is no image."""
+    crops = folder / "crops"
+    crops.mkdir()
+    for number in range(1, NUM_CROPS + 1):
+        cv2.imwrite(str(crops / f"{number:04d}.png"), crop(number)[:, :, ::-1])
+    (crops / "0003.png").write_bytes(b"no image")
+    (crops / "notes.txt").write_text("not an image either")
+    row = {"image_id": "a", "path": "a", "split": "train", "camera_id": 1, "status": "ok"}
+    info = ManifestInfo("boxes", "data/images", height_px=HEIGHT_PX, width_px=WIDTH_PX, body="open")
+    write_table(folder / "data" / "manifest.parquet", Manifest.from_rows([row], info).to_table())
+
+    encoder, warm_up = build_encoder(ENCODER, 1), build_encoder(ENCODER, 2)
+    generator = build_generator(GENERATOR, encoder.appearance_dim, ENCODER.num_stripes, 1)
+    discriminator = build_discriminator(DISCRIMINATOR, 1)
+    models = folder / "models"
+    write_torch(models / "joint.pt", joint_checkpoint(encoder, generator, discriminator))
+    write_torch(models / "encoder.pt", encoder_checkpoint(warm_up))
+    write_torch(models / "generator.pt", generator_checkpoint(generator, discriminator))
+    network = build_regressor(REGRESSOR, 1)
+    write_torch(models / "regressor.pt", regressor_checkpoint(network, load_body("open")))
