@@ -75,6 +75,8 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
     )
     for line in [*differences(external.layout, listing.images), *_skipped_lines(listing)]:
         run.warn(line)
+    if external.layout.citation:
+        run.show("Data set", {"name": external.layout.name, "to be cited": external.layout.citation})
     with atomic_directory(run.path("images")) as folder:
         note = f"The images of {external.layout.name} stay where paths.dataset says; none were made here.\n"
         write_bytes(folder / "README.txt", note.encode())

@@ -40,6 +40,7 @@ def test_a_published_data_set(small: SmallProject, absolute: bool) -> None:
     done = small.run("prepare-data", "--no-progress")
     assert done.code == 0, done.err
     assert "warning: market1501: train has 2 images of 1 identities, officially 12,936 of 751" in done.out
+    assert "Scalable Person Re-identification" in done.out  # what to cite
     assert "warning: 1 files are left out (no image file): 'query/Thumbs.db'" in done.out
     row = next(line for line in done.out.splitlines() if "train" in line and "│" in line)
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["train", "2", "1", "1", "2"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from genreid.data.datasets.layout import Count, Layout, Listing, locate, read_split_folders
 from genreid.data.datasets.market1501 import SPLITS
 
-_NAME = re.compile(r"(?P<person>\d+)_c(?P<camera>\d)")
+_NAME = re.compile(r"(?P<person>\d{1,9})_c(?P<camera>\d)")
 _CITATION = (
     "Li, Zhao, Xiao, Wang: DeepReID: Deep Filter Pairing Neural Network for Person Re-Identification. CVPR "
     "2014; protocol: Zhong, Zheng, Cao, Li: Re-ranking Person Re-identification with k-reciprocal Encoding. "

@@ -12,7 +12,7 @@ from pathlib import Path
 from genreid.data.datasets.layout import Count, Layout, Listing, read_split_folders
 from genreid.data.datasets.market1501 import SPLITS
 
-_NAME = re.compile(r"(?P<person>\d+)_c(?P<camera>\d+)_f\d+")
+_NAME = re.compile(r"(?P<person>\d{1,9})_c(?P<camera>\d{1,4})_f\d+")
 
 
 def find(folder: Path) -> Listing:

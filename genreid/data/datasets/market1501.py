@@ -12,7 +12,7 @@ from pathlib import Path
 from genreid.data.datasets.layout import Count, Layout, Listing, read_split_folders
 
 SPLITS = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
-_NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)s\d+_")
+_NAME = re.compile(r"(?P<person>-?\d{1,9})_c(?P<camera>\d{1,4})s\d+_")
 
 
 def find(folder: Path) -> Listing:

@@ -11,6 +11,7 @@ identities are 1 … 1041 and test identities 10001 … 13060.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from genreid.data.datasets.layout import Count, ImageFile, Layout, Listing, locate
@@ -23,6 +24,7 @@ LISTS = (
     ("list_gallery.txt", "gallery"),
 )
 _FOLDERS = {"train": ("train", "mask_train_v2"), "test": ("test", "mask_test_v2")}
+_NUMBER = re.compile(r"\d{1,4}")
 _FIRST_IDENTITY = {"train": 1, "test": 10_001}
 
 
@@ -56,7 +58,7 @@ def _read_list(root: Path, name: str, split: str, folder: str, first_identity: i
             continue
         path, _, label = line.strip().rpartition(" ")
         fields = path.rpartition("/")[2].split("_")
-        if not label.isdecimal() or len(fields) < 3 or not fields[2].isdecimal():
+        if not _NUMBER.fullmatch(label) or len(fields) < 3 or not _NUMBER.fullmatch(fields[2]):
             raise GenreidError(
                 f"{root / name}:{number}: expected a path such as 0000/0000_000_01_0303morning_0008_0.jpg, a "
                 f"blank and an identity, got {line.strip()!r}: take the data set's own list"
