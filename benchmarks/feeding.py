@@ -50,27 +50,27 @@ class WrittenViews:
         return cv2.imdecode(self._view, cv2.IMREAD_GRAYSCALE)
 
 
-def compare() -> list[Row]:
+def compare(project: Path = Path()) -> list[Row]:
     """Both measurements; the first only where the default run has been made."""
     rows = []
-    if Path(load_params(Path("params.yaml")).values["paths"]["joint"]).exists():
-        cost, figures, _ = side("feeding", "waiting")
+    if (project / load_params(project / "params.yaml").value("paths.joint")).exists():
+        cost, figures, _ = side("feeding", "waiting", project=project)
         note = f"{figures['first']:.1%} of the first epoch's steps is waiting, {figures['later']:.1%} later"
         rows.append(row("feeding", "the default run's joint training", 16, cost, None, note=note))
     cost, figures, _ = side("feeding", "loading")
-    note = f"{figures['first']:,.0f} images a second at first, {figures['later']:,.0f} once read"
+    note = f"{figures['first']:,.0f} images a second of CPU time at first, {figures['later']:,.0f} once read"
     rows.append(row("feeding", "256×128 from 128×64 JPEG and PNG, alone", 16, cost, None, note=note))
     return rows
 
 
 def measure_waiting(arguments: argparse.Namespace) -> None:
     """Steps of the default joint training, the feed and the rest timed apart; cost: a step."""
-    params = load_params(Path("params.yaml"))
-    paths = SimpleNamespace(**params.values["paths"])
-    manifest = Manifest.from_table(read_table(Path(paths.manifest), "make repro")).select("train")
-    images = ImageSet(Path(manifest.info.root), manifest)
-    feed = Feed(images, ViewStore(sorted(Path(paths.views).glob("*.parquet"))), CPU)
-    checkpoint = read_torch(Path(paths.joint), "make repro")
+    project = arguments.project
+    paths = SimpleNamespace(**load_params(project / "params.yaml").value("paths"))
+    manifest = Manifest.from_table(read_table(project / paths.manifest, "make repro")).select("train")
+    images = ImageSet(project / manifest.info.root, manifest)
+    feed = Feed(images, ViewStore(sorted((project / paths.views).glob("*.parquet"))), CPU)
+    checkpoint = read_torch(project / paths.joint, "make repro")
     networks = Networks(load_encoder(checkpoint), *load_generator(checkpoint))
     settings = settings_of_project()
     networks.encoder.train()
@@ -102,12 +102,12 @@ def measure_loading(arguments: argparse.Namespace) -> None:
         seconds = []
         for _ in range(2):
             order = rng.permutation(NUM_PICTURES)
-            start = time.perf_counter()
+            start = time.process_time()
             for first in range(0, NUM_PICTURES, 16):
                 feed.batch_at(order[first : first + 16], np.full(16, 90, np.int16))
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
     first, later = (NUM_PICTURES / value for value in seconds)
-    cost = Cost(seconds[0] * 16 / NUM_PICTURES, float("nan"), float("nan"))
+    cost = Cost(float("nan"), seconds[0] * 16 / NUM_PICTURES, float("nan"))
     finish_side(arguments, cost, {"first": first, "later": later})
 
 
@@ -119,7 +119,10 @@ def written_feed(folder: Path, rng: np.random.Generator) -> Feed:
         cv2.imwrite(str(folder / name), smooth)
     info = SimpleNamespace(height_px=256, width_px=128)
     camera_id = np.zeros(NUM_PICTURES, np.int16)
-    manifest: Any = SimpleNamespace(image_id=names, path=names, camera_id=camera_id, info=info)
+    num_bytes = np.array([(folder / name).stat().st_size for name in names])
+    manifest: Any = SimpleNamespace(
+        image_id=names, path=names, camera_id=camera_id, num_bytes=num_bytes, info=info
+    )
     view = np.zeros((128, 64), np.uint8)
     cv2.ellipse(view, (32, 64), (14, 50), 0, 0, 360, 160, -1)
     views: Any = WrittenViews(names, encode_png(view))
@@ -127,11 +130,13 @@ def written_feed(folder: Path, rng: np.random.Generator) -> Feed:
 
 
 def main() -> None:
-    arguments = side_arguments(__doc__).parse_args()
+    parser = side_arguments(__doc__)
+    parser.add_argument("--project", type=Path, default=Path(), help="a project whose default run is made")
+    arguments = parser.parse_args()
     if arguments.side:
         {"waiting": measure_waiting, "loading": measure_loading}[arguments.side](arguments)
     else:
-        print(table(compare()))
+        print(table(compare(arguments.project)))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class People:
 def people(num: int, width: int, *, spectrum: Spectrum = "falling", seed: int = 0) -> People:
     """N images of N / 17.2 persons seen by six cameras: person + camera + nuisance (pose …) + white noise.
 
-    Eight persons share an outfit, so that there is something to confuse.
+    Eight persons share an outfit, and images differ in how much nuisance they carry: some are outliers.
 
     falling: the variance along direction i falls like 1/(i + D/64)², as in the embeddings that the default
     run's encoder gives: 84 % of it lie in the first twelfth of the directions, 96 % in the first quarter.
@@ -52,7 +52,8 @@ def people(num: int, width: int, *, spectrum: Spectrum = "falling", seed: int = 
     for start in range(0, num, CHUNK_ROWS):
         rows = slice(start, min(start + CHUNK_ROWS, num))
         size = (rows.stop - rows.start, width)
-        nuisance = 0.7 * torch.randn(size, generator=draw) * scale
+        amount = 0.4 + 0.8 * torch.rand(size[0], 1, generator=draw)
+        nuisance = amount * torch.randn(size, generator=draw) * scale
         noise = 0.1 * torch.randn(size, generator=draw) / width**0.5
         features[rows] = persons[person[rows]] + cameras[camera[rows]] + nuisance + noise
         features[rows] /= features[rows].norm(dim=1, keepdim=True)
