@@ -18,7 +18,7 @@ from genreid.mesh.shards import MeshEstimates, read_mesh_table
 from pipeline.artifacts import read_table, read_torch
 from stages._mesh import in_order_of
 from stages._romp import romp_settings
-from stages._run import StageRun
+from stages._run import Project, StageRun
 
 _MOST_MEASURED = 1000
 
@@ -27,7 +27,7 @@ def read_truth(run: StageRun) -> pa.Table:
     return read_table(run.path("truth"), run.remedy("truth"))
 
 
-def open_estimator(run: StageRun, name: EstimatorName, body: Body, truth: pa.Table) -> MeshEstimator:
+def open_estimator(run: Project, name: EstimatorName, body: Body, truth: pa.Table) -> MeshEstimator:
     """The estimator that the params name, with the artifacts that it needs."""
     regressor = read_torch(run.path("regressor"), run.remedy("regressor")) if name == "regressor" else None
     known = truth if truth.num_rows else None

@@ -16,10 +16,10 @@ from pipeline.artifacts import hash_path
 from pipeline.errors import PipelineError
 from pipeline.params import section
 from stages._body import project_path
-from stages._run import StageRun
+from stages._run import Project, StageRun
 
 
-def romp_settings(run: StageRun) -> RompSettings:
+def romp_settings(run: Project) -> RompSettings:
     """What params.yaml says of ROMP, with the files' real places; all of them exist.
 
     Raises GenreidError and PipelineError.

@@ -165,7 +165,9 @@ def _map(
     state: Mapping[str, Tensor], stem: str, ours: Callable[[str], str | None], of_training: str
 ) -> _Mapped:
     """The tensors by our names. of_training: a pattern of names that an encoder has no use for."""
-    tensors, left_out, unknown = {}, [], []
+    tensors: dict[str, Tensor] = {}
+    left_out: list[str] = []
+    unknown: list[str] = []
     for name, tensor in state.items():
         own = ours(name)
         if own is not None:
