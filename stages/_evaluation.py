@@ -95,14 +95,13 @@ def write_plots(
     views: GeneratedViews,
     settings: EvaluateSettings,
 ) -> None:
-    """Curves and pictures. There are no ranked lists where nobody can say what is right in them."""
+    """Curves and pictures; curves without a point where the ranking is undefined."""
+    lists = picture_of_lists(retrievals["joint"], pair, settings.num_ranked_lists, settings.seed)
     with atomic_directory(run.plots) as folder:
         write_json(folder / "cmc.json", cmc_rows(retrievals, settings.max_rank))
         write_json(folder / "identity_kept.json", views.by_yaw)
+        write_bytes(folder / "ranked_lists.png", png(lists))
         write_bytes(folder / "views.png", png(views.picture))
-        if pair.undefined is None:
-            lists = picture_of_lists(retrievals["joint"], pair, settings.num_ranked_lists, settings.seed)
-            write_bytes(folder / "ranked_lists.png", png(lists))
 
 
 def show(

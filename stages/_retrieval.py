@@ -182,17 +182,25 @@ def cmc_rows(retrievals: Mapping[str, Retrieval], max_rank: int) -> list[dict[st
 
 
 def picture_of_lists(retrieval: Retrieval, pair: Pair, num_lists: int, seed: int) -> np.ndarray:
-    """The heads of some queries' ranked lists: uint8 RGB."""
+    """The heads of some queries' ranked lists: uint8 RGB.
+
+    Where the field's figures are undefined, nothing is left out of the lists for its camera.
+    """
     queries, gallery = pair.queries, pair.gallery
     order = numpy_rng(seed, "ranked lists").permutation(len(queries.images))
     chosen = np.sort(order[:num_lists])
     person_id, camera_id = queries.labels
+    gallery_id, gallery_camera = gallery.labels
+    if pair.undefined is not None:
+        camera_id, gallery_camera = np.zeros_like(camera_id), np.ones_like(gallery_camera)
     lists = top_matches(
         retrieval.queries[chosen],
         person_id[chosen],
         camera_id[chosen],
         retrieval.gallery,
-        *gallery.labels,
+        gallery_id,
+        gallery_camera,
         k=_LENGTH_OF_LISTS,
     )
-    return ranked_lists_picture(list(queries.images.load(chosen)), lists, gallery.images.load)
+    pictures = list(queries.images.load(chosen))
+    return ranked_lists_picture(pictures, lists, gallery.images.load, person_id[chosen] > 0)

@@ -60,11 +60,13 @@ def ranked_lists_picture(
     queries: Sequence[np.ndarray],
     lists: RankedLists,
     load_gallery: Callable[[np.ndarray], np.ndarray],
+    known: np.ndarray | None = None,
 ) -> np.ndarray:
     """One row a query: the query, then the head of its list; the same person framed in green, others in red.
 
     Below each picture stands its cosine similarity. queries: Q pictures of one size. lists: Q rows of k.
-    load_gallery: gallery positions (B,) → pictures (B,H,W,3) of the queries' size.
+    load_gallery: gallery positions (B,) → pictures (B,H,W,3) of the queries' size. known: (Q,) bool, whether
+    a query's identity is; where it is not, nobody can say what is right, and all frames are grey.
     """
     if len(queries) == 0 or len(queries) != len(lists.index):
         raise GenreidError(
@@ -80,7 +82,8 @@ def ranked_lists_picture(
         for picture, same, cosine in zip(
             load_gallery(found), lists.is_match[i], lists.similarity[i], strict=False
         ):
-            cells.append(_cell(picture, RIGHT if same else WRONG, f"{cosine:.2f}"))
+            colour = RIGHT if same else WRONG
+            cells.append(_cell(picture, colour if known is None or known[i] else QUERY, f"{cosine:.2f}"))
         cells += [np.full_like(cells[0], PAPER)] * (1 + len(places) - len(cells))
         lines.append(_spread(cells))
     return framed(stacked(lines, GAP_PX), PAPER, GROUP_GAP_PX)

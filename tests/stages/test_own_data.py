@@ -81,6 +81,7 @@ def test_a_folder_of_crops_goes_through_the_graph(small: SmallProject) -> None:
     told = go(small, *LATER_STAGES)
     reason = "undefined: folder has no query and gallery images"
     assert reason in told and reason in small.run("summary").out
+    assert (small.folder / "plots" / "evaluate" / "ranked_lists.png").exists()
     metrics = small.metrics()
     assert "warm_up" not in metrics and "joint" not in metrics
     assert metrics["views"] and all(math.isfinite(value) for value in metrics["views"].values())

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from genreid.errors import GenreidError
-from genreid.evaluation.figures import LAMBDAS, RIGHT, WRONG, generation_picture, ranked_lists_picture
+from genreid.evaluation.figures import (
+    LAMBDAS,
+    QUERY,
+    RIGHT,
+    WRONG,
+    generation_picture,
+    ranked_lists_picture,
+)
 from genreid.evaluation.generation import ViewedImages
 from genreid.evaluation.ranking import RankedLists
 from genreid.render.sheets import CAPTION_PX, GAP_PX, GROUP_GAP_PX, PAPER
@@ -49,6 +56,16 @@ def test_queries_lists_and_frames_stand_in_their_places(lists: RankedLists) -> N
         assert (cell[FRAME_PX:-FRAME_PX, FRAME_PX:-FRAME_PX] == value).all()
         assert (cell[0] == colour).all() and (cell[:, -1] == colour).all()
     assert (_cell(picture, 1, 1)[0] == WRONG).all()
+
+
+def test_frames_are_grey_where_the_identity_is_unknown(lists: RankedLists) -> None:
+    picture = ranked_lists_picture(
+        [_flat(101), _flat(102)],
+        lists,
+        lambda index: np.stack([_flat(10 * int(i)) for i in index]),
+        np.array([True, False]),
+    )
+    assert (_cell(picture, 0, 1)[0] == RIGHT).all() and (_cell(picture, 1, 1)[0] == QUERY).all()
 
 
 def test_a_short_list_ends_in_empty_places(lists: RankedLists) -> None:
