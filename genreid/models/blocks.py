@@ -140,8 +140,9 @@ class AtrousPyramid(nn.Module):
 class AtrousBranch(nn.Module):
     """One dilated 3×3 convolution, instance norm, leaky ReLU; reflection padding.
 
-    Deviation (METHOD, Decisions): the dilation is limited by the map's size, each axis by itself, to what
-    reflection can pad: on a 16×8 map 9 stays 9 downwards and becomes 7 across.
+    Deviation (METHOD, Decisions): the dilation is limited by the map's size, each axis by itself, to the share
+    that 9 has of the paper's 64×32 maps: it stays 9 there, and becomes 2 on a 16×8 map. A wider reach
+    takes most of its taps from the reflection, and paints bars across the whole image.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int) -> None:
@@ -151,7 +152,9 @@ class AtrousBranch(nn.Module):
         self.norm = make_norm("instance", out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        down, across = (min(self.dilation, size - 1) for size in x.shape[2:])
+        height, width = x.shape[2:]
+        down = min(self.dilation, max(1, ATROUS_DILATIONS[-1] * height // 64))
+        across = min(self.dilation, max(1, ATROUS_DILATIONS[-1] * width // 32))
         padded = F.pad(x, (across, across, down, down), mode="reflect")
         y = F.conv2d(padded, self.conv.weight, self.conv.bias, dilation=(down, across))
         return F.leaky_relu_(self.norm(y), LEAKY_SLOPE)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 
 from genreid.models.blocks import LEAKY_SLOPE, AdaptiveResidualBlock, ConvBlock, UpsampleConv, make_norm
+
+_FIRST_SAY = 0.1
 
 
 class Decoder(nn.Module):
@@ -15,7 +20,14 @@ class Decoder(nn.Module):
     block k, not a region (METHOD, Decisions), through two 3-layer MLPs of `mlp_width`: one for scales, one
     for shifts. The scale is 1 + what its MLP says, so that weight decay draws it to the plain instance
     norm, not to nothing.
+
+    Deviation: the MLPs read the appearance in units of its spread around its mean over images
+    (`start_from`). Averages of feature maps are far from 0 and alike in all images; as they are, it takes
+    thousands of steps until one person's colours differ from another's.
     """
+
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, channels: int, appearance_dim: int, num_stripes: int, mlp_width: int) -> None:
         super().__init__()
@@ -24,6 +36,8 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(AdaptiveResidualBlock(channels) for _ in range(num_stripes))
         self.scales = nn.ModuleList(_mlp(stripe_dim, mlp_width, 2 * channels) for _ in range(num_stripes))
         self.shifts = nn.ModuleList(_mlp(stripe_dim, mlp_width, 2 * channels) for _ in range(num_stripes))
+        self.register_buffer("mean", torch.zeros(appearance_dim))
+        self.register_buffer("spread", torch.ones(appearance_dim))
         half, quarter = channels // 2, channels // 4
         self.upsample = nn.Sequential(
             UpsampleConv(channels, half),
@@ -39,13 +53,45 @@ class Decoder(nn.Module):
             ConvBlock(quarter, 3, 1, activate=False),
         )
 
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Kaiming normal between channels, smooth over the image; the appearance has a small say at first.
+
+        Deviation from METHOD (Networks, Initialisation): random 5×5 kernels behind an up-sampling paint bars and
+        grids that a short training does not unlearn; binomial ones start as a blur. And AdaIN scales of
+        ±1 by chance drown the structure.
+        """
+        for convolution in (*_convolutions(self.upsample), *_convolutions(self.to_pixels)):
+            out_channels, in_channels, size = convolution.weight.shape[:3]
+            between = torch.empty(out_channels, in_channels, 1, 1)
+            nn.init.kaiming_normal_(between, a=LEAKY_SLOPE, nonlinearity="leaky_relu")
+            convolution.weight.copy_(between * _binomial(size))
+        for mlp in (*self.scales, *self.shifts):
+            mlp[-1].weight.mul_(_FIRST_SAY)  # type: ignore[index, operator]
+
+    @torch.no_grad()
+    def start_from(self, appearance: Tensor) -> None:
+        """Take mean and spread from the appearance codes (N, S·D) of some images; they stay."""
+        self.mean.copy_(appearance.mean(0))
+        self.spread.copy_(appearance.std(0, correction=0).clamp_min(1e-3))
+
     def forward(self, structure: Tensor, appearance: Tensor) -> Tensor:
         x = structure
-        stripes = appearance.chunk(self.num_stripes, dim=1)
+        stripes = ((appearance - self.mean) / self.spread).chunk(self.num_stripes, dim=1)
         for block, scale, shift, stripe in zip(self.blocks, self.scales, self.shifts, stripes, strict=True):
             x = block(x, 1 + scale(stripe), shift(stripe))
         pixels: Tensor = self.to_pixels(self.upsample(x))
         return pixels
+
+
+def _convolutions(part: nn.Module) -> list[nn.Conv2d]:
+    return [module for module in part.modules() if isinstance(module, nn.Conv2d)]
+
+
+def _binomial(size: int) -> Tensor:
+    """(size, size) weights of a blur that sum to 1: (1), (1 2 1)/4 or (1 4 6 4 1)/16 both ways."""
+    row = torch.tensor([math.comb(size - 1, k) for k in range(size)], dtype=torch.float32) / 2 ** (size - 1)
+    return row[:, None] * row
 
 
 def _mlp(in_features: int, hidden: int, out_features: int) -> nn.Sequential:

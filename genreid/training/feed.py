@@ -72,11 +72,15 @@ class Feed:
         own = self._view_batch(index, np.zeros(len(index), np.int16))
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
-            image=to_device(normalise(self._images.load(index)), self._device),
+            image=self.images_at(index),
             mesh=own,
             mesh_rotated=self._view_batch(index, yaw_deg),
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
         )
+
+    def images_at(self, index: np.ndarray) -> Tensor:
+        """The images at `index` (B,): (B, 3, H, W), normalised."""
+        return to_device(normalise(self._images.load(index)), self._device)
 
     def _view_batch(self, index: np.ndarray, yaw_deg: Sequence[int] | np.ndarray) -> Tensor:
         views = [self._view(int(image), int(yaw)) for image, yaw in zip(index, yaw_deg, strict=True)]

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from genreid.data.samplers import shuffled_batches
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
@@ -28,6 +30,8 @@ from genreid.training.generation import (
 )
 from genreid.training.pictures import generation_picture
 from genreid.training.run import Precision, Run, autocast, due, named, require_finite, set_trainable, total
+
+_MOST_CODES = 1024
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ def pretrain_generator(
     """
     encoder.eval()
     set_trainable(encoder, False)
+    generator.decoder.start_from(appearance_codes(encoder, feed))
     g_optimiser, d_optimiser = adam_pair(generator, discriminator, settings.generation)
     run = Run(
         settings.epochs,
@@ -103,3 +108,14 @@ def pretrain_generator(
         if due(run.epoch, settings.epochs, settings.picture_every):
             pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
         yield run.finish_epoch({}, pictures)
+
+
+@torch.no_grad()
+def appearance_codes(encoder: IdentityEncoder, feed: Feed) -> Tensor:
+    """Codes (n, S·D) of images spread evenly over those with a mesh, n ≤ 1,024."""
+    chosen = np.unique(np.linspace(0, len(feed.with_mesh) - 1, _MOST_CODES).astype(np.int64))
+    parts = [
+        encoder(feed.images_at(feed.with_mesh[chosen[start : start + 128]])).appearance
+        for start in range(0, len(chosen), 128)
+    ]
+    return torch.cat(parts)

@@ -52,7 +52,7 @@ def test_atrous_pyramid_takes_small_maps(size: tuple[int, int]) -> None:
     assert AtrousPyramid(8, 16)(torch.randn(1, 8, *size)).shape == (1, 16, *size)
 
 
-@pytest.mark.parametrize(("size", "expected"), [((32, 16), (9, 9)), ((16, 8), (9, 7)), ((4, 4), (3, 3))])
+@pytest.mark.parametrize(("size", "expected"), [((64, 32), (9, 9)), ((16, 8), (2, 2)), ((4, 4), (1, 1))])
 def test_dilation_is_limited_by_the_map(size: tuple[int, int], expected: tuple[int, int]) -> None:
     """A lone 1 far from the borders: the taps that see it stand `expected` apart."""
     branch = AtrousBranch(1, 1, 9).double()

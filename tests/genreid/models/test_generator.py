@@ -88,3 +88,24 @@ def test_settings_that_do_not_fit_are_refused() -> None:
         replace(GENERATOR, decoder_width=18)
     with pytest.raises(GenreidError, match="mlp_width is 0"):
         replace(GENERATOR, mlp_width=0)
+
+
+def test_appearance_is_read_in_units_of_its_spread() -> None:
+    """Codes in other units, and mean and spread taken from them, give the same pictures."""
+    codes, structure = torch.rand(50, 24), torch.randn(3, 16, 8, 4)
+    pictures = []
+    for factor, offset in ((1.0, 0.0), (7.0, -3.0)):
+        generator = _generator()
+        generator.decoder.start_from(codes * factor + offset)
+        pictures.append(generator.paint(structure, codes[:3] * factor + offset))
+    torch.testing.assert_close(pictures[0], pictures[1], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(pictures[0], _generator().paint(structure, codes[:3]), atol=1e-2)
+
+
+def test_up_sampling_starts_as_a_blur() -> None:
+    """By hand: (1 4 6 4 1)/16 both ways, times one number for each pair of channels."""
+    row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+    kernels = _generator().decoder.upsample[0].conv.weight  # type: ignore[union-attr]
+    between = kernels.sum(dim=(2, 3), keepdim=True)
+    torch.testing.assert_close(kernels, between * row[:, None] * row)
+    assert between.std() > 0.1
