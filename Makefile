@@ -10,11 +10,13 @@ export PATH := $(BIN):$(PATH)
 # Named after the folder and what is installed there: it is out of date when one of them has changed.
 STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 
-.PHONY: help install repro test test-fast check clean
+.PHONY: help install repro test test-fast check bench bench-full romp clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
 	@echo "  make test-fast, make check, make install, make clean"
+	@echo "  make bench, make bench-full: what docs/performance.md says, measured here"
+	@echo "  make romp: the estimator of meshes for photographs (needs a C++ compiler)"
 
 install: $(STAMP)
 
@@ -35,6 +37,18 @@ check: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/sync_code_deps.py --check
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks.run quick
+
+# Measures what has no row in docs/performance.csv yet, so it can be stopped and run again.
+bench-full: $(STAMP)
+	@$(BIN)/python -m benchmarks.run full
+
+# Its build needs Cython and NumPy in the environment, and says nothing of it.
+romp: $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt cython setuptools
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --no-build-isolation simple-romp==1.1.4
 
 # Results and the environment stay; `dvc repro` makes anew what is missing.
 clean:

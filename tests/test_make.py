@@ -33,7 +33,13 @@ def make(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PATH": f"{project / 'bin'}:{os.environ['PATH']}"}
     outer = ("VENV", "PYTHON", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")  # these tests run inside `make test` too
     environment = {key: value for key, value in environment.items() if key not in outer}
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=project, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_no_python_that_fits_is_said_clearly(project: Path) -> None:
