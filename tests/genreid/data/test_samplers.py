@@ -54,3 +54,13 @@ def test_fewer_identities_than_a_batch_wants_are_drawn_again() -> None:
     (batch,) = identity_batches(labels, np.zeros(4, np.int16), 4, 2, np.random.default_rng(0))
     assert len(batch) == 8
     assert set(labels[batch].tolist()) == {0, 1}
+
+
+def test_unknown_cameras_are_one_camera() -> None:
+    labels = np.repeat([0, 1], 6)
+    unknown, one = np.full(12, -1, np.int16), np.zeros(12, np.int16)
+    batches = [
+        np.concatenate(list(identity_batches(labels, cameras, 2, 4, np.random.default_rng(3))))
+        for cameras in (unknown, one)
+    ]
+    assert np.array_equal(*batches) and len(set(batches[0].tolist())) == 8
