@@ -1,0 +1,126 @@
+"""Write what the last `make repro` came to into README.md and docs/results.md, with its pictures.
+
+    python tools/record_run.py [PROJECT]
+
+PROJECT: the folder of the run (here by default), for instance a fresh clone. Replaces the lines between
+`<!-- run: begin -->` and `<!-- run: end -->` in both files; never a word outside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+ROOT = Path(__file__).parents[1]
+STAGES = (
+    "prepare-data",
+    "fit-regressor",
+    "mesh-extract",
+    "render-views",
+    "pretrain-encoder",
+    "pretrain-generator",
+    "train-joint",
+    "evaluate",
+)
+ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
+RETRIEVAL = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
+PICTURES = {
+    "plots/prepare-data/contact_sheet.png": "docs/images/contact_sheet.jpg",
+    "plots/evaluate/views.png": "docs/images/views.jpg",
+}
+BEGIN, END = "<!-- run: begin -->", "<!-- run: end -->"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("project", nargs="?", type=Path, default=ROOT)
+    project: Path = parser.parse_args().project
+    metrics = json.loads((project / "metrics.json").read_text(encoding="utf-8"))
+    runs = {
+        stage: json.loads((project / "provenance" / f"{stage}.json").read_text(encoding="utf-8"))
+        for stage in STAGES
+    }
+    replace_between(ROOT / "README.md", retrieval(metrics) + "\n\n" + in_short(runs))
+    replace_between(ROOT / "docs" / "results.md", "\n\n".join(results(metrics, runs)))
+    for source, target in PICTURES.items():
+        picture = cv2.imread(str(project / source))
+        cv2.imwrite(str(ROOT / target), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def results(metrics: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
+    """The measured part of docs/results.md, paragraph by paragraph."""
+    views = [(f"`{name}`", f"{value:.3g}") for name, value in metrics["views"].items()]
+    meshes = runs["mesh-extract"]["Against the truth"]
+    columns = list(next(iter(meshes.values())))
+    accuracy = [
+        (name, *(f"{row[column]:.3g}" for column in columns[:-1]), f"{row[columns[-1]]}")
+        for name, row in meshes.items()
+    ]
+    cost = [
+        (f"`{stage}`", f"{runs[stage]['seconds']:.0f}", f"{runs[stage]['peak_memory_mb'] / 1000:.1f}")
+        for stage in STAGES
+    ]
+    return [
+        made_by(runs),
+        "### Retrieval on the test identities (%)",
+        retrieval(metrics),
+        "### Estimated meshes against the truth",
+        table(("", *columns), accuracy),
+        "### Generated views",
+        table(("figure", "value"), views),
+        "### Time, and memory of the largest process",
+        table(("stage", "seconds", "GB"), cost),
+        in_short(runs),
+    ]
+
+
+def made_by(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    last = runs["evaluate"]
+    versions = last["versions"]
+    return (
+        f"`make repro` at {last['git'][:7]}, finished {last['finished'][:10]}: "
+        f"{last['machine']['cores']} cores ({processor()}), device {last['device']}, Python {versions['python']}, torch {versions['torch']}."
+    )
+
+
+def in_short(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    minutes = sum(run["seconds"] for run in runs.values()) / 60
+    return f"One run of `make repro`, one seed: {minutes:.1f} minutes of stages, without the installation."
+
+
+def retrieval(metrics: Mapping[str, Any]) -> str:
+    rows = [
+        (name, *(f"{metrics[key][figure]:.1f}" for figure in RETRIEVAL)) for key, name in ENCODERS.items()
+    ]
+    return table(("encoder", *RETRIEVAL.values()), rows)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "unknown processor"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def replace_between(path: Path, text: str) -> None:
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
