@@ -147,5 +147,5 @@ def test_estimators_that_lack_what_they_need(body: Body) -> None:
         _build("regressor", body)
     with pytest.raises(GenreidError, match="only the synthetic benchmark"):
         _build("ground_truth", body)
-    with pytest.raises(GenreidError, match="'romp': expected regressor or ground_truth"):
-        _build("romp", body)
+    with pytest.raises(GenreidError, match="'smplify': expected regressor, romp or ground_truth"):
+        _build("smplify", body)

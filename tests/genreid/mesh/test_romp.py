@@ -206,6 +206,7 @@ def test_the_best_person_is_sure_and_near_the_middle(estimator: RompEstimator) -
 
 
 @NEEDS_ROMP
+@pytest.mark.slow
 def test_importing_it_downloads_nothing_and_prints_nothing(files: RompFiles, tmp_path: Path) -> None:
     """In a process of its own, with an empty home folder, where the package's own import would download."""
     code = f"""
