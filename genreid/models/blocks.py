@@ -140,9 +140,9 @@ class AtrousPyramid(nn.Module):
 class AtrousBranch(nn.Module):
     """One dilated 3×3 convolution, instance norm, leaky ReLU; reflection padding.
 
-    Deviation (METHOD, Decisions): the dilation is limited by the map's size, each axis by itself, to the share
-    that 9 has of the paper's 64×32 maps: it stays 9 there, and becomes 2 on a 16×8 map. A wider reach
-    takes most of its taps from the reflection, and paints bars across the whole image.
+    Deviation (METHOD, Decisions): the dilation is limited by the map's size, each axis by itself, to the
+    share that 9 has of the paper's 64×32 maps: it stays 9 there, and becomes 2 on a 16×8 map. A wider
+    reach takes most of its taps from the reflection, and paints bars across the whole image.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int) -> None:

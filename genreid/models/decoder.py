@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from genreid.models.blocks import LEAKY_SLOPE, AdaptiveResidualBlock, ConvBlock, UpsampleConv, make_norm
 
-_FIRST_SAY = 0.1
+_FIRST_SAY = 0.1  # of the appearance: factor on the weights that give scales and shifts
+_FIRST_BRANCH = 0.5  # scale after the second norm of each residual block
 
 
 class Decoder(nn.Module):
@@ -57,9 +58,9 @@ class Decoder(nn.Module):
     def initialise(self) -> None:
         """Kaiming normal between channels, smooth over the image; the appearance has a small say at first.
 
-        Deviation from METHOD (Networks, Initialisation): random 5×5 kernels behind an up-sampling paint bars and
-        grids that a short training does not unlearn; binomial ones start as a blur. And AdaIN scales of
-        ±1 by chance drown the structure.
+        Deviation from METHOD (Networks, Initialisation): random 5×5 kernels behind an up-sampling paint bars
+        and grids that a short training does not unlearn; binomial ones start as a blur. And AdaIN scales
+        of ±1 by chance, or residual branches as strong as what they are added to, drown the structure.
         """
         for convolution in (*_convolutions(self.upsample), *_convolutions(self.to_pixels)):
             out_channels, in_channels, size = convolution.weight.shape[:3]
@@ -68,6 +69,9 @@ class Decoder(nn.Module):
             convolution.weight.copy_(between * _binomial(size))
         for mlp in (*self.scales, *self.shifts):
             mlp[-1].weight.mul_(_FIRST_SAY)  # type: ignore[index, operator]
+        for mlp in self.scales:
+            _, second = mlp[-1].bias.chunk(2)  # type: ignore[index, union-attr, operator]
+            second.fill_(_FIRST_BRANCH - 1)
 
     @torch.no_grad()
     def start_from(self, appearance: Tensor) -> None:
