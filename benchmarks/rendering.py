@@ -1,7 +1,7 @@
 """Drawing: `python -m benchmarks.rendering views | scenes`.
 
 views: which triangle each pixel sees, for bodies of 6,890 vertices at 256×128; ours is the z-buffer, the
-other side embree's ray caster through trimesh, whose tree is built for every body, since every body is another.
+other side embree's ray caster through trimesh, whose tree is built anew for every body.
 scenes: pictures of the synthetic benchmark, one process, one thread, compiled and with its streets built.
 """
 

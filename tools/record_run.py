@@ -15,18 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import yaml
 
 ROOT = Path(__file__).parents[1]
-STAGES = (
-    "prepare-data",
-    "fit-regressor",
-    "mesh-extract",
-    "render-views",
-    "pretrain-encoder",
-    "pretrain-generator",
-    "train-joint",
-    "evaluate",
-)
+STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
 RETRIEVAL = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
 PICTURES = {
@@ -84,10 +76,9 @@ def results(metrics: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -
 def made_by(runs: Mapping[str, Mapping[str, Any]]) -> str:
     last = runs["evaluate"]
     versions = last["versions"]
-    return (
-        f"`make repro` at {last['git'][:7]}, finished {last['finished'][:10]}: "
-        f"{last['machine']['cores']} cores ({processor()}), device {last['device']}, Python {versions['python']}, torch {versions['torch']}."
-    )
+    machine = f"{last['machine']['cores']} cores ({processor()}), device {last['device']}"
+    made = f"`make repro` at {last['git'][:7]}, finished {last['finished'][:10]}"
+    return f"{made}: {machine}, Python {versions['python']}, torch {versions['torch']}."
 
 
 def in_short(runs: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -96,15 +94,3 @@ def test_silhouette_and_depth_equal_a_ray_casters(body: Body) -> None:
         # A ray that slips between two triangles by rounding may see the far side.
         apart = np.abs(seen.depth[both] - depth[both]) > 1e-3
         assert apart.mean() <= 0.002
-
-
-def test_a_body_takes_a_few_milliseconds(body: Body) -> None:
-    camera = torch.tensor([[0.9, 0.0, 0.0]])
-    (points,) = image_points(_bodies(body, 1), camera, np.array([256]), np.array([128]))
-    rasterise(points, body.faces, 256, 128)
-    times = []
-    for _ in range(20):
-        start = time.process_time()
-        rasterise(points, body.faces, 256, 128)
-        times.append(time.process_time() - start)
-    assert np.median(times) < 0.004
