@@ -47,7 +47,7 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
 def write_body_file(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write what `read_body_file` returned as an .npz file, which it reads back fast and to the same bits."""
     with path.open("wb") as stream:
-        np.savez(stream, **{name: arrays[name] for name in NAMES})
+        np.savez(stream, **{name: arrays[name] for name in NAMES})  # type: ignore[arg-type]
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:

@@ -187,7 +187,7 @@ def _array(array: _Array) -> NDArray[Any]:
     if code[:1] not in "iufb" or order not in "<>|=":
         raise ValueError(f"an array is of type {order}{code}, not numbers")
     raw = content.encode("latin1") if isinstance(content, str) else content
-    values = np.frombuffer(raw, np.dtype(code).newbyteorder(order))
+    values = np.frombuffer(raw, np.dtype(order + code))
     return values.reshape(shape, order="F" if fortran else "C")
 
 
