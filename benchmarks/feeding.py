@@ -79,7 +79,7 @@ def measure_waiting(arguments: argparse.Namespace) -> None:
     labels = torch.arange(len(images)) % 90
     targets = Targets(Members.of(labels), memory.prototypes(labels), memory)
     shares = []
-    for epoch in range(4):
+    for epoch in range(2):
         order = np.random.default_rng(epoch).permutation(feed.with_mesh)
         waited = worked = 0.0
         for number in range(NUM_STEPS):

@@ -21,7 +21,8 @@ PACKAGES = ("torch", "numpy", "numba", "scikit-learn", "scipy")
 def write() -> None:
     """Both files."""
     rows = read_rows()
-    draw_scaling(rows)
+    if any(row.benchmark == "pseudo-labels" for row in rows):
+        draw_scaling(rows)
     text = PAGE.read_text() if PAGE.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{measured_text(rows)}\n{END}{rest.partition(END)[2]}")
@@ -36,9 +37,10 @@ def measured_text(rows: Sequence[Row]) -> str:
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     alternatives = {row.benchmark: row.alternative for row in rows if row.alternative}
     named = "\n".join(f"- **{name}** is held against: {words}." for name, words in alternatives.items())
+    picture = "![Time and memory against N](images/scaling.png)" if PICTURE.exists() else ""
     return (
         f"Measured {when} on {where}; {versions}. `python -m benchmarks.run quick`, then `full`.\n\n"
-        f"{table(rows)}\n\n{named}\n\n![Time and memory against the number of images](images/scaling.png)"
+        f"{table(rows)}\n\n{named}\n\n{picture}".rstrip()
     )
 
 
