@@ -124,7 +124,7 @@ def _any_reaches(group: np.ndarray, limit: np.float32) -> bool:
     count = np.int32(0)
     for c in range(group.shape[0]):
         count = np.int32(count + np.int32(group[c] >= limit))
-    return count > 0
+    return bool(count > 0)
 
 
 @njit(cache=True, nogil=True)
@@ -133,7 +133,7 @@ def _any_reaches_own(group: np.ndarray, limits: np.ndarray) -> bool:
     count = np.int32(0)
     for c in range(group.shape[0]):
         count = np.int32(count + np.int32(group[c] >= limits[c]))
-    return count > 0
+    return bool(count > 0)
 
 
 @njit(cache=True, nogil=True)

@@ -198,7 +198,7 @@ def _any_reaches_either(group: np.ndarray, limit: np.float32, limits: np.ndarray
     count = np.int32(0)
     for c in range(group.shape[0]):
         count = np.int32(count + np.int32(group[c] >= min(limit, limits[c])))
-    return count > 0
+    return bool(count > 0)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

@@ -77,9 +77,7 @@ def test_a_body_is_drawn_from_its_own_side_first() -> None:
 
 
 def test_nobody_is_an_error() -> None:
-    with pytest.raises(
-        GenreidError, match=r"a.png: the estimator one body finds no body .* \(no_person\)"
-    ):
+    with pytest.raises(GenreidError, match=r"a.png: the estimator one body finds no body .* \(no_person\)"):
         renderer = choose_renderer("zbuffer", torch.device("cpu"))
         mesh_views(IMAGE, "a.png", OneBody("no_person"), load_body(), renderer, (0, 90), SIZE)
 
