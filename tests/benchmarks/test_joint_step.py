@@ -76,4 +76,4 @@ def test_shared_statistics_make_another_step(networks: Networks, settings: Joint
     settings = replace(settings, generated_batchnorm="separate")
     ours, _ = two_steps(joined_step, networks, settings)
     naive, _ = two_steps(naive_step, networks, settings)
-    assert ours[0]["feature"] != pytest.approx(naive[0]["feature"], rel=1e-3)
+    assert ours[0]["feature"] != pytest.approx(naive[0]["feature"], rel=1e-4)
