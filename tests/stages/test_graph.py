@@ -105,8 +105,8 @@ for node in ast.walk(ast.parse(open(path).read())):
         for alias in node.names:
             if not hasattr(module, alias.name):
                 importlib.import_module(node.module + "." + alias.name)
-for module in list(sys.modules.values()):
-    if module.__name__.split(".")[0] in ("genreid", "pipeline", "stages") and module.__file__:
+for name, module in list(sys.modules.items()):
+    if name.split(".")[0] in ("genreid", "pipeline", "stages") and module.__file__:
         print(module.__file__)
 """
     printed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
