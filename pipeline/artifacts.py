@@ -108,11 +108,14 @@ def read_table(path: Path, remedy: str) -> pa.Table:
 
 
 def write_torch(path: Path, content: Mapping[str, Any]) -> None:
-    """A torch file of plain types and tensors."""
+    """A torch file of plain types and tensors; the same content gives the same bytes.
+
+    Given a file name, torch writes it into the archive, and the temporary one is another each time.
+    """
     import torch
 
-    with atomic_write(path) as temporary:
-        torch.save(content, temporary)
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
 
 
 def read_torch(path: Path, remedy: str) -> dict[str, Any]:

@@ -89,6 +89,13 @@ def test_an_unreadable_table_names_its_place_and_the_remedy(tmp_path: Path, cont
     assert "\n" not in str(error.value)
 
 
+def test_the_same_content_gives_the_same_torch_file_under_any_name(tmp_path: Path) -> None:
+    paths = [tmp_path / "model.pt", tmp_path / "other.pt"]
+    for path in paths:
+        write_torch(path, {"weight": torch.arange(3.0), "names": ["a"]})
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 def test_torch_files_hold_plain_types_and_tensors(tmp_path: Path) -> None:
     content = {
         "weight": torch.arange(3.0),
