@@ -74,7 +74,9 @@ def fit_regressor(
     skeleton = Skeleton.of(body).to(device)
     network.start_from(learned.target.as_prediction())
     network.to(device).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+    )
     run = Run(settings.epochs, settings.steps_per_epoch, network=network, optimiser=optimiser)
     run.resume(checkpoints, progress, "fitting the mesh regressor")
 
