@@ -19,12 +19,15 @@ _ROWS_PER_GROUP = 256
 
 @dataclass(frozen=True)
 class MeshExtractSettings:
-    """estimator: see `genreid.mesh.estimator`; romp: see `genreid.mesh.romp`. splits: whose images it looks
-    at.
+    """estimator: see `genreid.mesh.estimator`; romp: see `genreid.mesh.romp`. heading_noise_deg: spread of an
+    error added to the heading of every estimate, 0 for none; seed: of that error. splits: whose images it
+    looks at.
     """
 
-    estimator: Literal["regressor", "romp", "ground_truth"]
+    seed: int
+    estimator: Literal["regressor", "romp", "ground_truth", "mean_pose"]
     romp: Mapping[str, Any]
+    heading_noise_deg: float
     splits: tuple[SplitName, ...]
     images_per_shard: int
 
@@ -36,6 +39,7 @@ def mesh_extract(
     options = Options(fresh, device, workers, progress)
     inputs = ("manifest", "images", "truth", "regressor")
     with open_stage("mesh-extract", options, inputs=inputs) as run:
+        from genreid.mesh.heading_noise import with_heading_noise
         from genreid.mesh.romp import RompSettings
         from genreid.mesh.shards import mesh_table
         from stages._body import open_body
@@ -57,7 +61,9 @@ def mesh_extract(
 
         def look(piece: range) -> pa.Table:
             ids = [images.image_id[image] for image in piece]
-            return mesh_table(ids, estimate(estimator, images, piece), estimator.name, body.fingerprint)
+            found = estimate(estimator, images, piece)
+            found = with_heading_noise(found, ids, settings.heading_noise_deg, settings.seed)
+            return mesh_table(ids, found, estimator.name, body.fingerprint)
 
         write_shards(
             run,

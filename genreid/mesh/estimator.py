@@ -1,7 +1,8 @@
 """Who estimates the bodies of images. A further estimator is one file with a class that fits `MeshEstimator`.
 
 `romp` is the one for photographs; its package and weights are the user's to bring. `regressor` is for the
-synthetic benchmark, as is `ground_truth`.
+synthetic benchmark, as is `ground_truth`. `mean_pose` looks at nothing: what the others gain over it
+is what the mesh is worth.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import torch
 from genreid.body.body import Body
 from genreid.errors import GenreidError
 from genreid.mesh.ground_truth import GroundTruthEstimator
+from genreid.mesh.mean_pose import MeanPoseEstimator
 from genreid.mesh.regressor import RegressorEstimator, load_regressor
 from genreid.mesh.romp import RompEstimator, RompSettings
 from genreid.mesh.shards import MeshEstimates
 
-EstimatorName = Literal["regressor", "romp", "ground_truth"]
+EstimatorName = Literal["regressor", "romp", "ground_truth", "mean_pose"]
 
 
 class MeshEstimator(Protocol):
@@ -75,4 +77,8 @@ def build_estimator(
     if name == "romp":
         assert romp is not None, "the caller has its settings"
         return RompEstimator(romp, body, device)
-    raise GenreidError(f"no mesh estimator is called {name!r}: expected regressor, romp or ground_truth")
+    if name == "mean_pose":
+        return MeanPoseEstimator(body)
+    raise GenreidError(
+        f"no mesh estimator is called {name!r}: expected regressor, romp, ground_truth or mean_pose"
+    )

@@ -147,5 +147,5 @@ def test_estimators_that_lack_what_they_need(body: Body) -> None:
         _build("regressor", body)
     with pytest.raises(GenreidError, match="only the synthetic benchmark"):
         _build("ground_truth", body)
-    with pytest.raises(GenreidError, match="'smplify': expected regressor, romp or ground_truth"):
+    with pytest.raises(GenreidError, match="'smplify': expected regressor, romp, ground_truth or mean_pose"):
         _build("smplify", body)
