@@ -4,8 +4,7 @@ A search proposes a few more candidates a row than are asked for, from a product
 on the library, the block and the device. The candidates' similarities are then computed once more, all
 by one kernel, so that equal images are exactly equally similar and every search gives the same answer.
 A row whose last place is not decided beyond the search's rounding is searched again over everything
-that may belong there. A cheaper, less precise product (bf16, int8) is therefore one more entry in
-`SEARCHES` with a larger `error`: the answer stays exact.
+that may belong there. So a cheaper, less precise product only needs a larger `error`: the answer stays exact.
 
 Shapes: N images, D embedding width, k neighbours, c candidates, M pairs.
 """
@@ -19,17 +18,8 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from genreid.clustering.blocks import BestOfRows, upper_blocks
-from genreid.clustering.pruning import (
-    MIN_ROWS,
-    MIN_WIDTH,
-    SAMPLE_ROWS,
-    WORTH_IT,
-    Heads,
-    plan,
-    principal_directions,
-    search_by_heads,
-)
+from genreid.clustering.exhaustive import MAX_PAIRS, NUM_SPARE, Candidates, search_torch
+from genreid.clustering.pruning import SAMPLE_ROWS, principal_directions
 from genreid.clustering.similarity import (
     dot_pairs,
     full_precision,
@@ -40,15 +30,6 @@ from genreid.clustering.similarity import (
 )
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
-
-NUM_SPARE = 8
-"""Candidates beyond k, so that rounding rarely leaves a row undecided."""
-
-STRIP_ROWS = 1024
-"""Rows of the similarity matrix that a GPU holds at a time."""
-
-MAX_PAIRS = 1 << 22
-"""Similarities held at a time while undecided rows are searched again."""
 
 IVF_WIDTH = 128
 """Directions of the rows that `ivf` looks at; the rest comes in when its candidates are ordered."""
@@ -83,20 +64,6 @@ class Neighbours:
         return squared_distance(self.similarity)
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """What a search proposes: index (N, c), the least similar one last.
-
-    No other image's similarity exceeds `floor` (N,).
-    `error` bounds the difference between the search's similarities and the true ones.
-    """
-
-    index: np.ndarray
-    floor: np.ndarray
-    error: float
-    farthest: np.ndarray | None
-
-
 Search = Callable[[torch.Tensor, int, bool], Candidates]
 
 
@@ -107,7 +74,7 @@ def nearest_neighbours(
 
     features: (N, D) float32 rows of length 1 within 1 %; on any device, and `torch` searches there.
     k: columns of the answer including the image itself; at most N are given.
-    method: `torch` (on a CPU by bounds where they save work, see `pruning`; on a GPU by strips) and `faiss`
+    method: `torch` (see `exhaustive` for its ways to save work) and `faiss`
         (flat index, on a GPU when faiss sees one) are exact and give the same answer. `ivf`
         (faiss, inverted lists) is approximate: for sets so large that every pair is too many.
     with_farthest: also give the largest squared distance from each image to any other.
@@ -244,60 +211,7 @@ def _import_faiss(method: str) -> ModuleType:
     return module
 
 
-def _search_torch(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
-    """Blocks of the upper triangle of the similarity matrix; each serves its rows and its columns."""
-    with full_precision(features.device):
-        if features.device.type != "cpu":
-            return _search_on_device(features, num_candidates, with_farthest)
-        if not with_farthest and (candidates := _search_by_heads(features, num_candidates)) is not None:
-            return candidates
-        best = BestOfRows(len(features), num_candidates)
-        lowest = np.full(len(features), np.inf, np.float32)
-        for row, column, block in upper_blocks(features):
-            best.offer(block.numpy(), row, column)
-            if with_farthest:
-                own, other = slice(row, row + block.shape[0]), slice(column, column + block.shape[1])
-                np.minimum(lowest[own], block.amin(1).numpy(), out=lowest[own])
-                np.minimum(lowest[other], block.amin(0).numpy(), out=lowest[other])
-    farthest = squared_distance(lowest) if with_farthest else None
-    return Candidates(best.falling, best.values[:, 0], product_error(features.shape[1]), farthest)
-
-
-def _search_by_heads(features: torch.Tensor, num_candidates: int) -> Candidates | None:
-    """The same by bounds, or None where that is no less work."""
-    num, width = features.shape
-    if num < max(MIN_ROWS, 2 * num_candidates) or width < MIN_WIDTH:
-        return None
-    features = features.contiguous()
-    heads = Heads.of(features)
-    k = num_candidates - NUM_SPARE
-    chosen = plan(features, heads, k)
-    if chosen.share > WORTH_IT:
-        return None
-    best = search_by_heads(features.numpy(), heads, chosen.level, k, num_candidates)
-    # The bounds have decided: no other image belongs there.
-    return Candidates(best.falling, np.full(num, -np.inf, np.float32), product_error(width), None)
-
-
-def _search_on_device(x: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
-    """All columns of a strip of rows at a time, in the memory of a GPU."""
-    best, index, lowest = [], [], []
-    for start in range(0, len(x), STRIP_ROWS):
-        strip = x[start : start + STRIP_ROWS] @ x.T
-        top = strip.topk(num_candidates, dim=1)
-        best.append(top.values[:, -1].cpu())
-        index.append(top.indices.int().cpu())
-        if with_farthest:
-            lowest.append(strip.amin(1).cpu())
-    return Candidates(
-        torch.cat(index).numpy(),
-        torch.cat(best).numpy(),
-        product_error(x.shape[1]),
-        squared_distance(torch.cat(lowest).numpy()) if with_farthest else None,
-    )
-
-
-SEARCHES: dict[str, Search] = {"faiss": _search_faiss, "ivf": _search_ivf, "torch": _search_torch}
+SEARCHES: dict[str, Search] = {"faiss": _search_faiss, "ivf": _search_ivf, "torch": search_torch}
 
 
 def nearest_in_gallery(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.clustering import blocks, neighbours, pruning
+from genreid.clustering import blocks, exhaustive, pruning, rounded
 from genreid.clustering.blocks import BestOfRows, upper_blocks
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.pruning import Heads, plan, principal_directions, search_by_heads
@@ -24,12 +24,13 @@ def falling_features(num: int, width: int, seed: int) -> np.ndarray:
 
 @pytest.fixture()
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is small: many blocks, and heads for few and narrow rows."""
+    """All is small: many blocks, and heads for few and narrow rows; and no rounded product is quick."""
     monkeypatch.setattr(blocks, "BLOCK_ROWS", 97)
     monkeypatch.setattr(pruning, "LENGTHS", (3, 6, 12, 24, 32))
     monkeypatch.setattr(pruning, "SAMPLE_ROWS", 150)
     for name, value in (("MIN_ROWS", 10), ("MIN_WIDTH", 64), ("WORTH_IT", np.inf)):
-        monkeypatch.setattr(neighbours, name, value)
+        monkeypatch.setattr(exhaustive, name, value)
+    monkeypatch.setattr(rounded, "speed", lambda: 1.0)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,0 +1,127 @@
+"""The candidates of every row among all rows, by torch: exact up to the rounding of the products.
+
+On a CPU three ways lead there, and the cheapest is taken: products of rounded rows where the processor is
+quick at them (`rounded`), bounds where they save work (`pruning`), the plain product. On a GPU, strips.
+
+Shapes: N images, D embedding width, k neighbours, c candidates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from genreid.clustering import rounded
+from genreid.clustering.blocks import BestOfRows, upper_blocks
+from genreid.clustering.pruning import MIN_ROWS, MIN_WIDTH, WORTH_IT, Heads, plan, search_by_heads
+from genreid.clustering.similarity import full_precision, pair_similarity, product_error, squared_distance
+
+NUM_SPARE = 8
+"""Candidates beyond k, so that rounding rarely leaves a row undecided."""
+
+ROUNDED_SPARE = 10
+"""Further ones of a product of rounded rows."""
+
+NUM_LEAST = 12
+"""Least similar images that are looked at for the farthest one."""
+
+STRIP_ROWS = 1024
+"""Rows of the similarity matrix that a GPU holds at a time."""
+
+MAX_PAIRS = 1 << 22
+"""Similarities held at a time while undecided rows are searched again."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a search proposes: index (N, c), the least similar one last.
+
+    No other image's similarity exceeds `floor` (N,).
+    `error` bounds the difference between the search's similarities and the true ones.
+    """
+
+    index: np.ndarray
+    floor: np.ndarray
+    error: float
+    farthest: np.ndarray | None
+
+
+def search_torch(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
+    """Blocks of the upper triangle of the similarity matrix; each serves its rows and its columns."""
+    with full_precision(features.device):
+        if features.device.type != "cpu":
+            return _search_on_device(features, num_candidates, with_farthest)
+        if len(features) >= MIN_ROWS and rounded.speed() >= rounded.WORTH_IT:
+            with rounded.rounded_products():
+                error = rounded.rounding_error(features)
+                return _search_blocks(features, num_candidates + ROUNDED_SPARE, error, with_farthest)
+        if not with_farthest and (candidates := _search_by_heads(features, num_candidates)) is not None:
+            return candidates
+        return _search_blocks(features, num_candidates, product_error(features.shape[1]), with_farthest)
+
+
+def _search_blocks(
+    features: torch.Tensor, num_candidates: int, error: float, with_farthest: bool
+) -> Candidates:
+    """`error`: of the products, as the precision in force makes them."""
+    num = len(features)
+    best = BestOfRows(num, min(num_candidates, num))
+    least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0)
+    for row, column, block in upper_blocks(features):
+        best.offer(block.numpy(), row, column)
+        if with_farthest:
+            least.offer(block.neg_().numpy(), row, column)
+    farthest = _farthest(features, least, error) if with_farthest else None
+    return Candidates(best.falling, best.values[:, 0], error, farthest)
+
+
+def _farthest(features: torch.Tensor, least: BestOfRows, error: float) -> np.ndarray:
+    """(N,) the largest squared distance of each row, from its few least similar ones."""
+    num, width = least.index.shape
+    rows = features.contiguous().numpy()
+    left = np.repeat(np.arange(num, dtype=np.int32), width)
+    lowest = pair_similarity(rows, left, least.index.reshape(-1)).reshape(num, width).min(1)
+    if width < num:
+        undecided = np.flatnonzero(lowest > -least.values[:, 0] - error)
+        step = max(1, MAX_PAIRS // num)
+        for start in range(0, len(undecided), step):
+            own = undecided[start : start + step]
+            with full_precision(features.device):
+                lowest[own] = np.minimum(lowest[own], (features[own] @ features.T).amin(1).numpy())
+    return squared_distance(lowest)
+
+
+def _search_by_heads(features: torch.Tensor, num_candidates: int) -> Candidates | None:
+    """The same by bounds, or None where that is no less work."""
+    num, width = features.shape
+    if num < max(MIN_ROWS, 2 * num_candidates) or width < MIN_WIDTH:
+        return None
+    features = features.contiguous()
+    heads = Heads.of(features)
+    k = num_candidates - NUM_SPARE
+    chosen = plan(features, heads, k)
+    if chosen.share > WORTH_IT:
+        return None
+    best = search_by_heads(features.numpy(), heads, chosen.level, k, num_candidates)
+    # The bounds have decided: no other image belongs there.
+    return Candidates(best.falling, np.full(num, -np.inf, np.float32), product_error(width), None)
+
+
+def _search_on_device(x: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
+    """All columns of a strip of rows at a time, in the memory of a GPU."""
+    best, index, lowest = [], [], []
+    for start in range(0, len(x), STRIP_ROWS):
+        strip = x[start : start + STRIP_ROWS] @ x.T
+        top = strip.topk(num_candidates, dim=1)
+        best.append(top.values[:, -1].cpu())
+        index.append(top.indices.int().cpu())
+        if with_farthest:
+            lowest.append(strip.amin(1).cpu())
+    return Candidates(
+        torch.cat(index).numpy(),
+        torch.cat(best).numpy(),
+        product_error(x.shape[1]),
+        squared_distance(torch.cat(lowest).numpy()) if with_farthest else None,
+    )

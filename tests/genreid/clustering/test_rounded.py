@@ -1,0 +1,69 @@
+"""Rounding is done here by hand, so that it is there on every processor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from genreid.clustering import exhaustive, rounded
+from genreid.clustering.neighbours import nearest_neighbours
+from tests.genreid.clustering.naive import naive_ranks, person_features, squared_distances
+
+
+@pytest.fixture
+def rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that multiplies rounded rows quickly, and takes few rows for many."""
+
+    def blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
+        shorter = x.bfloat16().float()
+        for row in range(0, len(x), 128):
+            for column in range(row, len(x), 128):
+                yield row, column, shorter[row : row + 128] @ shorter[column : column + 128].T
+
+    monkeypatch.setattr(exhaustive, "MIN_ROWS", 1)
+    monkeypatch.setattr(exhaustive, "upper_blocks", blocks)
+    monkeypatch.setattr(rounded, "speed", lambda: 5.0)
+
+
+@pytest.mark.usefixtures("rounding")
+@pytest.mark.parametrize("spread", [0.05, 0.8])
+def test_neighbours_are_those_of_all_similarities(spread: float) -> None:
+    """At a spread of 0.05 images of one person are nearer than rounding can tell, and looked at again."""
+    features = person_features(500, 64, 5, spread, seed=1)
+    found = nearest_neighbours(features, 10, method="torch")
+    expected = nearest_neighbours(features, 10, method="faiss")
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_array_equal(found.similarity, expected.similarity)
+    np.testing.assert_array_equal(found.index[:, 0], np.arange(500))
+    if spread > 0.5:
+        np.testing.assert_array_equal(found.index, naive_ranks(features, 10))
+
+
+@pytest.mark.usefixtures("rounding")
+@pytest.mark.parametrize("num", [10, 400])
+def test_the_farthest_image_is_that_of_all_distances(num: int) -> None:
+    features = person_features(num, 64, 2, 0.05, seed=2)
+    found = nearest_neighbours(features, 5, method="torch", with_farthest=True)
+    assert found.farthest is not None
+    np.testing.assert_allclose(found.farthest, squared_distances(features).max(1), atol=1e-6)
+
+
+def test_the_bound_holds_for_the_worst_rows() -> None:
+    """All numbers nearly half-way between two that bfloat16 has, and of one sign: the errors add up."""
+    halfway = torch.full((1, 1024), (1 + 0.99 * 2.0**-8) / 32)
+    rows = torch.cat([halfway, torch.from_numpy(person_features(50, 1024, 5, 0.5, seed=3))])
+    shorter = rows.bfloat16().double()
+    apart = (rows.double() @ rows.double().T - shorter @ shorter.T).abs().max()
+    assert 0.007 < apart < rounded.rounding_error(rows) < 0.009
+
+
+def test_precision_is_put_back() -> None:
+    before = torch.get_float32_matmul_precision()
+    with pytest.raises(RuntimeError), rounded.rounded_products():
+        assert torch.get_float32_matmul_precision() == "medium"
+        raise RuntimeError
+    assert torch.get_float32_matmul_precision() == before
+    assert rounded.speed() > 0
