@@ -22,7 +22,8 @@ def pretrain_generator(
 
         settings = run.settings(pretraining.GeneratorPretrainingSettings)
         train, images = training_set(run)
-        feed = Feed(images, ViewStore(run.parts("views")), run.device)
+        carries = settings.generator.carries_texture
+        feed = Feed(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)

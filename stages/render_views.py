@@ -17,12 +17,14 @@ _IMAGES_PER_PIECE = 64
 @dataclass(frozen=True)
 class RenderViewsSettings:
     """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own. backend: see
-    `genreid.render.backend`.
+    `genreid.render.backend`. matches: whether the shards say which pixels of a view show what the image
+    shows, for generators that carry texture.
     """
 
     splits: tuple[SplitName, ...]
     yaws_deg: tuple[int, ...]
     backend: Literal["auto", "zbuffer", "pytorch3d"]
+    matches: bool
     images_per_shard: int
 
 
@@ -35,6 +37,7 @@ def render_views(
         import numpy as np
 
         from genreid.render.backend import choose_renderer
+        from genreid.render.matching import match_views, with_matches
         from genreid.render.views import render_views, view_table, write_options
         from stages._body import open_body
         from stages._data import read_manifest
@@ -49,18 +52,15 @@ def render_views(
 
         def draw(piece: range) -> pa.Table:
             index = np.array([image for image in piece if meshes.valid[image]], np.int64)
-            drawn = meshes.select(index)
-            views = render_views(
-                body,
-                drawn.parameters,
-                drawn.camera,
-                manifest.height[index],
-                manifest.width[index],
-                settings.yaws_deg,
-                renderer,
-            )
+            drawn, yaws_deg = meshes.select(index), settings.yaws_deg
+            bodies = body, drawn.parameters, drawn.camera, manifest.height[index], manifest.width[index]
             ids = [manifest.image_id[image] for image in index]
-            return view_table(zip(ids, views, strict=True), settings.yaws_deg, body.fingerprint)
+            views = render_views(*bodies, yaws_deg, renderer)
+            table = view_table(zip(ids, views, strict=True), yaws_deg, body.fingerprint)
+            if not settings.matches:
+                return table
+            matches = match_views(*bodies, yaws_deg, renderer)
+            return with_matches(table, dict(zip(ids, matches, strict=True)), yaws_deg)
 
         write_shards(
             run,

@@ -23,9 +23,10 @@ def train_joint(
 
         settings = run.settings(joint.JointSettings)
         train, images = training_set(run)
-        feed = Feed(images, ViewStore(run.parts("views")), run.device)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
+        carries = generator.settings.carries_texture
+        feed = Feed(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
         networks = joint.Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         epochs = joint.train_joint(

@@ -14,6 +14,10 @@ class Batch:
     index: (B,) int64, positions in the training set. image: (B, 3, H, W) float32, ImageNet-normalised.
     mesh: (B, 1, H, W) float32 in [-1, 1], the person's mesh from the image's own viewpoint (yaw 0).
     mesh_rotated: (B, 1, H, W), the same mesh turned by yaw_deg (B,) float32 about its vertical axis.
+
+    For a generator that carries texture, else None: carried (B, 4, H, W), what the image shows of the surface
+    that the rotated mesh shows, where it is there; kept (B, 4, H, W), the same where it is in the image. Three
+    channels of normalised colour times the share of the pixel that is known, and that share.
     """
 
     index: torch.Tensor
@@ -21,6 +25,8 @@ class Batch:
     mesh: torch.Tensor
     mesh_rotated: torch.Tensor
     yaw_deg: torch.Tensor
+    carried: torch.Tensor | None = None
+    kept: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]

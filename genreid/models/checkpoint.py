@@ -77,8 +77,10 @@ def load_generator(
 ) -> tuple[Generator, Discriminator]:
     """Both networks of a generator checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, GENERATOR_FORMAT, "generator", source)
+    # checkpoints from before texture could be carried
+    settings = {"carries_texture": False, **checkpoint["generator_settings"]}
     generator = Generator(
-        _settings(GeneratorSettings, checkpoint["generator_settings"], source),
+        _settings(GeneratorSettings, settings, source),
         checkpoint["appearance_dim"],
         checkpoint["num_stripes"],
     )

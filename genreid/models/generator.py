@@ -19,12 +19,14 @@ class GeneratorSettings:
     structure_blocks: its residual blocks (4).
     decoder_width: channels of structure and AdaIN blocks, a multiple of 4 (128).
     mlp_width: hidden width of the MLPs between appearance and AdaIN (512).
+    carries_texture: whether it is also given what the image shows of the surface to be painted (no).
     """
 
     structure_width: int
     structure_blocks: int
     decoder_width: int
     mlp_width: int
+    carries_texture: bool
 
     def __post_init__(self) -> None:
         for name in ("structure_width", "structure_blocks", "mlp_width"):
@@ -48,7 +50,9 @@ class Generator(nn.Module):
         self.structure = StructureEncoder(
             settings.structure_width, settings.structure_blocks, settings.decoder_width
         )
-        self.decoder = Decoder(settings.decoder_width, appearance_dim, num_stripes, settings.mlp_width)
+        self.decoder = Decoder(
+            settings.decoder_width, appearance_dim, num_stripes, settings.mlp_width, settings.carries_texture
+        )
 
     def encode_structure(self, mesh: Tensor) -> Tensor:
         """(B,1,H,W) grey view of the mesh in [−1,1] → (B,C,H/4,W/4)."""
@@ -61,10 +65,13 @@ class Generator(nn.Module):
         structure: Tensor = self.structure(mesh)
         return structure
 
-    def paint(self, structure: Tensor, appearance: Tensor) -> Tensor:
-        """(B,C,H/4,W/4) and (B,S·D) → (B,3,H,W), normalised pixels."""
-        pixels: Tensor = self.decoder(structure, appearance)
+    def paint(self, structure: Tensor, appearance: Tensor, carried: Tensor | None = None) -> Tensor:
+        """(B,C,H/4,W/4) and (B,S·D) → (B,3,H,W), normalised pixels.
+
+        carried: (B,4,H,W) texture to be laid over (see `Decoder.forward`), where the settings allow for it.
+        """
+        pixels: Tensor = self.decoder(structure, appearance, carried)
         return pixels
 
-    def forward(self, mesh: Tensor, appearance: Tensor) -> Tensor:
-        return self.paint(self.encode_structure(mesh), appearance)
+    def forward(self, mesh: Tensor, appearance: Tensor, carried: Tensor | None = None) -> Tensor:
+        return self.paint(self.encode_structure(mesh), appearance, carried)

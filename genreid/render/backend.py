@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genreid.errors import GenreidError
 from genreid.render import pytorch3d
+from genreid.render.correspondence import BodyView
 from genreid.render.shading import image_points, paint
 from genreid.render.zbuffer import Fragments, rasterise
 
@@ -75,6 +76,21 @@ class Renderer:
         points = image_points(vertices, camera.detach().cpu(), height_px, width_px)
         fragments = self._rasteriser.rasterise(points, faces, height_px, width_px)
         return [paint(one, body, faces) for one, body in zip(fragments, vertices.numpy(), strict=True)]
+
+    def look(
+        self,
+        vertices: Tensor,
+        camera: Tensor,
+        faces: np.ndarray,
+        height_px: np.ndarray,
+        width_px: np.ndarray,
+    ) -> list[BodyView]:
+        """What N views of N posed bodies see; arguments as for `draw`."""
+        vertices = vertices.detach().cpu()
+        points = image_points(vertices, camera.detach().cpu(), height_px, width_px)
+        fragments = self._rasteriser.rasterise(points, faces, height_px, width_px)
+        seen = zip(fragments, points, vertices.numpy(), strict=True)
+        return [BodyView.of(pixels, places, body, faces) for pixels, places, body in seen]
 
 
 def choose_renderer(backend: BackendName, device: torch.device) -> Renderer:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from genreid.data.batch import Batch
+from genreid.data.carry import carry, keep, normalise_carried
 from genreid.data.images import ImageSet
 from genreid.data.transforms import normalise, normalise_mesh, resize
 from genreid.errors import GenreidError
@@ -35,15 +36,21 @@ def embed_all(encoder: IdentityEncoder, images: ImageSet, batch_size: int, devic
 class Feed:
     """Images with the views of their meshes, at the training size.
 
-    images: N images. views: the view shards. Attributes: with_mesh (M,) int64, the positions of the images
-    that have views (the others take part in clustering and memory, not in generator batches);
-    yaws_deg: the rotations that a batch draws from, all of the shards' but 0.
+    images: N images. views: the view shards. carries_texture: whether batches bring the texture that an image
+    shares with its rotated view. Attributes: with_mesh (M,) int64, the positions of the images that have
+    views (the others take part in clustering and memory, not in generator batches); yaws_deg: the rotations
+    that a batch draws from, all of the shards' but 0.
 
     Raises:
-        GenreidError: no image has a view, or the shards lack the image's own viewpoint or any rotation.
+        GenreidError: no image has a view, or the shards lack the image's own viewpoint, any rotation, or the
+            correspondences that carried texture needs.
     """
 
-    def __init__(self, images: ImageSet, views: ViewStore, device: torch.device) -> None:
+    def __init__(
+        self, images: ImageSet, views: ViewStore, device: torch.device, *, carries_texture: bool = False
+    ) -> None:
+        if carries_texture:
+            views.require_matches()
         rendered = set(views.image_ids)
         has_view = np.array([image_id in rendered for image_id in images.image_id])
         self.with_mesh = np.flatnonzero(has_view)
@@ -60,6 +67,7 @@ class Feed:
             )
         self.yaws_deg = np.array(rotations, np.int16)
         self._images, self._views, self._device = images, views, device
+        self._carries_texture = carries_texture
         self._cache: dict[tuple[int, int], np.ndarray] = {}
 
     def batch(self, index: np.ndarray, rng: np.random.Generator) -> Batch:
@@ -70,12 +78,15 @@ class Feed:
     def batch_at(self, index: np.ndarray, yaw_deg: np.ndarray) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
         own = self._view_batch(index, np.zeros(len(index), np.int16))
+        carried, kept = self._texture(index, yaw_deg) if self._carries_texture else (None, None)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
             mesh=own,
             mesh_rotated=self._view_batch(index, yaw_deg),
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
+            carried=carried,
+            kept=kept,
         )
 
     def images_at(self, index: np.ndarray) -> Tensor:
@@ -85,6 +96,16 @@ class Feed:
     def _view_batch(self, index: np.ndarray, yaw_deg: Sequence[int] | np.ndarray) -> Tensor:
         views = [self._view(int(image), int(yaw)) for image, yaw in zip(index, yaw_deg, strict=True)]
         return to_device(normalise_mesh(np.stack(views)), self._device)
+
+    def _texture(self, index: np.ndarray, yaw_deg: np.ndarray) -> tuple[Tensor, Tensor]:
+        """What image and rotated view both show, (B, 4, H, W): carried to the view, and kept in the image."""
+        carried, kept = [], []
+        for position, image, yaw in zip(index, self._images.load(index), yaw_deg, strict=True):
+            match = self._views.load_match(self._images.image_id[position], int(yaw))
+            carried.append(carry(image, match.source))
+            kept.append(keep(image, match.shared))
+        first, second = (normalise_carried(np.stack(texture)) for texture in (carried, kept))
+        return to_device(first, self._device), to_device(second, self._device)
 
     def _view(self, image: int, yaw_deg: int) -> np.ndarray:
         """One view at the training size, kept as bytes after the first decoding."""

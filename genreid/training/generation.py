@@ -4,6 +4,11 @@ Source: Chen et al., TPAMI 2023, section 3.1 (view generation) and Chen et al., 
 METHOD's words: B batch, D embedding width, a appearance code (B, 4·D), m_0 and m_θ mesh views.
   x̂ = G(E_str(m_0), a(x))    x_θ = G(E_str(m_θ), a(x))    x̃ = G(E_str(m_0), a(x_θ))
   x_mix = G(E_str(m_0), λ·a(x) + (1−λ)·a(x_π))
+
+Beyond the paper, where G carries texture: x_θ is also given what x shows of the surface that m_θ shows. Given
+all that x shows of m_0, x̂ could not but be x; it is given what m_θ shows too, so that what a turn by θ hides
+has to be filled in, and x tells how. x̃ and x_mix are given nothing: in the one, what x shows would make the
+code needless, in the other it would be the wrong person's.
 """
 
 from __future__ import annotations
@@ -105,11 +110,13 @@ def generate(
     normalises x̂, x_θ and x_mix by the statistics of their common batch, and x̃ by its own.
     """
     own, turned = generator.encode_structure(torch.cat([batch.mesh, batch.mesh_rotated])).chunk(2)
-    structures, codes = [own, turned], [appearance, appearance]
+    structures, codes, textures = [own, turned], [appearance, appearance], [batch.kept, batch.carried]
     if mix is not None:
         structures.append(own)
         codes.append(mix.of(appearance))
-    painted = generator.paint(torch.cat(structures), torch.cat(codes))
+        textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
+    known = [texture for texture in textures if texture is not None]
+    painted = generator.paint(torch.cat(structures), torch.cat(codes), torch.cat(known) if known else None)
     num, num_encoded = len(batch), len(batch) * (3 if mix is not None and encode_mixed else 2)
     reconstruction, rotated, *mixed = painted.split(num)
     with generated_images(encoder, batchnorm):

@@ -30,7 +30,7 @@ def generation_picture(generator: Generator, encoder: IdentityEncoder, feed: Fee
     for yaw_deg in feed.yaws_deg:
         batch = feed.batch_at(chosen, np.full(len(chosen), yaw_deg))
         codes = encoder(batch.image).appearance
-        rotated.append(denormalise(generator(batch.mesh_rotated, codes)))
+        rotated.append(denormalise(generator(batch.mesh_rotated, codes, batch.carried)))
     assert codes is not None
     structure = generator.encode_structure(batch.mesh)
     mixed = [

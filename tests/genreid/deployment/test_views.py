@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,24 @@ def test_a_body_is_drawn_from_its_own_side_first() -> None:
     front, back, side = (view > 0 for view in mesh.views)
     assert (front ^ back[:, ::-1]).mean() < 0.1, "from behind, the outline is that of the front, mirrored"
     assert side.sum() < 0.8 * front.sum()
+
+
+def test_texture_is_carried_to_the_turned_views_alone() -> None:
+    body, renderer = load_body(), choose_renderer("zbuffer", torch.device("cpu"))
+    arguments = (IMAGE, "a.png", OneBody("ok"), body, renderer, (0, 45, 180), SIZE)
+    mesh = mesh_views(*arguments, carries_texture=True)
+    assert mesh.carried is not None and mesh.carried.shape == (3, *SIZE, 4)
+    own, aslant, back = (carried[..., 3].sum() for carried in mesh.carried)
+    assert own == 0 and aslant > 20 * max(back, 1)
+    assert mesh_views(*arguments).carried is None
+
+    encoder = build_encoder(ENCODER, 0)
+    settings = replace(GENERATOR, carries_texture=True)
+    generator = build_generator(settings, encoder.appearance_dim, ENCODER.num_stripes, 0)
+    made = generate_views(Painter(generator, encoder), IMAGE, mesh)
+    known = mesh.carried[1][..., 3] == 255
+    difference = np.abs(made.rotated[0].astype(int) - mesh.carried[1][..., :3])
+    assert difference[known].mean() < 40, "a generator at its start trusts what is carried"
 
 
 def test_nobody_is_an_error() -> None:

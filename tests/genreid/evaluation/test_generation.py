@@ -62,6 +62,11 @@ class StubPainter:
             [_painted(float(code), int(mesh[0, 0])) for mesh, code in zip(meshes, appearance, strict=True)]
         )
 
+    def paint_rotated(
+        self, viewed: ViewedImages, index: np.ndarray, yaw_deg: int, appearance: torch.Tensor
+    ) -> np.ndarray:
+        return self.paint(viewed.meshes(index, yaw_deg), appearance)
+
 
 def _painted(code: float, mesh: int) -> np.ndarray:
     picture = np.full((64, 32, 3), round(code) + mesh, np.uint8)
@@ -219,7 +224,7 @@ def test_images_without_views_are_refused() -> None:
 
 def test_the_painter_gives_the_networks_pictures() -> None:
     encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"), 0)
-    generator = build_generator(GeneratorSettings(8, 1, 16, 8), encoder.appearance_dim, 4, 0)
+    generator = build_generator(GeneratorSettings(8, 1, 16, 8, False), encoder.appearance_dim, 4, 0)
     painter = Painter(generator, encoder)
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)
     meshes = np.random.default_rng(1).integers(0, 256, (2, 64, 32), dtype=np.uint8)
