@@ -43,8 +43,8 @@ class Params:
         for part in key.split("."):
             if not isinstance(value, Mapping) or part not in value:
                 here = f"in '{done}'" if done else f"at the top of {self.path.name}"
-                nearest = _nearest(part, value) if isinstance(value, Mapping) else ""
-                raise PipelineError(f"{self.place(key)}: no key '{part}' {here}{nearest}")
+                hint = nearest(part, value) if isinstance(value, Mapping) else ""
+                raise PipelineError(f"{self.place(key)}: no key '{part}' {here}{hint}")
             value, done = value[part], f"{done}.{part}".lstrip(".")
         return value
 
@@ -97,7 +97,7 @@ def _settings(params: Params, place: str, raw: Any, settings_class: type[T]) -> 
     known = [field.name for field in fields(settings_class)]
     for key in raw:
         if key not in known:
-            raise PipelineError(f"{params.place(f'{place}.{key}')}: unknown key{_nearest(str(key), known)}")
+            raise PipelineError(f"{params.place(f'{place}.{key}')}: unknown key{nearest(str(key), known)}")
     if missing := [key for key in known if key not in raw]:
         raise PipelineError(
             f"{params.place(place)}: missing {', '.join(missing)}; add it to {params.path.name}"
@@ -123,8 +123,8 @@ def _convert(params: Params, place: str, raw: Any, hint: Any) -> Any:
         if raw in arguments and type(raw) is type(arguments[arguments.index(raw)]):
             return raw
         choices = ", ".join(repr(choice) for choice in arguments)
-        nearest = _nearest(str(raw), [str(choice) for choice in arguments])
-        raise PipelineError(f"{params.place(place)}: expected one of {choices}, got {raw!r}{nearest}")
+        closest = nearest(str(raw), [str(choice) for choice in arguments])
+        raise PipelineError(f"{params.place(place)}: expected one of {choices}, got {raw!r}{closest}")
     if origin is tuple:
         return _convert_tuple(params, place, raw, arguments)
     if hint is Mapping or origin is Mapping:
@@ -159,7 +159,7 @@ def _convert_tuple(params: Params, place: str, raw: Any, arguments: tuple[Any, .
     )
 
 
-def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
+def nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """`; did you mean 'lr'?`: the nearest of the known keys, however far it is."""
     matches = difflib.get_close_matches(key, [str(name) for name in known], n=1, cutoff=0.0)
     return f"; did you mean '{matches[0]}'?" if matches else ""

@@ -35,12 +35,14 @@ def write_provenance(
 ) -> None:
     """Write `provenance/<stage>.json` under `root`; `facts` are whatever else the stage has to tell.
 
-    seconds: wall time of this process; an interrupted run's earlier processes are not in it.
+    seconds: wall time of this process; an interrupted run's earlier processes are not in it, nor in
+    `cpu_seconds`.
     """
     record = {
         "stage": stage,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu_seconds(), 1),
         "peak_memory_mb": round(peak_memory_mb()),
         "device": device,
         "git": git_revision(root),
@@ -70,11 +72,26 @@ def _git(root: Path, *arguments: str) -> str:
     return run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def cpu_seconds() -> float:
+    """CPU time so far of this process, all its threads, and its ended workers."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+
+
 def peak_memory_mb() -> float:
     """The largest resident size so far of this process or of one of its ended workers, in MB."""
     unit = 1 if sys.platform == "darwin" else 1024
     processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(process).ru_maxrss for process in processes) * unit / 1e6
+
+
+def processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "unknown processor"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def _versions() -> dict[str, str]:

@@ -25,6 +25,7 @@ from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
 from stages.search import search
+from stages.study import study
 from stages.summary import summary
 from stages.train_joint import train_joint
 
@@ -54,6 +55,7 @@ for _use in (embed, search, generate, export):
 app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)
+app.add_typer(study, name="study", rich_help_panel="Around them")
 
 
 def main() -> None:

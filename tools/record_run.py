@@ -17,6 +17,8 @@ from typing import Any
 import cv2
 import yaml
 
+from pipeline.provenance import processor
+
 ROOT = Path(__file__).parents[1]
 STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
@@ -96,15 +98,6 @@ def retrieval(metrics: Mapping[str, Any]) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def processor() -> str:
-    """The processor's name where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return "unknown processor"
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def replace_between(path: Path, text: str) -> None:

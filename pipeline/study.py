@@ -1,0 +1,213 @@
+"""Studies: arms that are compared over several warm-ups and seeds, described in recipes/studies/NAME.yaml.
+
+A study names the params that each arm changes; its trials are all arms × warm-ups × seeds. What a finished
+trial came to is a row of docs/study/runs.csv, and a trial that has its row is never run again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import write_bytes
+from pipeline.errors import PipelineError
+from pipeline.params import Params, load_params, nearest
+from pipeline.recipes import load_overrides
+
+STUDIES = "recipes/studies"
+RUNS = "docs/study/runs.csv"
+KEYS = ("study", "arm", "warm_up", "seed", "split")
+"""The columns that tell a trial."""
+
+_ARM_KEYS = ("about", "params", "warm_ups", "seeds")
+_STUDY_KEYS = ("title", "reference", "recipe", "common", "warm_ups", "seeds", "arms")
+_WARM_UP_SEEDS = ("pretrain_encoder.seed", "pretrain_generator.seed")
+_SEED = "train_joint.seed"
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train. params: {dotted key: value} that it changes; about: what it is, in half a line."""
+
+    name: str
+    about: str
+    params: Mapping[str, Any]
+    warm_ups: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """name: of its file. reference: the arm that all others are compared with, pair by pair.
+
+    common: params of all arms, those of a recipe first where the study names one.
+    """
+
+    name: str
+    title: str
+    reference: str
+    common: Mapping[str, Any]
+    arms: tuple[Arm, ...]
+
+    def trials(self, split: str, arms: Sequence[str] = ()) -> list[Trial]:
+        """All trials of the study, or of some of its arms: warm-up by warm-up, seed by seed, arm by arm, so
+        that whatever is finished when it stops can be compared.
+        """
+        self._require(arms)
+        chosen = [arm for arm in self.arms if not arms or arm.name in arms]
+        found = [
+            Trial(self.name, arm, warm_up, seed, split, self._overrides(arm, warm_up, seed, split))
+            for arm in chosen
+            for warm_up in arm.warm_ups
+            for seed in arm.seeds
+        ]
+        return sorted(found, key=lambda trial: (trial.warm_up, trial.seed))
+
+    def _overrides(self, arm: Arm, warm_up: int, seed: int, split: str) -> dict[str, Any]:
+        seeds = dict.fromkeys(_WARM_UP_SEEDS, warm_up) | {_SEED: seed}
+        return dict(self.common) | dict(arm.params) | seeds | {"evaluate.split": split}
+
+    def _require(self, arms: Sequence[str]) -> None:
+        known = [arm.name for arm in self.arms]
+        for name in arms:
+            if name not in known:
+                raise PipelineError(f"study {self.name} has no arm '{name}'{nearest(name, known)}")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run of a study. overrides: {dotted key: value} for `dvc exp run -S`."""
+
+    study: str
+    arm: Arm
+    warm_up: int
+    seed: int
+    split: str
+    overrides: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The experiment's name in DVC."""
+        suffix = "" if self.split == "val" else f"-{self.split}"
+        return f"{self.study}-{self.arm.name}-w{self.warm_up}-s{self.seed}{suffix}"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Its values in the columns `KEYS`."""
+        return (self.study, self.arm.name, str(self.warm_up), str(self.seed), self.split)
+
+    @property
+    def before_joint(self) -> tuple[tuple[str, str], ...]:
+        """What it shares with others: all params but those of joint training and evaluation."""
+        own = ("train_joint.", "evaluate.")
+        return tuple(sorted((k, repr(v)) for k, v in self.overrides.items() if not k.startswith(own)))
+
+
+def study_names(root: Path) -> list[str]:
+    """The studies of the project, sorted."""
+    return sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
+
+
+def load_study(root: Path, name: str) -> Study:
+    """The study `name` of the project. Raises PipelineError for anything in its file that cannot be."""
+    path = root / STUDIES / f"{name}.yaml"
+    if not path.exists():
+        known = study_names(root)
+        raise PipelineError(f"no study '{name}' in {STUDIES}/{nearest(name, known)}")
+    file, params = load_params(path), load_params(root / "params.yaml")
+    _require_keys(file, "", file.values, _STUDY_KEYS, optional=("recipe",))
+    common = load_overrides(params, root / "recipes", file.value("recipe")) if "recipe" in file.values else {}
+    common |= _known(file, "common", params)
+    warm_ups, seeds = _seeds(file, "warm_ups"), _seeds(file, "seeds")
+    arms = tuple(_arm(file, name, params, warm_ups, seeds) for name in file.value("arms"))
+    reference = str(file.value("reference"))
+    if reference not in [arm.name for arm in arms]:
+        known = [arm.name for arm in arms]
+        raise PipelineError(f"{file.place('reference')}: no arm '{reference}'{nearest(reference, known)}")
+    return Study(name, str(file.value("title")), reference, common, arms)
+
+
+def _arm(file: Params, name: str, params: Params, warm_ups: tuple[int, ...], seeds: tuple[int, ...]) -> Arm:
+    place = f"arms.{name}"
+    _require_keys(file, place, file.value(place), _ARM_KEYS, optional=("warm_ups", "seeds"))
+    own = file.value(place)
+    return Arm(
+        name,
+        str(own["about"]),
+        _known(file, f"{place}.params", params),
+        _seeds(file, f"{place}.warm_ups") if "warm_ups" in own else warm_ups,
+        _seeds(file, f"{place}.seeds") if "seeds" in own else seeds,
+    )
+
+
+def _require_keys(
+    file: Params, place: str, values: Any, known: Sequence[str], *, optional: Sequence[str]
+) -> None:
+    if not isinstance(values, Mapping):
+        raise PipelineError(f"{file.place(place)}: expected keys and values, got {values!r}")
+    for key in values:
+        if key not in known:
+            where = f"{place}.{key}".lstrip(".")
+            raise PipelineError(f"{file.place(where)}: unknown key{nearest(str(key), known)}")
+    if missing := [key for key in known if key not in values and key not in optional]:
+        raise PipelineError(f"{file.place(place)}: missing {', '.join(missing)}")
+
+
+def _known(file: Params, place: str, params: Params) -> dict[str, Any]:
+    """Dotted keys and values at `place`; each has to be a key of params.yaml."""
+    values = file.value(place)
+    if not isinstance(values, Mapping):
+        raise PipelineError(f"{file.place(place)}: expected dotted keys and values, got {values!r}")
+    for key in values:
+        try:
+            params.value(key)
+        except PipelineError as error:
+            raise PipelineError(f"{file.place(place)}: {key}: {error}") from None
+    return dict(values)
+
+
+def _seeds(file: Params, place: str) -> tuple[int, ...]:
+    values = file.value(place)
+    good = isinstance(values, list) and values and all(type(value) is int for value in values)
+    if not good or len(set(values)) < len(values):
+        raise PipelineError(f"{file.place(place)}: expected different integers in a list, got {values!r}")
+    return tuple(values)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of finished trials, in the file's order; none where there is no file."""
+    if not path.exists():
+        return []
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def add_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Add a finished trial; rows stay sorted by their keys; a new column is empty in the others."""
+    rows = [*read_rows(path), {name: _text(value) for name, value in row.items()}]
+    columns = list(KEYS) + [name for name in dict.fromkeys(_columns(rows)) if name not in KEYS]
+    rows.sort(key=lambda row: (row["study"], row["split"], row["arm"], int(row["warm_up"]), int(row["seed"])))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())
+
+
+def _columns(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        yield from row
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def finished(rows: Sequence[Row]) -> set[tuple[str, ...]]:
+    """The keys of the trials that have a row."""
+    return {tuple(row[name] for name in KEYS) for row in rows}

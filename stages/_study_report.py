@@ -1,0 +1,176 @@
+"""A study's table and picture, from the rows of its finished trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genreid.evaluation.comparison import Comparison, Pairing, compare
+from pipeline.artifacts import atomic_write, write_bytes
+from pipeline.errors import PipelineError
+from pipeline.study import RUNS, Row, Study, read_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+RESULTS = "docs/results.md"
+WARM_UP = "warm_up"
+FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "mINP": "mINP"}
+_COST = "cpu_seconds"
+
+
+def write_report(root: Path, study: Study, split: str) -> list[Path]:
+    """Write both; returns their paths. Raises PipelineError where there is nothing to report, or no place."""
+    rows = [row for row in read_rows(root / RUNS) if row["study"] == study.name and row["split"] == split]
+    if not rows:
+        raise PipelineError(
+            f"{RUNS} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
+        )
+    picture = root / RUNS.replace("runs.csv", f"{study.name}-{split}.png")
+    draw(study, rows, picture)
+    page = root / RESULTS
+    _replace_between(page, study.name, text(study, rows, split, picture.relative_to(page.parent)))
+    return [page, picture]
+
+
+def figures_of(rows: Sequence[Row], column: str) -> dict[str, dict[Pairing, float]]:
+    """By arm, then by warm-up and seed: the value of a column, where it has one."""
+    found: dict[str, dict[Pairing, float]] = {}
+    for row in rows:
+        if value := row.get(column):
+            found.setdefault(row["arm"], {})[int(row["warm_up"]), int(row["seed"])] = float(value)
+    return found
+
+
+def text(study: Study, rows: Sequence[Row], split: str, picture: Path) -> str:
+    """The table in Markdown, with what has to be known to read it."""
+    identities = "validation" if split == "val" else "test"
+    arms = {arm.name: arm.about for arm in study.arms}
+    compared = {column: compare(figures_of(rows, f"joint.{column}"), study.reference) for column in FIGURES}
+    costs = figures_of(rows, _COST)
+    present = [name for name in arms if name in compared["mAP"]]
+    lines = [
+        f"### {study.title}",
+        "",
+        f"`genreid study run {study.name}` on the {identities} identities. Mean ± standard deviation over n "
+        f"trials; difference to `{study.reference}` over the pairs of equal warm-up and seed, ± its standard "
+        "error, and by warm-up. CPU seconds are those of joint training.",
+        "",
+        _row(("arm", *FIGURES.values(), "CPU s", "n", "difference in mAP", "in errors", "by warm-up")),
+        _row(["---"] * (len(FIGURES) + 6)),
+        _row(_warm_up_cells(rows)),
+    ]
+    for name in present:
+        cells = [_spread(compared[column][name]) for column in FIGURES]
+        own = list(costs.get(name, {}).values())
+        cost = f"{sum(own) / len(own):.0f}" if own else "not measured"
+        lines.append(
+            _row((f"`{name}`: {arms[name]}", *cells, cost, *_difference_cells(compared["mAP"][name])))
+        )
+    return "\n".join([*lines, "", f"![{study.title}]({picture})", "", _made_at(rows)])
+
+
+def _warm_up_cells(rows: Sequence[Row]) -> Sequence[str]:
+    """The encoders before joint training: each once, however many trials start from it."""
+    cells = []
+    for column in FIGURES:
+        once = {(int(row["warm_up"]), 0): float(row[f"{WARM_UP}.{column}"]) for row in rows}
+        cells.append(_spread(Comparison(once, None)))
+    return (
+        "the warm-up, where all arms start",
+        *cells,
+        "",
+        str(len({row["warm_up"] for row in rows})),
+        "",
+        "",
+        "",
+    )
+
+
+def _spread(comparison: Comparison) -> str:
+    deviation = comparison.deviation
+    return f"{comparison.mean:.1f}" + ("" if math.isnan(deviation) else f" ± {deviation:.1f}")
+
+
+def _difference_cells(comparison: Comparison) -> Sequence[str]:
+    num, difference = str(len(comparison.values)), comparison.difference
+    if difference is None:
+        return (num, "", "", "")
+    error = difference.standard_error
+    by_warm_up = ", ".join(f"{value:+.1f}" for value in difference.by_warm_up.values())
+    if math.isnan(error):
+        return (num, f"{difference.mean:+.1f}", "one pair", by_warm_up)
+    ratio = f"{difference.mean / error:+.1f}" if error else "no spread"
+    return (num, f"{difference.mean:+.1f} ± {error:.1f}", ratio, by_warm_up)
+
+
+def _made_at(rows: Sequence[Row]) -> str:
+    dates = sorted({row["date"] for row in rows})
+    commits = sorted({row["commit"] for row in rows})
+    span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    machines = ", ".join(sorted({row.get("machine") or "unknown machine" for row in rows}))
+    differ = " (they differ: compare with care)" if len(commits) > 1 else ""
+    return f"{len(rows)} trials, {span}, at {', '.join(commits)}{differ}, on {machines}."
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _replace_between(page: Path, name: str, new: str) -> None:
+    begin, end = f"<!-- study {name}: begin -->", f"<!-- study {name}: end -->"
+    old = page.read_text(encoding="utf-8") if page.exists() else ""
+    if begin not in old or end not in old:
+        raise PipelineError(f"{page.name}: no place for the study: add the lines `{begin}` and `{end}` to it")
+    before, rest = old.split(begin, 1)
+    write_bytes(page, f"{before}{begin}\n{new}\n{end}{rest.split(end, 1)[1]}".encode())
+
+
+def draw(study: Study, rows: Sequence[Row], path: Path) -> None:
+    """Every pair's difference with mean and standard error; and mAP against what joint training cost."""
+    from matplotlib.figure import Figure
+
+    compared = compare(figures_of(rows, "joint.mAP"), study.reference)
+    arms = [arm.name for arm in study.arms if arm.name in compared]
+    figure = Figure(figsize=(11, 1.5 + 0.42 * len(arms)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    _draw_differences(left, {name: compared[name] for name in arms}, study.reference)
+    _draw_costs(right, {name: compared[name] for name in arms}, figures_of(rows, _COST))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def _draw_differences(axes: Axes, compared: Mapping[str, Comparison], reference: str) -> None:
+    names = [name for name, one in compared.items() if one.difference is not None][::-1]
+    for height, name in enumerate(names):
+        difference = compared[name].difference
+        assert difference is not None
+        for (warm_up, _), value in difference.pairs.items():
+            axes.plot(value, height, "o", color=f"C{warm_up}", alpha=0.45, markersize=5)
+        error = difference.standard_error
+        axes.errorbar(
+            difference.mean,
+            height,
+            xerr=None if math.isnan(error) else error,
+            fmt="k|",
+            markersize=14,
+            capsize=4,
+        )
+    axes.axvline(0, color="grey", linewidth=0.8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel(f"mAP minus that of {reference} (dots: pairs, one colour a warm-up; bar: standard error)")
+
+
+def _draw_costs(
+    axes: Axes, compared: Mapping[str, Comparison], costs: Mapping[str, Mapping[Pairing, float]]
+) -> None:
+    for name, one in compared.items():
+        if own := list(costs.get(name, {}).values()):
+            x = sum(own) / len(own)
+            axes.plot(x, one.mean, "o")
+            axes.annotate(name, (x, one.mean), xytext=(4, 3), textcoords="offset points", fontsize=7)
+    axes.set_xlabel("CPU seconds of joint training")
+    axes.set_ylabel("mAP (%)")

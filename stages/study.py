@@ -1,0 +1,134 @@
+"""`genreid study`: arms compared over warm-ups and seeds."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.errors import PipelineError
+from pipeline.graph import find_root
+from pipeline.study import KEYS, RUNS, Trial, add_row, finished, load_study, read_rows, study_names
+from stages._options import num_cores
+
+study = typer.Typer(
+    help="Compare arms of training over several warm-ups and seeds (docs/studies.md).", no_args_is_help=True
+)
+_FOLDER = Path(".genreid/studies")
+
+
+class Split(StrEnum):
+    """Whom the trials are scored on. The test identities only once, when nothing is chosen any more."""
+
+    val = "val"
+    test = "test"
+
+
+def _complete_study(incomplete: str) -> list[str]:
+    try:
+        names = study_names(find_root(Path.cwd()))
+    except PipelineError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _complete_arm(ctx: typer.Context, incomplete: str) -> list[str]:
+    try:
+        arms = load_study(find_root(Path.cwd()), ctx.params.get("name") or "").arms
+    except PipelineError:
+        return []
+    return [arm.name for arm in arms if arm.name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str, typer.Argument(help="A file of recipes/studies/, without .yaml.", autocompletion=_complete_study)
+]
+Arms = Annotated[
+    list[str] | None,
+    typer.Option("--arm", help="This arm only; may be given again.", autocompletion=_complete_arm),
+]
+
+
+@study.command()
+def run(
+    name: Name,
+    arm: Arms = None,
+    split: Annotated[Split, typer.Option(help="Identities that the trials are scored on.")] = Split.val,
+    jobs: Annotated[int, typer.Option(min=1, help="Trials at a time, each with its share of the cores.")] = 1,
+    limit: Annotated[int, typer.Option(min=0, help="Stop after so many trials; 0: all.")] = 0,
+    show: Annotated[bool, typer.Option("--list", help="Only list the trials and which are done.")] = False,
+) -> None:
+    """Run the trials that have no row in docs/study/runs.csv yet, each as a `dvc exp` of its own."""
+    root = find_root(Path.cwd())
+    trials = load_study(root, name).trials(split, arm or [])
+    done = finished(read_rows(root / RUNS))
+    if show:
+        _show(trials, done)
+        return
+    open_trials = [trial for trial in trials if trial.key not in done]
+    typer.echo(f"{len(trials)} trials, {len(trials) - len(open_trials)} of them have a row")
+    failed = _run(root, open_trials[: limit or None], jobs)
+    if failed:
+        raise PipelineError(
+            f"{len(failed)} trials failed: {', '.join(failed)}; run the study again for those"
+        )
+
+
+@study.command()
+def report(
+    name: Name,
+    split: Annotated[Split, typer.Option(help="Identities that the trials were scored on.")] = Split.val,
+) -> None:
+    """Write the study's table and picture into docs/results.md, from the rows of docs/study/runs.csv."""
+    from stages._study_report import write_report
+
+    root = find_root(Path.cwd())
+    for path in write_report(root, load_study(root, name), split):
+        typer.echo(f"wrote {path.relative_to(root)}")
+
+
+def _show(trials: list[Trial], done: set[tuple[str, ...]]) -> None:
+    table = Table(title="Trials", title_justify="left")
+    for column in ("trial", "arm", "done"):
+        table.add_column(column, overflow="fold")
+    for trial in trials:
+        table.add_row(trial.name, trial.arm.about, "yes" if trial.key in done else "")
+    Console(highlight=False).print(table)
+
+
+def _run(root: Path, trials: list[Trial], jobs: int) -> list[str]:
+    """Run the trials and write their rows; the names of those that failed."""
+    from pipeline.tracking import Bars
+    from pipeline.trials import Slot, cache_folder, require_committed, run_trials
+
+    if not trials:
+        return []
+    commit, cache, folder = require_committed(root), cache_folder(root), root / _FOLDER
+    threads = max(1, num_cores() // jobs)
+    slots = [Slot(root, folder / f"slot-{number}", threads) for number in range(min(jobs, len(trials)))]
+    for slot in slots:
+        slot.prepare(cache, commit)
+    failed, bars = [], Bars()
+    ended = run_trials(trials, slots, folder / "logs")
+    for trial, outcome in bars.track(ended, "trials", total=len(trials)):
+        if isinstance(outcome, Exception):
+            failed.append(trial.name)
+            bars.say(f"error: {outcome}")
+        else:
+            add_row(root / RUNS, dict(zip(KEYS, trial.key, strict=True)) | outcome)
+            bars.say(_line(trial, outcome))
+    return failed
+
+
+def _line(trial: Trial, columns: dict[str, object]) -> str:
+    def percent(key: str) -> str:
+        value = columns.get(key)
+        return f"{value:.1f}" if isinstance(value, float) else "undefined"
+
+    cost = columns.get("cpu_seconds")
+    took = f", joint training {cost:.0f} CPU seconds" if isinstance(cost, int | float) else ""
+    return f"{trial.name}: mAP {percent('warm_up.mAP')} -> {percent('joint.mAP')}{took}"

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.study import Trial, add_row, finished, load_study, read_rows, study_names
+from pipeline.trials import Slot, run_trials
+
+ROOT = Path(__file__).parents[2]
+FILE = """\
+title: Two arms
+reference: plain
+common:
+  train_joint.epochs: 2
+warm_ups: [1, 2]
+seeds: [1, 2]
+arms:
+  plain:
+    about: nothing
+    params: {train_joint.contrast.views: none}
+  views:
+    about: rotated views
+    params: {train_joint.contrast.views: generated}
+    warm_ups: [2]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    write(tmp_path, FILE)
+    return tmp_path
+
+
+def write(project: Path, text: str) -> None:
+    (project / "recipes" / "studies" / "two.yaml").write_text(text, encoding="utf-8")
+
+
+def test_trials_are_arms_by_warm_ups_by_seeds(project: Path) -> None:
+    trials = load_study(project, "two").trials("val")
+    assert [trial.name for trial in trials] == [
+        "two-plain-w1-s1",
+        "two-plain-w1-s2",
+        "two-plain-w2-s1",
+        "two-views-w2-s1",
+        "two-plain-w2-s2",
+        "two-views-w2-s2",
+    ]
+    assert trials[3].overrides == {
+        "train_joint.epochs": 2,
+        "train_joint.contrast.views": "generated",
+        "pretrain_encoder.seed": 2,
+        "pretrain_generator.seed": 2,
+        "train_joint.seed": 1,
+        "evaluate.split": "val",
+    }
+
+
+def test_trials_of_one_warm_up_share_what_comes_before_joint_training(project: Path) -> None:
+    first, other_seed, other_warm_up, other_arm = load_study(project, "two").trials("val")[:4]
+    assert first.before_joint == other_seed.before_joint
+    assert other_warm_up.before_joint == other_arm.before_joint
+    assert first.before_joint != other_warm_up.before_joint
+
+
+def test_a_trial_on_the_test_identities_has_another_name(project: Path) -> None:
+    (trial, *_) = load_study(project, "two").trials("test", ["views"])
+    assert trial.name == "two-views-w2-s1-test"
+    assert trial.overrides["evaluate.split"] == "test"
+
+
+@pytest.mark.parametrize("name", study_names(ROOT))
+def test_the_project_s_own_studies_load(name: str) -> None:
+    study = load_study(ROOT, name)
+    names = [trial.name for trial in study.trials("val")]
+    assert len(set(names)) == len(names) > 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "reference: plain",
+            "reference: plan",
+            r"yaml:2: reference: no arm 'plan'; did you mean 'plain'",
+        ),
+        ("title:", "titel:", r"two.yaml:1: titel: unknown key; did you mean 'title'"),
+        ("    about: nothing\n", "", r"two.yaml:8: arms.plain: missing about"),
+        ("joint.epochs", "joint.epoch", r"common: train_joint.epoch: .*did you mean 'epochs'"),
+        (
+            "contrast.views: generated",
+            "contrast.vews: generated",
+            r"arms.views.params: .*mean 'views'",
+        ),
+        ("seeds: [1, 2]", "seeds: [1, 1]", r"two.yaml:6: seeds: expected different integers"),
+        (
+            "warm_ups: [2]",
+            "warm_ups: 2",
+            r"views.warm_ups: expected different integers in a list, got 2",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused(project: Path, old: str, new: str, message: str) -> None:
+    assert old in FILE
+    write(project, FILE.replace(old, new))
+    with pytest.raises(PipelineError, match=message):
+        load_study(project, "two")
+
+
+def test_names_that_are_not_there(project: Path) -> None:
+    with pytest.raises(PipelineError, match="no study 'too' in recipes/studies/; did you mean 'two'"):
+        load_study(project, "too")
+    with pytest.raises(PipelineError, match="has no arm 'view'; did you mean 'views'"):
+        load_study(project, "two").trials("val", ["view"])
+
+
+def test_rows_are_sorted_and_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "docs" / "runs.csv"
+    key = {"study": "two", "arm": "views", "warm_up": 10, "seed": 1, "split": "val"}
+    add_row(path, key | {"joint.mAP": 51.23456789, "cpu_seconds": None})
+    add_row(path, key | {"warm_up": 9, "joint.mAP": 50.0, "views.ssim": 0.25})
+    rows = read_rows(path)
+    assert [row["warm_up"] for row in rows] == ["9", "10"]
+    assert rows[1] == {
+        "study": "two",
+        "arm": "views",
+        "warm_up": "10",
+        "seed": "1",
+        "split": "val",
+        "joint.mAP": "51.2346",
+        "cpu_seconds": "",
+        "views.ssim": "",
+    }
+    assert finished(rows) == {("two", "views", "9", "1", "val"), ("two", "views", "10", "1", "val")}
+    assert read_rows(tmp_path / "none.csv") == []
+
+
+class _Recorded(Slot):
+    """A slot that writes down what it is asked for."""
+
+    asked: list[tuple[str, str]] = []  # noqa: RUF012
+
+    def run(self, trial: Trial, log: Path) -> dict[str, Any]:
+        self.asked.append(("begin", trial.name))
+        if trial.seed == 2 and trial.arm.name == "plain":
+            raise PipelineError("no luck")
+        self.asked.append(("end", trial.name))
+        return {"joint.mAP": 1.0}
+
+
+def test_all_trials_end_and_shared_stages_are_done_by_one_of_them(project: Path, tmp_path: Path) -> None:
+    trials = load_study(project, "two").trials("val")
+    slots = [_Recorded(project, tmp_path / name, 1) for name in "ab"]
+    _Recorded.asked.clear()
+    outcomes = dict((trial.name, outcome) for trial, outcome in run_trials(trials, slots, tmp_path))
+    assert set(outcomes) == {trial.name for trial in trials}
+    failed = {name for name, outcome in outcomes.items() if isinstance(outcome, Exception)}
+    assert failed == {"two-plain-w1-s2", "two-plain-w2-s2"}
+    for warm_up in (1, 2):
+        own = [(what, name) for what, name in _Recorded.asked if f"-w{warm_up}-" in name]
+        assert own[1] == ("end", own[0][1])

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.study import RUNS, Arm, Study, add_row
+from stages._study_report import write_report
+
+PAGE = "before\n<!-- study two: begin -->\nold\n<!-- study two: end -->\nafter\n"
+
+
+@pytest.fixture
+def study() -> Study:
+    arms = (Arm("plain", "nothing", {}, (1, 2), (1,)), Arm("views", "rotated views", {}, (1, 2), (1,)))
+    return Study("two", "Two arms", "plain", {}, arms)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Four trials: views gains 3 points from the first warm-up and 1 from the second."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "results.md").write_text(PAGE, encoding="utf-8")
+    for arm, gains in {"plain": (0.0, 0.0), "views": (3.0, 1.0)}.items():
+        for warm_up, gain in enumerate(gains, start=1):
+            row = {"study": "two", "arm": arm, "warm_up": warm_up, "seed": 1, "split": "val"}
+            row |= {"commit": "abc", "date": "2026-11-23", "machine": "some CPU", "cpu_seconds": 60.0}
+            row |= {
+                f"{encoder}.{name}": 40.0 for encoder in ("warm_up", "joint") for name in ("rank_1", "mINP")
+            }
+            row |= {"warm_up.mAP": 40.0, "joint.mAP": 42.0 + gain}
+            add_row(tmp_path / RUNS, row)
+    return tmp_path
+
+
+def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> None:
+    page, picture = write_report(project, study, "val")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- study two: end -->\nafter\n")
+    assert "old" not in text
+    # by hand: mean of +3 and +1 is 2, their standard deviation √2, its error √2/√2 = 1
+    row = "| `views`: rotated views | 44.0 ± 1.4 | 40.0 ± 0.0 | 40.0 ± 0.0 | 60 | 2 | +2.0 ± 1.0 | +2.0 | +3.0, +1.0 |"
+    assert row in text
+    assert "4 trials, 2026-11-23, at abc, on some CPU." in text
+    assert f"({picture.relative_to(page.parent)})" in text
+    assert cv2.imread(str(picture)).shape[1] > 800
+
+
+def test_a_report_needs_rows_and_a_place(project: Path, study: Study) -> None:
+    with pytest.raises(PipelineError, match="has no row of study two on test: run `genreid study run two`"):
+        write_report(project, study, "test")
+    (project / "docs" / "results.md").write_text("nothing here", encoding="utf-8")
+    with pytest.raises(PipelineError, match="add the lines `<!-- study two: begin -->`"):
+        write_report(project, study, "val")
