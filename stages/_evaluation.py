@@ -14,7 +14,8 @@ from genreid.models.generator import Generator
 from pipeline.artifacts import atomic_directory, write_bytes, write_json
 from pipeline.pictures import png
 from stages._data import read_checkpoint
-from stages._generation import GeneratedViews, judge_views
+from stages._generation import GeneratedViews, draw_queries, judge_views, viewed_queries
+from stages._invariance import Invariance, judge_invariance
 from stages._retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists, retrieve
 from stages._run import StageRun
 from stages.summary import UNDEFINED, print_ranking
@@ -67,25 +68,38 @@ def judge_generator(
     pair: Pair,
     retrievals: Mapping[str, Retrieval],
     settings: EvaluateSettings,
-) -> GeneratedViews:
-    """How good the views are that the generator paints, in the eyes of the encoder that never saw any."""
-    return judge_views(
+) -> tuple[GeneratedViews, Invariance]:
+    """How good the views are that the generator paints, in the eyes of the encoder that never saw any; and
+    what the encoder that saw them has learnt."""
+    painter = Painter(networks.generator, networks.joint)
+    viewed = viewed_queries(run, pair)
+    index = draw_queries(viewed, settings.num_generated, settings.seed)
+    views = judge_views(
         run,
-        Painter(networks.generator, networks.joint),
+        painter,
         networks.warm_up,
+        viewed,
+        index,
         pair,
         retrievals["warm_up"],
-        num_images=settings.num_generated,
         batch_size=settings.batch_size,
-        seed=settings.seed,
     )
+    encoders = {"warm_up": networks.warm_up, "joint": networks.joint}
+    learnt = judge_invariance(run, encoders, painter, viewed, index, pair, retrievals, seed=settings.seed)
+    return views, learnt
 
 
-def metrics_of(pair: Pair, retrievals: Mapping[str, Retrieval], views: GeneratedViews) -> dict[str, Any]:
+def metrics_of(
+    pair: Pair, retrievals: Mapping[str, Retrieval], views: GeneratedViews, learnt: Invariance
+) -> dict[str, Any]:
     """What metrics.json holds; where the ranking is undefined, the reason in place of its figures."""
     if pair.undefined is not None:
         return {UNDEFINED: pair.undefined, "views": views.figures}
-    return {name: percentages(retrieval) for name, retrieval in retrievals.items()} | {"views": views.figures}
+    metrics: dict[str, Any] = {name: percentages(retrieval) for name, retrieval in retrievals.items()}
+    metrics["views"] = views.figures
+    if learnt.figures:
+        metrics["invariance"] = learnt.figures
+    return metrics
 
 
 def write_plots(
@@ -93,13 +107,19 @@ def write_plots(
     pair: Pair,
     retrievals: Mapping[str, Retrieval],
     views: GeneratedViews,
+    learnt: Invariance,
     settings: EvaluateSettings,
 ) -> None:
-    """Curves and pictures; curves without a point where the ranking is undefined."""
+    """Curves and pictures; curves without a point where what they need is not known."""
     lists = picture_of_lists(retrievals["joint"], pair, settings.num_ranked_lists, settings.seed)
     with atomic_directory(run.plots) as folder:
         write_json(folder / "cmc.json", cmc_rows(retrievals, settings.max_rank))
         write_json(folder / "identity_kept.json", views.by_yaw)
+        write_json(folder / "hits_by_viewpoint.json", learnt.hits)
+        write_json(folder / "spread.json", learnt.spread)
+        write_json(folder / "mixtures.json", learnt.mixtures)
+        for name, picture in learnt.pictures.items():
+            write_bytes(folder / f"{name}.png", png(picture))
         write_bytes(folder / "ranked_lists.png", png(lists))
         write_bytes(folder / "views.png", png(views.picture))
 
@@ -121,4 +141,6 @@ def show(
         facts["queries without a match"] = result.num_without_match
     run.show("Evaluated on", facts)
     run.show("Generated views", metrics["views"])
+    if "invariance" in metrics:
+        run.show("Invariance", metrics["invariance"])
     print_ranking(run.console, metrics)

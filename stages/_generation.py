@@ -50,33 +50,40 @@ def true_views(run: StageRun, body: str) -> TrueView | None:
     return true_view
 
 
+def viewed_queries(run: StageRun, pair: Pair) -> ViewedImages:
+    """The queries with the views of their meshes and, where there is a truth, the true ones."""
+    queries = pair.queries
+    truth = true_views(run, queries.manifest.info.body)
+    return ViewedImages(queries.images, ViewStore(run.parts("views")), truth)
+
+
+def draw_queries(viewed: ViewedImages, num_images: int, seed: int) -> np.ndarray:
+    """Sorted positions of some of the queries that have views."""
+    return np.sort(numpy_rng(seed, "generated views").permutation(viewed.position)[:num_images])
+
+
 def judge_views(
     run: StageRun,
     painter: Painter,
     judge: IdentityEncoder,
+    viewed: ViewedImages,
+    index: np.ndarray,
     pair: Pair,
     judged: Retrieval,
     *,
-    num_images: int,
     batch_size: int,
-    seed: int,
 ) -> GeneratedViews:
-    """Paint some of the queries from all sides and hold them against the truth and against the gallery.
+    """Paint the queries at `index` from all sides and hold them against the truth and against the gallery.
 
     judge: an encoder that never saw generated views; judged: its embeddings. Whether a view keeps the
     identity is measured where a ranking is defined.
     """
-    queries = pair.queries
-    viewed = ViewedImages(
-        queries.images, ViewStore(run.parts("views")), true_views(run, queries.manifest.info.body)
-    )
-    index = np.sort(numpy_rng(seed, "generated views").permutation(viewed.position)[:num_images])
     measured = measure_generation(painter, judge, viewed, index, batch_size=batch_size, progress=run.tracker)
     figures = measured.figures()
     if min(len(index), len(judged.gallery)) > 1:
         figures |= measured.frechet_figures(judged.gallery)
     by_yaw: list[dict[str, float]] = []
-    person_id, camera_id = queries.labels
+    person_id, camera_id = pair.queries.labels
     labels = person_id[index], camera_id[index]
     if why_undefined(*labels, *pair.gallery.labels) is None:
         kept = identity_kept(measured, *labels, judged.gallery, *pair.gallery.labels)

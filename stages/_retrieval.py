@@ -23,7 +23,7 @@ from stages._run import StageRun
 
 SPLITS = {"test": ("query", "gallery"), "val": ("val_query", "val_gallery")}
 RANKS = (1, 5, 10)
-_LENGTH_OF_LISTS = 10
+LENGTH_OF_LISTS = 10
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def picture_of_lists(retrieval: Retrieval, pair: Pair, num_lists: int, seed: int
         retrieval.gallery,
         gallery_id,
         gallery_camera,
-        k=_LENGTH_OF_LISTS,
+        k=LENGTH_OF_LISTS,
     )
     pictures = list(queries.images.load(chosen))
     return ranked_lists_picture(pictures, lists, gallery.images.load, person_id[chosen] > 0)

@@ -43,9 +43,9 @@ def evaluate(
         networks = evaluation.load_networks(run)
 
         retrievals = evaluation.rank_both(run, networks, pair, settings)
-        views = evaluation.judge_generator(run, networks, pair, retrievals, settings)
+        views, learnt = evaluation.judge_generator(run, networks, pair, retrievals, settings)
 
-        metrics = evaluation.metrics_of(pair, retrievals, views)
-        evaluation.write_plots(run, pair, retrievals, views, settings)
+        metrics = evaluation.metrics_of(pair, retrievals, views, learnt)
+        evaluation.write_plots(run, pair, retrievals, views, learnt, settings)
         write_json(run.path("metrics"), metrics)
         evaluation.show(run, pair, retrievals, metrics, settings)

@@ -61,12 +61,14 @@ def ranked_lists_picture(
     lists: RankedLists,
     load_gallery: Callable[[np.ndarray], np.ndarray],
     known: np.ndarray | None = None,
+    notes: Sequence[str] | None = None,
 ) -> np.ndarray:
     """One row a query: the query, then the head of its list; the same person framed in green, others in red.
 
     Below each picture stands its cosine similarity. queries: Q pictures of one size. lists: Q rows of k.
     load_gallery: gallery positions (B,) → pictures (B,H,W,3) of the queries' size. known: (Q,) bool, whether
-    a query's identity is; where it is not, nobody can say what is right, and all frames are grey.
+    a query's identity is; where it is not, nobody can say what is right, and all frames are grey. notes: Q
+    lines that stand below the queries.
     """
     if len(queries) == 0 or len(queries) != len(lists.index):
         raise GenreidError(
@@ -78,7 +80,7 @@ def ranked_lists_picture(
     lines = [_spread([caption(name, width_px) for name in ("query", *places)])]
     for i, query in enumerate(queries):
         found = lists.index[i][lists.index[i] >= 0]  # −1 past the end of a short list
-        cells = [_cell(query, QUERY, "")]
+        cells = [_cell(query, QUERY, notes[i] if notes else "")]
         for picture, same, cosine in zip(
             load_gallery(found), lists.is_match[i], lists.similarity[i], strict=False
         ):

@@ -47,6 +47,7 @@ class ViewedImages:
     def __init__(self, images: ImageSet, views: ViewStore, true_view: TrueView | None = None) -> None:
         rendered = set(views.image_ids)
         self.images, self._views, self._true_view = images, views, true_view
+        self._true: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         self.position = np.flatnonzero([image_id in rendered for image_id in images.image_id])
         self.yaws_deg = tuple(int(yaw) for yaw in views.yaws_deg if yaw != 0)
         if len(self.position) == 0 or not self.yaws_deg or 0 not in views.yaws_deg:
@@ -73,14 +74,19 @@ class ViewedImages:
 
     def true_views(self, index: np.ndarray, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
         """(B,) positions → true views (B,H,W,3) uint8 and silhouettes (B,H,W) bool, at the training size."""
-        assert self._true_view is not None, "there are no true views"
-        size = self.images.height_px, self.images.width_px
-        pictures, silhouettes = [], []
-        for i in index:
-            picture, silhouette = self._true_view(self.images.image_id[i], yaw_deg)
-            pictures.append(resize(picture, *size))
-            silhouettes.append(resize(silhouette.astype(np.uint8) * 255, *size) > 127)
+        pictures, silhouettes = zip(*(self._drawn(int(i), yaw_deg) for i in index), strict=True)
         return np.stack(pictures), np.stack(silhouettes)
+
+    def _drawn(self, position: int, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
+        """One of the true views; kept, because an evaluation spends most of its time on drawing them."""
+        key = position, yaw_deg
+        if key not in self._true:
+            assert self._true_view is not None, "there are no true views"
+            size = self.images.height_px, self.images.width_px
+            picture, silhouette = self._true_view(self.images.image_id[position], yaw_deg)
+            inside = resize(silhouette.astype(np.uint8) * 255, *size) > 127
+            self._true[key] = resize(picture, *size), inside
+        return self._true[key]
 
 
 class Painter:
@@ -218,6 +224,13 @@ def identity_kept(
 
 
 @torch.no_grad()
+def embed_pictures(encoder: IdentityEncoder, pictures: np.ndarray) -> np.ndarray:
+    """(B,H,W,3) uint8 → (B,D) unit rows, by an encoder in evaluation mode."""
+    pixels = normalise(pictures).to(_device_of(encoder))
+    embedding: np.ndarray = encoder(pixels).embedding.float().cpu().numpy()
+    return embedding
+
+
 def _measure_batch(
     painter: Painter,
     judge: IdentityEncoder,
@@ -225,9 +238,6 @@ def _measure_batch(
     index: np.ndarray,
     partners: np.ndarray,
 ) -> GenerationMeasurements:
-    def embed(pictures: np.ndarray) -> np.ndarray:
-        return judge(normalise(pictures).to(_device_of(judge))).embedding.float().cpu().numpy()
-
     images = viewed.images.load(index)
     own, codes = viewed.meshes(index, 0), painter.appearance(images)
     rebuilt = painter.paint(own, codes)
@@ -236,7 +246,7 @@ def _measure_batch(
     embeddings, rotated, original = [], [], []
     for yaw_deg in viewed.yaws_deg:
         pictures = painter.paint_rotated(viewed, index, yaw_deg, codes)
-        embeddings.append(embed(pictures))
+        embeddings.append(embed_pictures(judge, pictures))
         if viewed.has_truth:
             true, silhouettes = viewed.true_views(index, yaw_deg)
             rotated.append(view_errors(pictures, true, silhouettes))
@@ -248,9 +258,9 @@ def _measure_batch(
         reconstruction_l1=l1(rebuilt, images),
         rotated=ViewErrors.joined(rotated, np.stack, axis=1) if rotated else None,
         original=ViewErrors.joined(original, np.stack, axis=1) if original else None,
-        real_embedding=embed(images),
+        real_embedding=embed_pictures(judge, images),
         rotated_embedding=np.stack(embeddings, axis=1),
-        mixed_embedding=embed(mixed),
+        mixed_embedding=embed_pictures(judge, mixed),
     )
 
 

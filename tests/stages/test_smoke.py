@@ -35,6 +35,7 @@ def test_metrics_are_flat_and_finite(smoke: SmokeProject) -> None:
     metrics = json.loads((smoke.folder / "metrics.json").read_text())
     for encoder in ("warm_up", "joint"):
         assert list(metrics[encoder]) == list(FIGURES)
+    assert {"warm_up_hits_0_60", "joint_spread_generated", "joint_spread_true"} <= set(metrics["invariance"])
     for group in metrics.values():
         for name, value in group.items():
             assert isinstance(value, int | float) and math.isfinite(value), name
@@ -46,7 +47,9 @@ def test_dvc_draws_the_plots(smoke: SmokeProject) -> None:
     done = smoke.command("dvc", "plots", "show")
     assert done.returncode == 0, done.stderr
     page = (smoke.folder / "dvc_plots" / "index.html").read_text()
-    for name in ("CMC", "ranked_lists.png", "views.png", "contact_sheet.png", "clusters.tsv", "image.tsv"):
+    curves = ("CMC", "Hits by viewpoint", "Spread over rotations", "Mixtures", "clusters.tsv", "image.tsv")
+    pictures = ("ranked_lists.png", "views.png", "contact_sheet.png", "changed_lists.png", "mixtures.png")
+    for name in (*curves, *pictures):
         assert name in page, name
 
 

@@ -75,6 +75,21 @@ def test_a_short_list_ends_in_empty_places(lists: RankedLists) -> None:
     assert (_cell(picture, 1, 2) == PAPER).all() and (_cell(picture, 1, 3) == PAPER).all()
 
 
+def test_notes_stand_below_their_queries(lists: RankedLists) -> None:
+    queries = [_flat(101), _flat(102)]
+
+    def load(index: np.ndarray) -> np.ndarray:
+        return np.stack([_flat(10 * int(i)) for i in index])
+
+    plain, noted = (
+        ranked_lists_picture(queries, lists, load, notes=notes) for notes in (None, ["", "AP 12"])
+    )
+    changed = np.argwhere((plain != noted).any(axis=2))
+    assert len(changed) > 20
+    top = GROUP_GAP_PX + CAPTION_PX + 2 * GAP_PX + 2 * CELL_HEIGHT - CAPTION_PX
+    assert changed[:, 0].min() >= top and changed[:, 1].max() < GROUP_GAP_PX + CELL_WIDTH
+
+
 def test_green_and_red_differ_for_those_who_see_no_red_and_green() -> None:
     """A frame's brightness (Rec. 601) tells the two apart too."""
     weights = np.array([0.299, 0.587, 0.114])
