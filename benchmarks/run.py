@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import clustering, feeding, joint_step, report, retrieval
+from benchmarks import clustering, feeding, joint_step, rendering, report, retrieval
 from benchmarks.measure import Row, available_gb, keep_row, read_rows, table
 
 FIELD_BYTES_A_PAIR = 13
@@ -36,6 +36,7 @@ def cases() -> list[Case]:
         Case("pseudo-labels flat", partial(_labels, 12_936, spectrum="flat", with_field=False), True),
         Case("joint step resnet18", partial(_step, "resnet18"), True),
         Case("feeding", feeding.compare, True),
+        *(Case(f"rendering {kind}", partial(_rendering, kind), True) for kind in rendering.KINDS),
         Case("reranking", partial(_retrieval, "reranking", *retrieval.MARKET), True),
         Case("pseudo-labels 32621", partial(_labels, 32_621), True),
         Case("approximate 32621", partial(_approximate, 32_621, 2048, True), False),
@@ -67,6 +68,10 @@ def _retrieval(kind: str, num_queries: int, num_gallery: int) -> list[Row]:
 
 def _step(backbone: str) -> list[Row]:
     return [joint_step.compare(backbone)]
+
+
+def _rendering(kind: str) -> list[Row]:
+    return [rendering.compare(kind)]
 
 
 def main() -> None:

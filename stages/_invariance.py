@@ -21,7 +21,7 @@ from genreid.evaluation.invariance import (
     spread,
 )
 from genreid.evaluation.mixtures import mixtures_picture, paint_mixtures
-from genreid.evaluation.ranking import RankedLists, top_matches
+from genreid.evaluation.ranked_lists import RankedLists, top_matches
 from genreid.models.encoder import IdentityEncoder
 from pipeline.artifacts import read_table
 from stages._retrieval import LENGTH_OF_LISTS, Pair, Part, Retrieval

@@ -12,7 +12,8 @@ from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.data.transforms import normalise
 from genreid.evaluation.figures import ranked_lists_picture
-from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances, top_matches
+from genreid.evaluation.ranked_lists import top_matches
+from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances
 from genreid.evaluation.reranking import RerankingSettings, rerank
 from genreid.models.embedding import embed
 from genreid.models.encoder import IdentityEncoder

@@ -8,7 +8,7 @@ import numpy as np
 
 from genreid.errors import GenreidError
 from genreid.evaluation.generation import Painter, ViewedImages
-from genreid.evaluation.ranking import RankedLists
+from genreid.evaluation.ranked_lists import RankedLists
 from genreid.render.sheets import (
     GAP_PX,
     GROUP_GAP_PX,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genreid.evaluation.ranking import JUNK
+from genreid.evaluation.protocol import JUNK
 from genreid.seeding import numpy_rng
 
 BIN_DEG = 30

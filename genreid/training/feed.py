@@ -18,6 +18,9 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Silent
 from genreid.render.views import ViewStore
 
+_CACHE_BYTES = 2 * 1024**3
+"""Of decoded views (2 GiB: a million of 64×32, 65,000 of 256×128); those beyond are decoded each time."""
+
 
 def to_device(pixels: Tensor, device: torch.device) -> Tensor:
     """On the device in channels-last order, in which convolutions on a CPU run several times faster."""
@@ -69,6 +72,7 @@ class Feed:
         self._images, self._views, self._device = images, views, device
         self._carries_texture = carries_texture
         self._cache: dict[tuple[int, int], np.ndarray] = {}
+        self._cached_bytes = 0
 
     def batch(self, index: np.ndarray, rng: np.random.Generator) -> Batch:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`."""
@@ -108,9 +112,13 @@ class Feed:
         return to_device(first, self._device), to_device(second, self._device)
 
     def _view(self, image: int, yaw_deg: int) -> np.ndarray:
-        """One view at the training size, kept as bytes after the first decoding."""
+        """One view at the training size, kept as bytes after the first decoding while there is room."""
         key = (image, yaw_deg)
-        if key not in self._cache:
-            native = self._views.load(self._images.image_id[image], yaw_deg)
-            self._cache[key] = resize(native, self._images.height_px, self._images.width_px)
-        return self._cache[key]
+        if key in self._cache:
+            return self._cache[key]
+        native = self._views.load(self._images.image_id[image], yaw_deg)
+        view = resize(native, self._images.height_px, self._images.width_px)
+        if self._cached_bytes + view.nbytes <= _CACHE_BYTES:
+            self._cache[key] = view
+            self._cached_bytes += view.nbytes
+        return view

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def networks() -> Networks:
     torch.manual_seed(3)
     encoder = IdentityEncoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"))
-    generator = Generator(GeneratorSettings(4, 1, 8, 16), encoder.appearance_dim, 4)
+    generator = Generator(GeneratorSettings(4, 1, 8, 16, carries_texture=False), encoder.appearance_dim, 4)
     return Networks(encoder, generator, Discriminator(DiscriminatorSettings(4, 1, 2)))
 
 

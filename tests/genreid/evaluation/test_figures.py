@@ -16,7 +16,7 @@ from genreid.evaluation.figures import (
     ranked_lists_picture,
 )
 from genreid.evaluation.generation import ViewedImages
-from genreid.evaluation.ranking import RankedLists
+from genreid.evaluation.ranked_lists import RankedLists
 from genreid.render.sheets import CAPTION_PX, GAP_PX, GROUP_GAP_PX, PAPER
 from tests.genreid.evaluation.test_generation import Images, StubPainter, Views, _true_view
 

@@ -8,8 +8,9 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from genreid.errors import GenreidError
-from genreid.evaluation import ranking as module
-from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances, top_matches
+from genreid.evaluation import distances as module
+from genreid.evaluation.ranked_lists import top_matches
+from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances
 
 
 @dataclass(frozen=True)
