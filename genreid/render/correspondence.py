@@ -2,6 +2,7 @@
 
 All views of a body draw the same triangles, so what a pixel sees, a triangle and a place on it, names a point
 of the surface. It is seen in the other view too if it faces the camera there and nothing stands before it.
+The camera stays where it is when a body turns, so what neither body hides is the same street in both views.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ STEPS_PER_PX = 16
 """Resolution of places that are kept."""
 
 _TOLERANCE_M = 0.03  # a pixel of a crop is 1 to 2 cm, and a surface seen aslant is deeper at the pixel's edge
+_CLOTHES = 0.05  # of the height: how far clothes and bags may stand out from the body
 _LEAST_FACING = 0.15  # cosine; what is seen more aslant fills hardly a pixel
 
 
@@ -47,8 +49,8 @@ class Correspondence:
     """What a rotated view and an image's own view of the same body have in common.
 
     source: (H, W, 2) float32 [u_px, v_px], the place in the own view of what each pixel of the rotated view
-    sees; NaN where nobody is, and where the own view does not see it. shared: (H, W) bool, pixels of the own
-    view whose surface the rotated view sees too.
+    sees, the body's surface or, well outside both bodies, the street; NaN where the own view does not see it.
+    shared: (H, W) bool, pixels of the own view that show what the rotated view sees too.
     """
 
     source: np.ndarray
@@ -56,7 +58,11 @@ class Correspondence:
 
     @classmethod
     def between(cls, rotated: BodyView, own: BodyView, faces: np.ndarray) -> Correspondence:
-        return cls(find(rotated, own, faces), np.isfinite(find(own, rotated, faces)[..., 0]))
+        source, back = find(rotated, own, faces), find(own, rotated, faces)
+        street = ~_around(rotated.fragments.covered | own.fragments.covered)
+        row, column = np.nonzero(street)
+        source[row, column] = np.column_stack([column, row]) + 0.5
+        return cls(source, np.isfinite(back[..., 0]) | street)
 
 
 def find(seen: BodyView, other: BodyView, faces: np.ndarray) -> np.ndarray:
@@ -76,6 +82,13 @@ def find(seen: BodyView, other: BodyView, faces: np.ndarray) -> np.ndarray:
     found = (inside & in_sight)[:, None]
     places[seen.fragments.covered] = np.where(found, np.column_stack([u, v]), np.nan)
     return places
+
+
+def _around(covered: np.ndarray) -> np.ndarray:
+    """(H, W) bool: a body and what it may wear."""
+    reach = round(_CLOTHES * len(covered))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    return cv2.dilate(covered.astype(np.uint8), disc).astype(bool)
 
 
 def encode_source(source: np.ndarray) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -113,9 +114,29 @@ def test_the_own_view_matches_itself_pixel_by_pixel(body: Body, person: Person) 
 
 
 def test_the_smaller_the_turn_the_more_both_show(body: Body, person: Person) -> None:
-    shares = [np.isfinite(match.source[..., 0]).sum() for match in _match(body, person, 45, 90, 135, 180)]
+    yaws_deg = (45, 90, 135, 180)
+    (views,) = render_views(body, *person, *SIZE, yaws_deg, RENDERER)
+    matches = _match(body, person, *yaws_deg)
+    on_body = [
+        np.isfinite(match.source[..., 0]) & (view > 0) for match, view in zip(matches, views, strict=True)
+    ]
+    shares = [mask.sum() for mask in on_body]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > 5 * shares[2] > 0 and shares[3] < 0.01 * shares[0]
+
+
+def test_the_street_stays_where_it_is(body: Body, person: Person) -> None:
+    """Outside both bodies every pixel is its own match, but for those beside a body, where clothes may be."""
+    (match,) = _match(body, person, 90)
+    ((own, turned),) = render_views(body, *person, *SIZE, (0, 90), RENDERER)
+    apart = cv2.distanceTransform(((own == 0) & (turned == 0)).astype(np.uint8), cv2.DIST_L2, 5)
+    beside, street = (apart > 0) & (apart < 5), apart > 9
+    assert not np.isfinite(match.source[beside]).any()
+    assert not match.shared[beside & (own == 0)].any()
+    rows, columns = np.nonzero(street)
+    assert len(rows) > 1000
+    np.testing.assert_array_equal(match.source[street], np.stack([columns, rows], axis=1) + 0.5)
+    assert match.shared[street].all()
 
 
 def test_a_vertex_in_both_views_is_matched_where_it_is_projected(body: Body, person: Person) -> None:

@@ -1,0 +1,151 @@
+"""Trials in a small project of their own, whose stages are a line of Python each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.study import load_study
+from pipeline.trials import Slot, cache_folder, require_committed, run_trials
+
+PARAMS = """\
+pretrain_encoder: {seed: 0}
+pretrain_generator: {seed: 0}
+train_joint: {seed: 0, gain: 0, fail: false}
+evaluate: {split: val}
+"""
+GRAPH = """\
+stages:
+  pretrain-encoder:
+    cmd: python make.py encoder
+    params: [pretrain_encoder]
+    outs: [encoder.pt]
+  train-joint:
+    cmd: python make.py joint
+    deps: [encoder.pt]
+    params: [train_joint]
+    outs: [joint.pt]
+  evaluate:
+    cmd: python make.py metrics
+    deps: [joint.pt]
+    params: [evaluate]
+    metrics: [metrics.json: {cache: false}]
+"""
+MAKE = """\
+import datetime, json, os, pathlib, sys, yaml
+what, values = sys.argv[1], yaml.safe_load(open("params.yaml"))
+with open(os.environ["DONE"], "a") as done:
+    print(what, os.environ["OMP_NUM_THREADS"], file=done)
+if what == "encoder":
+    pathlib.Path("encoder.pt").write_text(str(values["pretrain_encoder"]["seed"]))
+elif what == "joint":
+    own = values["train_joint"]
+    assert not own["fail"], "failed as it should"
+    pathlib.Path("joint.pt").write_text(str(10 * int(open("encoder.pt").read()) + own["gain"] + own["seed"]))
+    pathlib.Path("provenance").mkdir(exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    record = {"finished": now, "cpu_seconds": 7.5, "seconds": 9.0, "peak_memory_mb": 100, "ari": 0.5}
+    json.dump(record, open("provenance/train-joint.json", "w"))
+else:
+    json.dump({"joint": {"mAP": float(open("joint.pt").read())}}, open("metrics.json", "w"))
+"""
+STUDY = """\
+title: Small
+reference: plain
+common: {}
+warm_ups: [1, 2]
+seeds: [1]
+arms:
+  plain: {about: nothing, params: {train_joint.gain: 0}}
+  gain: {about: more, params: {train_joint.gain: 5}}
+  broken: {about: fails, params: {train_joint.fail: true}, warm_ups: [1]}
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    command = ["git", "-C", str(folder), *names, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    (root / "recipes" / "studies").mkdir(parents=True)
+    files = {"params.yaml": PARAMS, "dvc.yaml": GRAPH, "make.py": MAKE, "recipes/studies/small.yaml": STUDY}
+    for name, text in files.items():
+        (root / name).write_text(text, encoding="utf-8")
+    ignored = "/.genreid/\n/provenance/\n/encoder.pt\n/joint.pt\n"
+    (root / ".gitignore").write_text(ignored, encoding="utf-8")
+    for variable in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.setenv(f"{variable}_NAME", "Test")
+        monkeypatch.setenv(f"{variable}_EMAIL", "test@example.org")
+    monkeypatch.setenv("DONE", str(tmp_path / "done.txt"))
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    subprocess.run([sys.executable, "-m", "dvc", "--cd", str(root), "init", "--quiet"], check=True)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "all")
+    return root
+
+
+@pytest.mark.slow
+def test_trials_share_their_warm_ups_and_come_back_as_experiments(project: Path, tmp_path: Path) -> None:
+    """By hand: joint = 10 · warm-up + gain + seed. Five trials, two encoders."""
+    before = git(project, "status", "--porcelain")
+    commit, cache = require_committed(project), cache_folder(project)
+    slots = [Slot(project, project / ".genreid" / "studies" / f"slot-{number}", 1) for number in range(2)]
+    for slot in slots:
+        slot.prepare(cache, commit)
+    trials = load_study(project, "small").trials("val")
+    ended = {trial.name: outcome for trial, outcome in run_trials(trials, slots, tmp_path / "logs")}
+
+    failed = ended.pop("small-broken-w1-s1")
+    assert isinstance(failed, PipelineError)
+    log = tmp_path / "logs" / "small-broken-w1-s1.log"
+    assert str(failed) == f"small-broken-w1-s1 failed (exit code 255): see {log}"
+    assert "failed as it should" in log.read_text(encoding="utf-8")
+
+    expected = {"plain-w1": 11.0, "gain-w1": 16.0, "plain-w2": 21.0, "gain-w2": 26.0}
+    found = {name: columns for name, columns in ended.items() if isinstance(columns, dict)}
+    assert {name: found[name]["joint.mAP"] for name in found} == {
+        f"small-{name}-s1": value for name, value in expected.items()
+    }
+    row = found["small-gain-w2-s1"]
+    assert (row["cpu_seconds"], row["wall_seconds"], row["pseudo_labels.ari"]) == (7.5, 9.0, 0.5)
+    assert commit.startswith(row["commit"])
+    fingerprints = {name: columns["warm_up_fingerprint"] for name, columns in found.items()}
+    assert fingerprints["small-plain-w1-s1"] == fingerprints["small-gain-w1-s1"]
+    assert fingerprints["small-plain-w1-s1"] != fingerprints["small-gain-w2-s1"]
+
+    done = (tmp_path / "done.txt").read_text(encoding="utf-8").split("\n")
+    assert done.count("encoder 1") == 2
+    assert done.count("joint 1") == 5
+    assert git(project, "status", "--porcelain") == before
+    refs = git(project, "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    assert {os.path.basename(ref) for ref in refs} == set(found)
+
+
+@pytest.mark.slow
+def test_a_trial_done_before_is_taken_from_the_cache(project: Path, tmp_path: Path) -> None:
+    """As when a study was killed between the end of a trial and its row."""
+    slot = Slot(project, tmp_path / "slot", 1)
+    slot.prepare(cache_folder(project), require_committed(project))
+    (trial, *_) = load_study(project, "small").trials("val", ["plain"])
+    first, second = (slot.run(trial, tmp_path / "log.txt") for _ in range(2))
+    assert first["joint.mAP"] == second["joint.mAP"] == 11.0
+    assert first["cpu_seconds"] == 7.5
+    assert second["cpu_seconds"] is None, "nobody measured it this time"
+    assert (tmp_path / "done.txt").read_text(encoding="utf-8").count("joint") == 1
+
+
+def test_a_study_needs_a_commit(project: Path, tmp_path: Path) -> None:
+    (project / "params.yaml").write_text(PARAMS + "\n", encoding="utf-8")
+    with pytest.raises(PipelineError, match="files differ from the last commit"):
+        require_committed(project)
+    with pytest.raises(PipelineError, match="make this a git repository"):
+        require_committed(tmp_path)
