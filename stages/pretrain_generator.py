@@ -33,6 +33,7 @@ def pretrain_generator(
             generator,
             discriminator,
             encoder,
+            images,
             feed,
             settings,
             device=run.device,

@@ -18,6 +18,9 @@ class Batch:
     For a generator that carries texture, else None: carried (B, 4, H, W), what the image shows of the surface
     that the rotated mesh shows, where it is there; kept (B, 4, H, W), the same where it is in the image. Three
     channels of normalised colour times the share of the pixel that is known, and that share.
+
+    Where same-person pictures are painted, else None: partner_image and partner_mesh, as image and mesh, of
+    another image of the same pseudo-identity, or of the image itself where there is no other.
     """
 
     index: torch.Tensor
@@ -27,6 +30,8 @@ class Batch:
     yaw_deg: torch.Tensor
     carried: torch.Tensor | None = None
     kept: torch.Tensor | None = None
+    partner_image: torch.Tensor | None = None
+    partner_mesh: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]

@@ -17,6 +17,16 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
     return (prediction - target.detach()).abs().mean()
 
 
+def l1_within(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute difference of (B,C,H,W) tensors over the pixels where `mask` (B,1,H,W) is true; ().
+
+    The target is detached. Each image weighs by its share of those pixels; 0 where there are none.
+    """
+    assert prediction.shape == target.shape, f"{tuple(prediction.shape)} and {tuple(target.shape)}"
+    difference = (prediction - target.detach()).abs().mean(dim=1, keepdim=True)
+    return (difference * mask).sum() / mask.sum().clamp(min=1)
+
+
 def appearance_consistency(reconstructed: Tensor, back: Tensor, appearance: Tensor) -> Tensor:
     """L_feat = |a(x̂) − a(x)| + |a(x̃) − a(x)| (GCL+, section 3.2; METHOD, L_feat); codes (B,S·D), the last
     detached.

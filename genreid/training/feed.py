@@ -74,28 +74,36 @@ class Feed:
         self._cache: dict[tuple[int, int], np.ndarray] = {}
         self._cached_bytes = 0
 
-    def batch(self, index: np.ndarray, rng: np.random.Generator) -> Batch:
-        """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`."""
-        yaw_deg = rng.choice(self.yaws_deg, len(index))
-        return self.batch_at(index, yaw_deg)
+    def batch(self, index: np.ndarray, rng: np.random.Generator, partners: np.ndarray | None = None) -> Batch:
+        """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
-    def batch_at(self, index: np.ndarray, yaw_deg: np.ndarray) -> Batch:
+        partners: (B,) images of the same persons, if any; they need views too.
+        """
+        yaw_deg = rng.choice(self.yaws_deg, len(index))
+        return self.batch_at(index, yaw_deg, partners)
+
+    def batch_at(self, index: np.ndarray, yaw_deg: np.ndarray, partners: np.ndarray | None = None) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
-        own = self._view_batch(index, np.zeros(len(index), np.int16))
         carried, kept = self._texture(index, yaw_deg) if self._carries_texture else (None, None)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
-            mesh=own,
+            mesh=self.own_meshes(index),
             mesh_rotated=self._view_batch(index, yaw_deg),
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
             carried=carried,
             kept=kept,
+            partner_image=None if partners is None else self.images_at(partners),
+            partner_mesh=None if partners is None else self.own_meshes(partners),
         )
 
     def images_at(self, index: np.ndarray) -> Tensor:
         """The images at `index` (B,): (B, 3, H, W), normalised."""
         return to_device(normalise(self._images.load(index)), self._device)
+
+    def own_meshes(self, index: np.ndarray) -> Tensor:
+        """The meshes of the images at `index` (B,) from the images' own viewpoints: (B, 1, H, W)."""
+        return self._view_batch(index, np.zeros(len(index), np.int16))
 
     def _view_batch(self, index: np.ndarray, yaw_deg: Sequence[int] | np.ndarray) -> Tensor:
         views = [self._view(int(image), int(yaw)) for image, yaw in zip(index, yaw_deg, strict=True)]

@@ -5,6 +5,11 @@ METHOD's words: B batch, D embedding width, a appearance code (B, 4·D), m_0 and
   x̂ = G(E_str(m_0), a(x))    x_θ = G(E_str(m_θ), a(x))    x̃ = G(E_str(m_0), a(x_θ))
   x_mix = G(E_str(m_0), λ·a(x) + (1−λ)·a(x_π))
 
+Beyond the paper, with `same_person`: x' is another image of x's pseudo-identity and m'_0 its mesh. The
+picture G(E_str(m'_0), a(x)) has to look like x' where the body is. Nothing else tells G how a person
+looks from a side that x does not show (DG-Net generates within an identity too, by true labels: Zheng
+et al., CVPR 2019, section 3.1).
+
 Beyond the paper, where G carries texture: x_θ is also given what x shows of the surface that m_θ shows. Given
 all that x shows of m_0, x̂ could not but be x; it is given what m_θ shows too, so that what a turn by θ hides
 has to be filled in, and x tells how. x̃ and x_mix are given nothing: in the one, what x shows would make the
@@ -21,7 +26,7 @@ from torch import Tensor, nn
 
 from genreid.data.batch import Batch
 from genreid.losses.adversarial import lsgan_discriminator, lsgan_generator, r1_penalty
-from genreid.losses.reconstruction import appearance_consistency, l1
+from genreid.losses.reconstruction import appearance_consistency, l1, l1_within
 from genreid.models.batchnorm import GeneratedStatistics, generated_images
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import Encoding, IdentityEncoder
@@ -33,7 +38,8 @@ from genreid.training.run import Run, frozen, require_finite, total
 class GenerationSettings:
     """How generator and discriminator learn, in `pretrain_generator` and in `train_joint` alike.
 
-    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat. real: weight of D's real
+    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat. same_person: weight of
+    L_same, beyond the paper; 0 for the paper's losses alone. real: weight of D's real
     term, against 1 for each kind of fake. r1: weight of the penalty, taken every `r1_every` steps and then
     multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2, weight_decay: Adam of E_str, G, D.
     """
@@ -42,6 +48,7 @@ class GenerationSettings:
     image: float
     cycle: float
     feature: float
+    same_person: float
     real: float
     r1: float
     r1_every: int
@@ -69,7 +76,8 @@ class GeneratedViews:
     """What G painted of a batch, all (B, 3, H, W), and how E_id sees it.
 
     reconstruction x̂, rotated x_θ, cycle x̃; mixed x_mix, or None where identities are not mixed by G.
-    The encodings of x̂, x_θ and x̃; of x_mix only where it was asked for.
+    The encodings of x̂, x_θ and x̃; of x_mix only where it was asked for. same_person: x's code on the mesh of
+    its partner, or None where the batch has no partners.
     """
 
     reconstruction: Tensor
@@ -80,6 +88,7 @@ class GeneratedViews:
     encoded_rotated: Encoding
     encoded_cycle: Encoding
     encoded_mixed: Encoding | None
+    same_person: Tensor | None
 
     def all(self) -> Tensor:
         """Every kind of fake, (3·B or 4·B, 3, H, W)."""
@@ -115,10 +124,14 @@ def generate(
         structures.append(own)
         codes.append(mix.of(appearance))
         textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
+    if batch.partner_mesh is not None:
+        structures.append(generator.encode_structure(batch.partner_mesh))
+        codes.append(appearance)
+        textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
     known = [texture for texture in textures if texture is not None]
     painted = generator.paint(torch.cat(structures), torch.cat(codes), torch.cat(known) if known else None)
     num, num_encoded = len(batch), len(batch) * (3 if mix is not None and encode_mixed else 2)
-    reconstruction, rotated, *mixed = painted.split(num)
+    reconstruction, rotated, *others = painted.split(num)
     with generated_images(encoder, batchnorm):
         seen = encoder(painted[:num_encoded]).split(num)
         cycle = generator.paint(own, seen[1].appearance)
@@ -127,11 +140,12 @@ def generate(
         reconstruction=reconstruction,
         rotated=rotated,
         cycle=cycle,
-        mixed=mixed[0] if mixed else None,
+        mixed=others[0] if mix is not None else None,
         encoded_reconstruction=seen[0],
         encoded_rotated=seen[1],
         encoded_cycle=encoded_cycle,
         encoded_mixed=seen[2] if len(seen) > 2 else None,
+        same_person=others[-1] if batch.partner_mesh is not None else None,
     )
 
 
@@ -165,12 +179,40 @@ def generator_losses(
     feature = appearance_consistency(
         views.encoded_reconstruction.appearance, views.encoded_cycle.appearance, appearance
     )
-    return {
+    losses = {
         "adversarial": settings.adversarial * adversarial,
         "image": settings.image * l1(views.reconstruction, batch.image),
         "cycle": settings.cycle * l1(views.cycle, batch.image),
         "feature": settings.feature * feature,
     }
+    if views.same_person is not None:
+        losses["same_person"] = settings.same_person * same_person(views.same_person, batch)
+    return losses
+
+
+def first_losses(
+    generator: Generator, batch: Batch, appearance: Tensor, settings: GenerationSettings
+) -> dict[str, Tensor]:
+    """The weighted L_img and L_same alone, of pictures that nobody looks at: a small part of a whole step's
+    work, and what a generator that knows nothing yet learns most from."""
+    structures, codes, textures = [batch.mesh], [appearance], [batch.kept]
+    if batch.partner_mesh is not None:
+        structures.append(batch.partner_mesh)
+        codes.append(appearance)
+        textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
+    known = [texture for texture in textures if texture is not None]
+    painted = generator(torch.cat(structures), torch.cat(codes), torch.cat(known) if known else None)
+    reconstruction, *others = painted.split(len(batch))
+    losses = {"image": settings.image * l1(reconstruction, batch.image)}
+    if others:
+        losses["same_person"] = settings.same_person * same_person(others[0], batch)
+    return losses
+
+
+def same_person(painted: Tensor, batch: Batch) -> Tensor:
+    """L_same = |G(E_str(m'_0), a(x)) − x'| where the partner's body is: its street is of another camera."""
+    assert batch.partner_image is not None and batch.partner_mesh is not None
+    return l1_within(painted, batch.partner_image, batch.partner_mesh > -1)
 
 
 def discriminator_step(

@@ -13,39 +13,65 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genreid.clustering.cameras import without_camera_mean
+from genreid.clustering.pseudo_labels import PseudoLabelSettings, cluster
+from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.seeding import numpy_rng
-from genreid.training.feed import Feed
+from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.feed import Feed, embed_all
 from genreid.training.generation import (
     GenerationSettings,
     adam_pair,
     discriminator_step,
     draw_mix,
+    first_losses,
     generate,
     generator_losses,
 )
+from genreid.training.partners import Partners
 from genreid.training.pictures import generation_picture
-from genreid.training.run import Precision, Run, autocast, due, named, require_finite, set_trainable, total
+from genreid.training.run import (
+    Precision,
+    Run,
+    autocast,
+    due,
+    named,
+    require_finite,
+    set_lr,
+    set_trainable,
+    total,
+)
 
 _MOST_CODES = 1024
 
 
 @dataclass(frozen=True)
 class GeneratorPretrainingSettings:
-    """The section `pretrain_generator`. picture_every: epochs between two pictures, 0 for none."""
+    """The section `pretrain_generator`.
+
+    clustering, camera_centred: how E_id's embeddings become the pseudo-identities that
+    `generation.same_person` needs. reconstruction_epochs: epochs at the start that learn L_img and
+    L_same alone, beyond the paper. lr falls by 10 every `lr_step_epochs`. picture_every: epochs between
+    two pictures, 0 for none.
+    """
 
     seed: int
     precision: Precision
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings
     generation: GenerationSettings
+    clustering: PseudoLabelSettings
+    camera_centred: bool
+    reconstruction_epochs: int
     epochs: int
     steps_per_epoch: int
     batch_size: int
+    lr_step_epochs: int
+    embed_batch_size: int
     picture_every: int
 
 
@@ -53,6 +79,7 @@ def pretrain_generator(
     generator: Generator,
     discriminator: Discriminator,
     encoder: IdentityEncoder,
+    images: ImageSet,
     feed: Feed,
     settings: GeneratorPretrainingSettings,
     *,
@@ -67,6 +94,7 @@ def pretrain_generator(
     encoder.eval()
     set_trainable(encoder, False)
     generator.decoder.start_from(appearance_codes(encoder, feed))
+    partners = find_partners(encoder, images, feed, settings, device)
     g_optimiser, d_optimiser = adam_pair(generator, discriminator, settings.generation)
     run = Run(
         settings.epochs,
@@ -80,22 +108,32 @@ def pretrain_generator(
 
     while run.epoch < settings.epochs:
         generator.train()
+        for optimiser in (g_optimiser, d_optimiser):
+            set_lr(optimiser, settings.generation.lr, run.epoch, settings.lr_step_epochs)
         order = numpy_rng(settings.seed, "batches", run.epoch)
         batches = shuffled_batches(feed.with_mesh, settings.batch_size, order)
         for index in islice(batches, run.step, settings.steps_per_epoch):
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
-            batch = feed.batch(index, rng)
+            draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
+            batch = feed.batch(index, rng, None if partners is None else partners.draw(index, draw))
             mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, device)
 
             with autocast(device, settings.precision):
                 appearance = encoder(batch.image).appearance
-                views = generate(
-                    generator, encoder, batch, appearance, mix, encode_mixed=False, batchnorm="frozen"
+            if run.epoch < settings.reconstruction_epochs:
+                d_losses = {}
+                with autocast(device, settings.precision):
+                    losses = first_losses(generator, batch, appearance, settings.generation)
+            else:
+                with autocast(device, settings.precision):
+                    views = generate(
+                        generator, encoder, batch, appearance, mix, encode_mixed=False, batchnorm="frozen"
+                    )
+                d_losses = discriminator_step(
+                    views, discriminator, d_optimiser, batch, settings.generation, run
                 )
-
-            d_losses = discriminator_step(views, discriminator, d_optimiser, batch, settings.generation, run)
-            with autocast(device, settings.precision):
-                losses = generator_losses(views, discriminator, batch, appearance, settings.generation)
+                with autocast(device, settings.precision):
+                    losses = generator_losses(views, discriminator, batch, appearance, settings.generation)
             require_finite(losses, run.epoch, run.step)
             g_optimiser.zero_grad(set_to_none=True)
             total(losses).backward()
@@ -108,6 +146,21 @@ def pretrain_generator(
         if due(run.epoch, settings.epochs, settings.picture_every):
             pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
         yield run.finish_epoch({}, pictures)
+
+
+def find_partners(
+    encoder: IdentityEncoder,
+    images: ImageSet,
+    feed: Feed,
+    settings: GeneratorPretrainingSettings,
+    device: torch.device,
+) -> Partners | None:
+    """Who may be the same person, in the frozen encoder's eyes; None where no loss asks."""
+    if settings.generation.same_person == 0:
+        return None
+    features = embed_all(encoder, images, settings.embed_batch_size, device)
+    seen = without_camera_mean(features, images.camera_id) if settings.camera_centred else features
+    return Partners(cluster(seen, settings.clustering).labels, feed.with_mesh)
 
 
 @torch.no_grad()

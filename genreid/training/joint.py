@@ -40,6 +40,7 @@ from genreid.training.generation import (
     generate,
     generator_losses,
 )
+from genreid.training.partners import Partners
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (
     Agreement,
@@ -138,12 +139,14 @@ def train_joint(
         if run.step == 0:
             run.tensors = begin_epoch(encoder, images, memory, settings, device)
         targets = epoch_targets(run, memory, settings, device)
+        partners = epoch_partners(run, feed, settings)
         optimisers.set_lr(run.epoch, settings)
         encoder.train()
 
         for index in epoch_batches(run, feed, settings):
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
-            batch = feed.batch(index, rng)
+            draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
+            batch = feed.batch(index, rng, None if partners is None else partners.draw(index, draw))
             mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, device)
 
             with autocast(device, settings.precision):
@@ -236,6 +239,13 @@ def epoch_targets(run: Run, memory: InstanceMemory, settings: JointSettings, dev
         run.tensors["slots"] = bank.rows
     members = Members.of(run.tensors["labels"].to(device))
     return Targets(members, run.tensors["prototypes"].to(device), bank)
+
+
+def epoch_partners(run: Run, feed: Feed, settings: JointSettings) -> Partners | None:
+    """Who is painted on whose mesh in this epoch; None where no loss asks."""
+    if settings.generation.same_person == 0 or not settings.generator_learns:
+        return None
+    return Partners(run.tensors["labels"].numpy(), feed.with_mesh)
 
 
 def epoch_batches(run: Run, feed: Feed, settings: JointSettings) -> Iterator[np.ndarray]:

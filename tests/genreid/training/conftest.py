@@ -42,6 +42,7 @@ GENERATION = GenerationSettings(
     image=5.0,
     cycle=5.0,
     feature=5.0,
+    same_person=0.0,
     real=4.0,
     r1=0.01,
     r1_every=2,

@@ -74,16 +74,21 @@ def test_each_view_is_painted_with_what_may_be_known_of_it(feed: Feed) -> None:
     assert not torch.allclose(rotated, generator(batch.mesh_rotated, code), atol=1e-2)
 
 
-def test_pretraining_runs_with_it_and_draws_its_picture(feed: Feed) -> None:
+def test_pretraining_runs_with_it_and_draws_its_picture(boxes: Boxes, feed: Feed) -> None:
     encoder = build_encoder(ENCODER, 0)
     networks = (
         build_generator(CARRYING, encoder.appearance_dim, 4, 0),
         build_discriminator(SETTINGS.discriminator, 0),
         encoder,
     )
-    settings = replace(SETTINGS, generator=CARRYING, picture_every=2)
+    generation = replace(SETTINGS.generation, same_person=1.0)
+    settings = replace(
+        SETTINGS, generator=CARRYING, generation=generation, reconstruction_epochs=1, picture_every=2
+    )
     reports = finish(
-        pretrain_generator(*networks, feed, settings, device=CPU, checkpoints=Forgetful(), progress=Silent())
+        pretrain_generator(
+            *networks, boxes.images, feed, settings, device=CPU, checkpoints=Forgetful(), progress=Silent()
+        )
     )
     assert reports[-1].pictures["views"].ndim == 3
 

@@ -16,11 +16,18 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
-from genreid.training.generation import Mix, discriminator_step, draw_mix, generate, generator_losses
+from genreid.training.generation import (
+    Mix,
+    discriminator_step,
+    draw_mix,
+    first_losses,
+    generate,
+    generator_losses,
+)
 from genreid.training.generator import GeneratorPretrainingSettings, pretrain_generator
 from genreid.training.run import Run, total
 
-from .conftest import CPU, ENCODER, GENERATION, GENERATOR, Boxes
+from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, Boxes
 from .harness import Recorder, comparable, finish, same, weights
 
 SETTINGS = GeneratorPretrainingSettings(
@@ -29,9 +36,14 @@ SETTINGS = GeneratorPretrainingSettings(
     generator=GENERATOR,
     discriminator=DiscriminatorSettings(width=4, num_blocks=1, num_scales=2),
     generation=GENERATION,
+    clustering=CLUSTERING,
+    camera_centred=False,
+    reconstruction_epochs=0,
     epochs=2,
     steps_per_epoch=3,
     batch_size=6,
+    lr_step_epochs=10,
+    embed_batch_size=16,
     picture_every=0,
 )
 
@@ -48,6 +60,7 @@ def run(
     trained = networks()
     reports = pretrain_generator(
         *trained,
+        boxes.images,
         boxes.feed,
         settings,
         device=CPU,
@@ -68,14 +81,58 @@ def test_it_learns_to_reconstruct_and_leaves_the_encoder_alone(boxes: Boxes) -> 
     assert not same(weights(generator), weights(networks()[0]))
 
 
-def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes) -> None:
+@pytest.mark.parametrize("reconstruction_epochs", [0, 1])
+def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes, reconstruction_epochs: int) -> None:
+    generation = replace(GENERATION, same_person=5.0)
+    settings = replace(SETTINGS, generation=generation, reconstruction_epochs=reconstruction_epochs)
     recorder = Recorder()
-    undisturbed, reports = run(boxes, SETTINGS, recorder)
+    undisturbed, reports = run(boxes, settings, recorder)
     for killed_after in (0, 2, 4):
-        resumed, later = run(boxes, SETTINGS, Recorder(recorder.states[killed_after]))
+        resumed, later = run(boxes, settings, Recorder(recorder.states[killed_after]))
         for ours, theirs in zip(undisturbed, resumed, strict=True):
             assert same(weights(ours), weights(theirs)), killed_after
         assert comparable(later[-1]) == comparable(reports[-1])
+
+
+def test_the_first_epochs_learn_pictures_alone(boxes: Boxes) -> None:
+    generation = replace(GENERATION, same_person=5.0)
+    settings = replace(SETTINGS, generation=generation, reconstruction_epochs=1)
+    _, (first, second) = run(boxes, settings)
+    losses = {name for name in first.figures if "/" in name}
+    assert losses == {"generator/image", "generator/same_person"}
+    assert losses < set(second.figures) and "discriminator/lsgan" in second.figures
+
+
+def test_same_person_losses_equal_one_pass_an_image(boxes: Boxes) -> None:
+    """The code of one image on the mesh of another, held against that other where its box is."""
+    generator, discriminator, encoder = networks()
+    encoder.eval()
+    index, partners = np.array([0, 7, 13]), np.array([4, 7, 15])
+    batch = boxes.feed.batch(index, np.random.default_rng(0), partners)
+    plain = boxes.feed.batch(partners, np.random.default_rng(0))
+    appearance = encoder(batch.image).appearance
+    settings = replace(GENERATION, same_person=3.0)
+
+    expected, covered = 0.0, 0
+    for i in range(3):
+        painted = generator(plain.mesh[i : i + 1], appearance[i : i + 1])[0]
+        for row, column in zip(*np.nonzero(plain.mesh[i, 0].numpy() > -1), strict=True):
+            apart = (painted[:, row, column] - plain.image[i, :, row, column]).abs()
+            expected, covered = expected + apart.mean().item(), covered + 1
+
+    alone = first_losses(generator, batch, appearance, settings)
+    mix = Mix(0.7, torch.tensor([2, 0, 1]))
+    views = generate(generator, encoder, batch, appearance, mix, encode_mixed=True, batchnorm="frozen")
+    whole = generator_losses(views, discriminator, batch, appearance, settings)
+    for losses in (alone, whole):
+        assert losses["same_person"].item() == pytest.approx(3 * expected / covered, rel=1e-4)
+        assert losses["image"].item() == pytest.approx(
+            5 * F.l1_loss(generator(batch.mesh, appearance), batch.image).item(), rel=1e-4
+        )
+    assert len(views.all()) == 4 * 3, "the discriminator sees the paper's four fakes"
+    assert views.mixed is not None and views.encoded_mixed is not None
+    mixed = generator(batch.mesh, 0.7 * appearance + 0.3 * appearance[[2, 0, 1]])
+    assert torch.allclose(views.mixed, mixed, atol=1e-4)
 
 
 def test_the_batched_passes_equal_one_pass_a_view(boxes: Boxes) -> None:
