@@ -29,17 +29,32 @@ from genreid.training.generation import (
     generator_losses,
 )
 from genreid.training.pictures import generation_picture
-from genreid.training.run import Precision, Run, autocast, due, named, require_finite, set_trainable, total
+from genreid.training.run import (
+    Precision,
+    Run,
+    autocast,
+    compile_networks,
+    due,
+    named,
+    require_finite,
+    set_trainable,
+    total,
+)
 
 _MOST_CODES = 1024
 
 
 @dataclass(frozen=True)
 class GeneratorPretrainingSettings:
-    """The section `pretrain_generator`. picture_every: epochs between two pictures, 0 for none."""
+    """The section `pretrain_generator`.
+
+    compile: whether torch.compile translates the networks (`run.compile_networks`). picture_every: epochs
+    between two pictures, 0 for none.
+    """
 
     seed: int
     precision: Precision
+    compile: bool
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings
     generation: GenerationSettings
@@ -66,8 +81,11 @@ def pretrain_generator(
     """
     encoder.eval()
     set_trainable(encoder, False)
+    if settings.compile:
+        compile_networks(encoder.backbone, generator.structure, generator.decoder, discriminator)
     generator.decoder.start_from(appearance_codes(encoder, feed))
-    g_optimiser, d_optimiser = adam_pair(generator, discriminator, settings.generation)
+    generation = settings.generation
+    g_optimiser, d_optimiser = adam_pair(generator, discriminator, generation)
     run = Run(
         settings.epochs,
         settings.steps_per_epoch,
@@ -85,17 +103,26 @@ def pretrain_generator(
         for index in islice(batches, run.step, settings.steps_per_epoch):
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
             batch = feed.batch(index, rng)
-            mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, device)
+            mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
 
             with autocast(device, settings.precision):
                 appearance = encoder(batch.image).appearance
                 views = generate(
-                    generator, encoder, batch, appearance, mix, encode_mixed=False, batchnorm="frozen"
+                    generator,
+                    encoder,
+                    batch,
+                    appearance,
+                    mix,
+                    encode_mixed=False,
+                    batchnorm="frozen",
+                    recompute=generation.recompute,
                 )
 
-            d_losses = discriminator_step(views, discriminator, d_optimiser, batch, settings.generation, run)
+            d_losses = discriminator_step(
+                views, discriminator, d_optimiser, batch, generation, settings.precision, run
+            )
             with autocast(device, settings.precision):
-                losses = generator_losses(views, discriminator, batch, appearance, settings.generation)
+                losses = generator_losses(views, discriminator, batch, appearance, generation)
             require_finite(losses, run.epoch, run.step)
             g_optimiser.zero_grad(set_to_none=True)
             total(losses).backward()
