@@ -1,7 +1,8 @@
 """One step of joint training: `python -m benchmarks.joint_step --backbone resnet18`.
 
-Ours beside `naive_step`, both in float32 at the paper's widths, on random pictures: the time of a step does
-not depend on what is in them. Ours takes R1 every fourth step, and its time is the mean of four.
+Ours in several ways beside `naive_step` in float32, at the paper's widths, on random pictures: the time of a
+step does not depend on what is in them. Ours has channels last and takes R1 every fourth step (the naive one
+every step); its time is the mean of four.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from genreid.models.generator import Generator, GeneratorSettings
 from genreid.training.contrast import Targets, contrast_losses
 from genreid.training.generation import discriminator_step, draw_mix, generator_losses
 from genreid.training.joint import JointSettings, Networks, Optimisers, embed_views, paint_views
-from genreid.training.run import Run, autocast, total
+from genreid.training.run import Run, autocast, compile_networks, total
 from pipeline.params import load_params, section
 
 NUM_IMAGES, NUM_CLUSTERS = 12_936, 700
@@ -33,19 +34,33 @@ R1_EVERY = 4
 SIZES = {"resnet18": (128, 64, 16), "resnet50": (256, 128, 4)}
 """Height, width and batch of the two measurements."""
 
+WAYS = ("bfloat16", "float32", "float32 recomputed")
+"""Ways of our step in the table: precision, and whether the generator's maps are kept."""
+
 Step = Callable[..., dict[str, float]]
 
 
-def compare(backbone: str) -> Row:
-    """A step of ours beside the naive one: seconds a step, peak memory."""
-    ours, _, _ = side("joint_step", "ours", backbone=backbone)
+def compare(backbone: str) -> list[Row]:
+    """A step of ours, in each way, beside the naive one: seconds a step, peak memory."""
     naive, _, _ = side("joint_step", "field", backbone=backbone)
     height, width, batch = SIZES[backbone]
-    setting = f"{backbone}, {height}×{width}, batch {batch}, float32"
-    agreement = "losses equal to 1e-4 at frozen batch norm (tests/benchmarks)"
-    return row(
-        "joint step", setting, batch, ours, naive, alternative="every pass by itself", agreement=agreement
-    )
+    rows = []
+    for way in WAYS:
+        ours, _, _ = side("joint_step", "ours", backbone=backbone, way=way)
+        setting = f"{backbone}, {height}×{width}, batch {batch}, {way}"
+        share = f"{ours.memory_mb / naive.memory_mb:.0%} of its memory"
+        rows.append(
+            row(
+                "joint step",
+                setting,
+                batch,
+                ours,
+                naive,
+                alternative="every pass by itself in float32, R1 every step",
+                agreement=f"losses equal to 1e-4 in float32 at frozen batch norm (tests/benchmarks); {share}",
+            )
+        )
+    return rows
 
 
 def joined_step(
@@ -69,7 +84,7 @@ def joined_step(
         assert views is not None
         embeddings = embed_views(networks.encoder, batch, real, views, mix, settings, rng)
     optimiser = optimisers.discriminator_optimiser
-    d_losses = discriminator_step(views, networks.discriminator, optimiser, batch, generation, run)
+    d_losses = discriminator_step(views, networks.discriminator, optimiser, batch, generation, precision, run)
     with autocast(batch.image.device, precision):
         losses = generator_losses(views, networks.discriminator, batch, real.appearance, generation)
     losses |= contrast_losses(embeddings, batch.index, targets, mix, settings.contrast, negatives_rng)
@@ -92,11 +107,25 @@ def paper_networks(backbone: str) -> Networks:
     return Networks(encoder, generator, Discriminator(DiscriminatorSettings(32, 4, 3)))
 
 
-def settings_of_project() -> JointSettings:
-    """train_joint of params.yaml, in float32."""
+def settings_of_project(way: str = "float32") -> JointSettings:
+    """train_joint of params.yaml, with lazy R1, in one of the ways."""
+    words = way.split()
     settings = section(load_params(Path("params.yaml")), "train_joint", JointSettings)
-    generation = replace(settings.generation, r1_every=R1_EVERY)
-    return replace(settings, generation=generation, precision="float32")
+    generation = replace(settings.generation, r1_every=R1_EVERY, recompute="recomputed" in words)
+    precision = "bfloat16" if "bfloat16" in words else "float32"
+    return replace(settings, generation=generation, precision=precision, compile="compiled" in words)
+
+
+def prepared(backbone: str, way: str) -> tuple[Networks, JointSettings]:
+    """Networks and settings of our step in one of the ways."""
+    networks, settings = paper_networks(backbone), settings_of_project(way)
+    networks.encoder.train()
+    if settings.compile:
+        generator = networks.generator
+        compile_networks(
+            networks.encoder.backbone, generator.structure, generator.decoder, networks.discriminator
+        )
+    return networks, settings
 
 
 def scene(encoder: IdentityEncoder, height: int, width: int, num: int) -> tuple[Batch, Targets]:
@@ -124,8 +153,7 @@ def channels_last(batch: Batch) -> Batch:
 
 def run_side(arguments: argparse.Namespace) -> None:
     height, width, num = SIZES[arguments.backbone]
-    networks, settings = paper_networks(arguments.backbone), settings_of_project()
-    networks.encoder.train()
+    networks, settings = prepared(arguments.backbone, arguments.way)
     batch, targets = scene(networks.encoder, height, width, num)
     if arguments.side == "ours":
         batch = channels_last(batch)
@@ -142,18 +170,18 @@ def run_side(arguments: argparse.Namespace) -> None:
             else:
                 naive_step(networks, optimisers, batch, targets, settings, rng, draw)
 
-    held = measured(lambda: work(0, 1))[1].memory_mb
+    # The first steps allocate the optimisers' state and the gradients, which belongs to the memory of a step,
+    # and translate what is compiled: with R1 and without.
+    held = measured(lambda: work(0, 2 if settings.compile else 1))[1].memory_mb
     _, cost = measured(lambda: work(0, steps))
-    # The first step allocates the optimisers' state and the gradients: it belongs to the memory of a step.
     cost = Cost(cost.wall_s / steps, cost.cpu_s / steps, max(held, cost.memory_mb))
     finish_side(arguments, cost, {})
 
 
-def profile(backbone: str) -> str:
-    """Shares of the CPU time of our step by kind of operation, as a Markdown table."""
+def profile(backbone: str, way: str) -> str:
+    """Shares of the CPU time of our step (without R1) by kind of operation, as a Markdown table."""
     height, width, num = SIZES[backbone]
-    networks, settings = paper_networks(backbone), settings_of_project()
-    networks.encoder.train()
+    networks, settings = prepared(backbone, way)
     batch, targets = scene(networks.encoder, height, width, num)
     batch, optimisers = channels_last(batch), Optimisers.of(networks, settings)
 
@@ -177,15 +205,16 @@ def profile(backbone: str) -> str:
 def main() -> None:
     parser = side_arguments(__doc__)
     parser.add_argument("--backbone", choices=sorted(SIZES), default="resnet18")
+    parser.add_argument("--way", default="bfloat16", help="words of `bfloat16 float32 recomputed compiled`")
     parser.add_argument("--profile", action="store_true", help="where the time of a step of ours goes")
     parser.add_argument("--naive-steps", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.side:
         run_side(arguments)
     elif arguments.profile:
-        print(profile(arguments.backbone))
+        print(profile(arguments.backbone, arguments.way))
     else:
-        print(table([compare(arguments.backbone)]))
+        print(table(compare(arguments.backbone)))
 
 
 if __name__ == "__main__":

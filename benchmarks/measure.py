@@ -8,6 +8,7 @@ import ctypes
 import gc
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -15,12 +16,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 ROWS = Path("docs/performance.csv")
+PACKAGES = ("torch", "numpy", "numba", "scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Row:
     """One line of the table. Ours and the alternative's cost; NaN where there is no alternative or no figure.
 
     benchmark and setting name it; alternative says what the field's side is; agreement holds both results
-    together, in words; note says what was extrapolated.
+    together, in words; note says what was extrapolated. where: machine and versions.
     """
 
     benchmark: str
@@ -54,6 +57,7 @@ class Row:
     note: str
     date: str
     case: str
+    where: str
 
     @property
     def ratio(self) -> float:
@@ -148,7 +152,25 @@ def row(
         note,
         datetime.now(UTC).date().isoformat(),
         case="",
+        where=f"{machine()}; {versions()}",
     )
+
+
+def machine() -> str:
+    """Processor, cores, memory."""
+    name, fast = platform.machine(), ""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            name = line.partition(":")[2].strip()
+        if line.startswith("flags") and "amx_bf16" in line:
+            fast = " with AMX"
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    return f"{name}{fast}, {os.cpu_count()} cores, {memory_gb:.0f} GB"
+
+
+def versions() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return f"Python {platform.python_version()}, {packages}"
 
 
 def read_rows(path: Path = ROWS) -> list[Row]:

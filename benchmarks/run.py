@@ -34,13 +34,13 @@ def cases() -> list[Case]:
         Case("ranking", partial(_retrieval, "ranking", *retrieval.MARKET), True),
         *(Case(f"pseudo-labels {num}", partial(_labels, num), True) for num in (3_000, 6_000, 12_936)),
         Case("pseudo-labels flat", partial(_labels, 12_936, spectrum="flat", with_field=False), True),
-        Case("joint step resnet18", partial(_step, "resnet18"), True),
+        Case("joint step resnet18", partial(joint_step.compare, "resnet18"), True),
         Case("feeding", feeding.compare, True),
         *(Case(f"rendering {kind}", partial(_rendering, kind), True) for kind in rendering.KINDS),
         Case("reranking", partial(_retrieval, "reranking", *retrieval.MARKET), True),
         Case("pseudo-labels 32621", partial(_labels, 32_621), True),
         Case("approximate 32621", partial(_approximate, 32_621, 2048, True), False),
-        Case("joint step resnet50", partial(_step, "resnet50"), False),
+        Case("joint step resnet50", partial(joint_step.compare, "resnet50"), False),
         Case("pseudo-labels 126000", partial(_labels, 126_000), False),
         Case("approximate 126000", partial(_approximate, 126_000, 2048, True), False),
         Case("features", partial(_retrieval, "features", *retrieval.MSMT17), False),
@@ -64,10 +64,6 @@ def _approximate(num: int, width: int, exact_labels: bool) -> list[Row]:
 def _retrieval(kind: str, num_queries: int, num_gallery: int) -> list[Row]:
     with_field = kind != "features" or available_gb() > 16
     return [retrieval.compare(kind, num_queries, num_gallery, with_field=with_field)]
-
-
-def _step(backbone: str) -> list[Row]:
-    return [joint_step.compare(backbone)]
 
 
 def _rendering(kind: str) -> list[Row]:

@@ -62,14 +62,18 @@ class BestOfRows:
 def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
     """Row and column of the corner, and the block, for every block of the upper triangle of x·xᵀ.
 
-    A block is overwritten by the next one.
+    A block is float32, whatever the rows are, and is overwritten by the next one.
     """
-    held = x.new_empty(min(BLOCK_ROWS, len(x)) ** 2)
+    size = min(BLOCK_ROWS, len(x)) ** 2
+    held = x.new_empty(size)
+    widened = held if x.dtype == torch.float32 else torch.empty(size)
     for row in range(0, len(x), BLOCK_ROWS):
         for column in range(row, len(x), BLOCK_ROWS):
             left, right = x[row : row + BLOCK_ROWS], x[column : column + BLOCK_ROWS]
-            block = held[: len(left) * len(right)].view(len(left), len(right))
-            yield row, column, torch.mm(left, right.T, out=block)
+            shape = (len(left), len(right))
+            product = torch.mm(left, right.T, out=held[: shape[0] * shape[1]].view(shape))
+            block = widened[: product.numel()].view(shape)
+            yield row, column, block if widened is held else block.copy_(product)
 
 
 @njit(cache=True, nogil=True)

@@ -54,22 +54,22 @@ def search_torch(features: torch.Tensor, num_candidates: int, with_farthest: boo
         if features.device.type != "cpu":
             return _search_on_device(features, num_candidates, with_farthest)
         if len(features) >= MIN_ROWS and rounded.speed() >= rounded.WORTH_IT:
-            with rounded.rounded_products():
-                error = rounded.rounding_error(features)
-                return _search_blocks(features, num_candidates + ROUNDED_SPARE, error, with_farthest)
+            factors, error = rounded.round_rows(features)
+            return _search_blocks(features, factors, num_candidates + ROUNDED_SPARE, error, with_farthest)
         if not with_farthest and (candidates := _search_by_heads(features, num_candidates)) is not None:
             return candidates
-        return _search_blocks(features, num_candidates, product_error(features.shape[1]), with_farthest)
+        error = product_error(features.shape[1])
+        return _search_blocks(features, features, num_candidates, error, with_farthest)
 
 
 def _search_blocks(
-    features: torch.Tensor, num_candidates: int, error: float, with_farthest: bool
+    features: torch.Tensor, factors: torch.Tensor, num_candidates: int, error: float, with_farthest: bool
 ) -> Candidates:
-    """`error`: of the products, as the precision in force makes them."""
+    """factors: the features, or what is multiplied in their place; `error`: of the products then."""
     num = len(features)
     best = BestOfRows(num, min(num_candidates, num))
     least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0)
-    for row, column, block in upper_blocks(features):
+    for row, column, block in upper_blocks(factors):
         best.offer(block.numpy(), row, column)
         if with_farthest:
             least.offer(block.neg_().numpy(), row, column)

@@ -1,8 +1,7 @@
 """The adversarial game: least squares over several scales, and the gradient penalty on real images.
 
-A discriminator gives one patch map (B,1,h,w) a scale. The pictures of a step that were painted together may
-be judged together: then a map's rows are `num_views` batches one after the other, and each batch weighs as
-if it had been judged alone. All means are over images and patches.
+A discriminator gives one patch map (B,1,h,w) a scale, for pictures of one kind. All means are over images and
+patches, and sums over scales.
 """
 
 from __future__ import annotations
@@ -13,23 +12,18 @@ import torch
 from torch import Tensor
 
 
-def lsgan_generator(fake_maps: Sequence[Tensor], num_views: int) -> Tensor:
-    """L_adv = Σ_views Σ_scales mean (D(fake) − 1)²; () (Mao et al. 2017, equation 9 without its ½; METHOD,
-    L_adv).
+def lsgan_real(maps: Sequence[Tensor]) -> Tensor:
+    """Σ_scales mean (D − 1)²; (): what D minimises over real images, and G over each kind of its fakes.
+
+    Mao et al. 2017, equation 9 without its ½; METHOD, L_adv. Deviation (METHOD, Decisions): D's real branch
+    counts once a step, with a weight of its own; the reference program counts it once for each kind of fake.
     """
-    return num_views * _squared_distance(fake_maps, 1.0)
+    return _squared_distance(maps, 1.0)
 
 
-def lsgan_discriminator(
-    real_maps: Sequence[Tensor], fake_maps: Sequence[Tensor], num_views: int, real_weight: float
-) -> Tensor:
-    """real_weight · Σ_scales mean (D(real) − 1)² + Σ_views Σ_scales mean D(fake)²; ().
-
-    Mao et al. 2017, equation 9 without its ½. Deviation (METHOD, Decisions): the real branch counts once a
-    step with a weight of its own; the reference program counts it once for each view (`real_weight =
-    num_views`). The fakes must come detached from the generator.
-    """
-    return real_weight * _squared_distance(real_maps, 1.0) + num_views * _squared_distance(fake_maps, 0.0)
+def lsgan_fake(maps: Sequence[Tensor]) -> Tensor:
+    """Σ_scales mean D²; (): what D minimises over each kind of fake, detached from the generator."""
+    return _squared_distance(maps, 0.0)
 
 
 def r1_penalty(real_maps: Sequence[Tensor], real_images: Tensor) -> Tensor:
@@ -50,4 +44,6 @@ def r1_penalty(real_maps: Sequence[Tensor], real_images: Tensor) -> Tensor:
 
 
 def _squared_distance(maps: Sequence[Tensor], value: float) -> Tensor:
-    return torch.stack([(patches - value).square().mean() for patches in maps]).sum()
+    # At least in float32: a mean of squares in bfloat16 has three digits.
+    exact = [patches.to(torch.promote_types(patches.dtype, torch.float32)) for patches in maps]
+    return torch.stack([(patches - value).square().mean() for patches in exact]).sum()

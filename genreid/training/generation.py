@@ -25,13 +25,14 @@ import torch
 from torch import Tensor, nn
 
 from genreid.data.batch import Batch
-from genreid.losses.adversarial import lsgan_discriminator, lsgan_generator, r1_penalty
+from genreid.losses.adversarial import lsgan_fake, lsgan_real, r1_penalty
 from genreid.losses.reconstruction import appearance_consistency, l1, l1_within
 from genreid.models.batchnorm import GeneratedStatistics, generated_images
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import Encoding, IdentityEncoder
 from genreid.models.generator import Generator
-from genreid.training.run import Run, frozen, require_finite, total
+from genreid.training.frugal import maybe_recomputed, with_early_gradient
+from genreid.training.run import Precision, Run, autocast, frozen, require_finite, total
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class GenerationSettings:
     L_same, beyond the paper; 0 for the paper's losses alone. real: weight of D's real
     term, against 1 for each kind of fake. r1: weight of the penalty, taken every `r1_every` steps and then
     multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2, weight_decay: Adam of E_str, G, D.
+    recompute: whether the maps of E_str and G are computed again on the way back instead of kept: the same
+    gradients, in less memory and more time.
     """
 
     adversarial: float
@@ -57,6 +60,7 @@ class GenerationSettings:
     beta1: float
     beta2: float
     weight_decay: float
+    recompute: bool
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,10 @@ class GeneratedViews:
     encoded_mixed: Encoding | None
     same_person: Tensor | None
 
-    def all(self) -> Tensor:
-        """Every kind of fake, (3·B or 4·B, 3, H, W)."""
+    def kinds(self) -> list[Tensor]:
+        """The three or four kinds of fakes, each (B, 3, H, W)."""
         kinds = (self.reconstruction, self.rotated, self.cycle, self.mixed)
-        return torch.cat([images for images in kinds if images is not None])
+        return [pictures for pictures in kinds if pictures is not None]
 
 
 def draw_mix(num: int, alpha: float, rng: np.random.Generator, device: torch.device) -> Mix:
@@ -111,6 +115,7 @@ def generate(
     *,
     encode_mixed: bool,
     batchnorm: GeneratedStatistics,
+    recompute: bool,
 ) -> GeneratedViews:
     """Paint the views of a batch from the appearance codes (B, 4·D) of its images.
 
@@ -118,7 +123,8 @@ def generate(
     x̂, x_θ and x_mix through G, then through E_id. Only x̃ has to wait, for a(x_θ). So `batchnorm`
     normalises x̂, x_θ and x_mix by the statistics of their common batch, and x̃ by its own.
     """
-    own, turned = generator.encode_structure(torch.cat([batch.mesh, batch.mesh_rotated])).chunk(2)
+    meshes = torch.cat([batch.mesh, batch.mesh_rotated])
+    own, turned = maybe_recomputed(recompute, generator.encode_structure, meshes).chunk(2)
     structures, codes, textures = [own, turned], [appearance, appearance], [batch.kept, batch.carried]
     if mix is not None:
         structures.append(own)
@@ -129,12 +135,13 @@ def generate(
         codes.append(appearance)
         textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
     known = [texture for texture in textures if texture is not None]
-    painted = generator.paint(torch.cat(structures), torch.cat(codes), torch.cat(known) if known else None)
+    carried = torch.cat(known) if known else None
+    painted = maybe_recomputed(recompute, generator.paint, torch.cat(structures), torch.cat(codes), carried)
     num, num_encoded = len(batch), len(batch) * (3 if mix is not None and encode_mixed else 2)
     reconstruction, rotated, *others = painted.split(num)
     with generated_images(encoder, batchnorm):
         seen = encoder(painted[:num_encoded]).split(num)
-        cycle = generator.paint(own, seen[1].appearance)
+        cycle = maybe_recomputed(recompute, generator.paint, own, seen[1].appearance)
         encoded_cycle = encoder(cycle)
     return GeneratedViews(
         reconstruction=reconstruction,
@@ -170,17 +177,20 @@ def generator_losses(
 ) -> dict[str, Tensor]:
     """The weighted terms of L_gen; their sum is minimised by E_str and G, and by E_id where it learns.
 
-    L_img = |x̂−x|, L_cyc = |x̃−x|, L_feat = |a(x̂)−a(x)| + |a(x̃)−a(x)|, with detached targets; L_adv is
-    summed over the kinds of fakes and D's scales.
+    L_img = |x̂−x|, L_cyc = |x̃−x|, L_feat = |a(x̂)−a(x)| + |a(x̃)−a(x)|, with detached targets; L_adv is summed
+    over the kinds of fakes and D's scales. D judges one kind after the other, and holds one kind's maps.
     """
-    fakes = views.all()
+
+    def fooling(pictures: Tensor) -> Tensor:
+        return lsgan_real(discriminator(pictures))
+
     with frozen(discriminator):
-        adversarial = lsgan_generator(discriminator(fakes), num_views=len(fakes) // len(batch))
+        judged = [with_early_gradient(fooling, pictures) for pictures in views.kinds()]
     feature = appearance_consistency(
         views.encoded_reconstruction.appearance, views.encoded_cycle.appearance, appearance
     )
     losses = {
-        "adversarial": settings.adversarial * adversarial,
+        "adversarial": settings.adversarial * torch.stack(judged).sum(),
         "image": settings.image * l1(views.reconstruction, batch.image),
         "cycle": settings.cycle * l1(views.cycle, batch.image),
         "feature": settings.feature * feature,
@@ -221,25 +231,42 @@ def discriminator_step(
     optimiser: torch.optim.Optimizer,
     batch: Batch,
     settings: GenerationSettings,
+    precision: Precision,
     run: Run,
 ) -> dict[str, Tensor]:
     """One step of D; returns its weighted terms: LSGAN of each kind of fake, of the real batch once, and R1.
 
     R1 is lazy (Karras et al., CVPR 2020, section 3.1): every `r1_every` steps, times r1_every; always in
-    float32, since squared gradients overflow half precision.
+    float32, since squared gradients overflow half precision. D has no batch norm, so that real images and
+    each kind of fake are followed backwards one after the other, and no two hold their maps together.
     """
-    fakes = views.all().detach().float()
-    real = batch.image
-    with_r1 = settings.r1 > 0 and run.step % settings.r1_every == 0
-    if with_r1:
-        real = real.detach().requires_grad_()
-    real_maps = discriminator(real)
-    num_views = len(fakes) // len(batch)
-    losses = {"lsgan": lsgan_discriminator(real_maps, discriminator(fakes), num_views, settings.real)}
-    if with_r1:
-        losses["r1"] = settings.r1 * settings.r1_every * r1_penalty(real_maps, real)
-    require_finite(losses, run.epoch, run.step)
+    device = batch.image.device
     optimiser.zero_grad(set_to_none=True)
+    losses = real_losses(discriminator, batch.image, settings, precision, run.step)
     total(losses).backward()
+    for pictures in views.kinds():
+        with autocast(device, precision):
+            lsgan = lsgan_fake(discriminator(pictures.detach()))
+        lsgan.backward()
+        losses["lsgan"] = losses["lsgan"].detach() + lsgan.detach()
+    require_finite(losses, run.epoch, run.step)
     optimiser.step()
     return losses
+
+
+def real_losses(
+    discriminator: Discriminator,
+    image: Tensor,
+    settings: GenerationSettings,
+    precision: Precision,
+    step: int,
+) -> dict[str, Tensor]:
+    """The weighted terms of D's real branch (B, 3, H, W): LSGAN and, in the steps where it is due, R1."""
+    if settings.r1 == 0 or step % settings.r1_every != 0:
+        with autocast(image.device, precision):
+            return {"lsgan": settings.real * lsgan_real(discriminator(image))}
+    image = image.detach().requires_grad_()
+    # Past torch.compile, whose translations cannot be differentiated twice.
+    maps = discriminator.forward(image)
+    r1 = settings.r1 * settings.r1_every * r1_penalty(maps, image)
+    return {"lsgan": settings.real * lsgan_real(maps), "r1": r1}

@@ -38,6 +38,7 @@ from genreid.training.run import (
     Precision,
     Run,
     autocast,
+    compile_networks,
     due,
     named,
     require_finite,
@@ -55,12 +56,13 @@ class GeneratorPretrainingSettings:
 
     clustering, camera_centred: how E_id's embeddings become the pseudo-identities that
     `generation.same_person` needs. reconstruction_epochs: epochs at the start that learn L_img and
-    L_same alone, beyond the paper. lr falls by 10 every `lr_step_epochs`. picture_every: epochs between
-    two pictures, 0 for none.
+    L_same alone, beyond the paper. lr falls by 10 every `lr_step_epochs`. compile: whether torch.compile
+    translates the networks (`run.compile_networks`). picture_every: epochs between two pictures, 0 for none.
     """
 
     seed: int
     precision: Precision
+    compile: bool
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings
     generation: GenerationSettings
@@ -93,9 +95,12 @@ def pretrain_generator(
     """
     encoder.eval()
     set_trainable(encoder, False)
+    if settings.compile:
+        compile_networks(encoder.backbone, generator.structure, generator.decoder, discriminator)
     generator.decoder.start_from(appearance_codes(encoder, feed))
     partners = find_partners(encoder, images, feed, settings, device)
-    g_optimiser, d_optimiser = adam_pair(generator, discriminator, settings.generation)
+    generation = settings.generation
+    g_optimiser, d_optimiser = adam_pair(generator, discriminator, generation)
     run = Run(
         settings.epochs,
         settings.steps_per_epoch,
@@ -116,24 +121,31 @@ def pretrain_generator(
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
             draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
             batch = feed.batch(index, rng, None if partners is None else partners.draw(index, draw))
-            mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, device)
+            mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
 
             with autocast(device, settings.precision):
                 appearance = encoder(batch.image).appearance
             if run.epoch < settings.reconstruction_epochs:
                 d_losses = {}
                 with autocast(device, settings.precision):
-                    losses = first_losses(generator, batch, appearance, settings.generation)
+                    losses = first_losses(generator, batch, appearance, generation)
             else:
                 with autocast(device, settings.precision):
                     views = generate(
-                        generator, encoder, batch, appearance, mix, encode_mixed=False, batchnorm="frozen"
+                        generator,
+                        encoder,
+                        batch,
+                        appearance,
+                        mix,
+                        encode_mixed=False,
+                        batchnorm="frozen",
+                        recompute=generation.recompute,
                     )
                 d_losses = discriminator_step(
-                    views, discriminator, d_optimiser, batch, settings.generation, run
+                    views, discriminator, d_optimiser, batch, generation, settings.precision, run
                 )
                 with autocast(device, settings.precision):
-                    losses = generator_losses(views, discriminator, batch, appearance, settings.generation)
+                    losses = generator_losses(views, discriminator, batch, appearance, generation)
             require_finite(losses, run.epoch, run.step)
             g_optimiser.zero_grad(set_to_none=True)
             total(losses).backward()

@@ -48,6 +48,7 @@ from genreid.training.run import (
     Run,
     autocast,
     cluster_figures,
+    compile_networks,
     due,
     named,
     require_finite,
@@ -61,6 +62,7 @@ from genreid.training.run import (
 class JointSettings:
     """The section `train_joint`.
 
+    compile: whether torch.compile translates the networks (`run.compile_networks`).
     generator: whether E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`).
     cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether
     without the mean of each camera. generated_batchnorm: see `genreid.models.batchnorm`.
@@ -71,6 +73,7 @@ class JointSettings:
 
     seed: int
     precision: Precision
+    compile: bool
     contrast: ContrastSettings
     clustering: PseudoLabelSettings
     cluster_on: Literal["memory", "fresh"]
@@ -129,6 +132,8 @@ def train_joint(
     check_settings(settings)
     encoder, generator, discriminator = networks.encoder, networks.generator, networks.discriminator
     set_trainable(generator, settings.generator_learns)
+    if settings.compile:
+        compile_networks(encoder.backbone, generator.structure, generator.decoder, discriminator)
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory.empty(len(images), encoder.embedding_dim, device)
     run = Run(settings.epochs, settings.steps_per_epoch, **vars(networks), **vars(optimisers), memory=memory)
@@ -157,8 +162,9 @@ def train_joint(
             losses, d_losses = {}, {}
             if views is not None and settings.generator_learns:
                 generation = settings.generation
+                d_optimiser, precision = optimisers.discriminator_optimiser, settings.precision
                 d_losses = discriminator_step(
-                    views, discriminator, optimisers.discriminator_optimiser, batch, generation, run
+                    views, discriminator, d_optimiser, batch, generation, precision, run
                 )
                 with autocast(device, settings.precision):
                     losses = generator_losses(views, discriminator, batch, real.appearance, generation)
@@ -276,6 +282,7 @@ def paint_views(
         mix if mixes else None,
         encode_mixed=mixes,
         batchnorm=settings.generated_batchnorm,
+        recompute=settings.generation.recompute,
     )
 
 

@@ -169,6 +169,16 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
+def compile_networks(*networks: nn.Module) -> None:
+    """Have torch.compile translate each network when it is first used; weights keep their names.
+
+    Every size of a batch is translated by itself: one translation for all would depend on which came first,
+    and a run that goes on after a kill would differ in the last bits from one that was not disturbed.
+    """
+    for network in networks:
+        network.compile(dynamic=False)
+
+
 def set_trainable(module: nn.Module, trainable: bool) -> None:
     for parameter in module.parameters():
         parameter.requires_grad_(trainable)

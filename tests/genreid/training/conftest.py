@@ -51,6 +51,7 @@ GENERATION = GenerationSettings(
     beta1=0.0,
     beta2=0.999,
     weight_decay=0.0,
+    recompute=False,
 )
 
 

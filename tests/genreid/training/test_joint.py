@@ -36,6 +36,7 @@ CONTRAST = ContrastSettings(
 SETTINGS = JointSettings(
     seed=5,
     precision="float32",
+    compile=False,
     contrast=CONTRAST,
     clustering=CLUSTERING,
     cluster_on="memory",
