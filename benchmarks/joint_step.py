@@ -80,9 +80,9 @@ def joined_step(
     mix = draw_mix(len(batch), generation.mixup_alpha, rng, batch.image.device)
     with autocast(batch.image.device, precision):
         real = networks.encoder(batch.image)
-        views = paint_views(networks, batch, real, mix, settings)
+        views, painted = paint_views(networks, batch, real, mix, settings)
         assert views is not None
-        embeddings = embed_views(networks.encoder, batch, real, views, mix, settings, rng)
+        embeddings = embed_views(networks.encoder, batch, real, painted, mix, settings, rng)
     optimiser = optimisers.discriminator_optimiser
     d_losses = discriminator_step(views, networks.discriminator, optimiser, batch, generation, precision, run)
     with autocast(batch.image.device, precision):
@@ -108,12 +108,14 @@ def paper_networks(backbone: str) -> Networks:
 
 
 def settings_of_project(way: str = "float32") -> JointSettings:
-    """train_joint of params.yaml, with lazy R1, in one of the ways."""
+    """train_joint of params.yaml, the paper's views and lazy R1, in one of the ways."""
     words = way.split()
     settings = section(load_params(Path("params.yaml")), "train_joint", JointSettings)
     generation = replace(settings.generation, r1_every=R1_EVERY, recompute="recomputed" in words)
     precision = "bfloat16" if "bfloat16" in words else "float32"
-    return replace(settings, generation=generation, precision=precision, compile="compiled" in words)
+    contrast = replace(settings.contrast, street="own")
+    compiled = "compiled" in words
+    return replace(settings, contrast=contrast, generation=generation, precision=precision, compile=compiled)
 
 
 def prepared(backbone: str, way: str) -> tuple[Networks, JointSettings]:

@@ -21,6 +21,8 @@ class Batch:
 
     Where same-person pictures are painted, else None: partner_image and partner_mesh, as image and mesh, of
     another image of the same pseudo-identity, or of the image itself where there is no other.
+
+    Where second views stand in the street of another camera, else None: street (B, 3, H, W), without a person.
     """
 
     index: torch.Tensor
@@ -32,6 +34,7 @@ class Batch:
     kept: torch.Tensor | None = None
     partner_image: torch.Tensor | None = None
     partner_mesh: torch.Tensor | None = None
+    street: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]

@@ -29,15 +29,17 @@ class ContrastSettings:
     """The contrastive half of `train_joint`.
 
     views: what the second view f_θ shows: `generated` (the rotated view x_θ), `augmented` (ordinary
-    augmentation of x) or `none`. mixup: how x_mix comes to be: `d_mixup` (identity codes, painted by G),
-    `f_mixup` (E_id's feature maps), `mixup` (pixels) or `none`. memory: `instance` or `cluster`.
-    rotation_weight, prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ;
-    prototype_temperature: τ_p. num_negatives: K. keep_old: share of a memory row that an update leaves.
-    third_term_negatives: the embedding that scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ
-    (the released program).
+    augmentation of x), `pasted` (x's person as it is, in another street) or `none`. street: where the
+    persons of x_θ and x_mix stand, in the image's `own` (the paper) or in one of `other_cameras`. mixup:
+    how x_mix comes to be: `d_mixup` (identity codes, painted by G), `f_mixup` (E_id's feature maps),
+    `mixup` (pixels) or `none`. memory: `instance` or `cluster`. rotation_weight, prototype_weight,
+    mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ; prototype_temperature: τ_p. num_negatives:
+    K. keep_old: share of a memory row that an update leaves. third_term_negatives: the embedding that
+    scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
     """
 
-    views: Literal["generated", "augmented", "none"]
+    views: Literal["generated", "augmented", "pasted", "none"]
+    street: Literal["own", "other_cameras"]
     mixup: Literal["d_mixup", "f_mixup", "mixup", "none"]
     memory: Literal["instance", "cluster"]
     rotation_weight: float

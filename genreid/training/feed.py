@@ -11,6 +11,7 @@ from torch import Tensor
 from genreid.data.batch import Batch
 from genreid.data.carry import carry, keep, normalise_carried
 from genreid.data.images import ImageSet
+from genreid.data.street import without_person
 from genreid.data.transforms import normalise, normalise_mesh, resize
 from genreid.errors import GenreidError
 from genreid.models.embedding import embed
@@ -74,15 +75,30 @@ class Feed:
         self._cache: dict[tuple[int, int], np.ndarray] = {}
         self._cached_bytes = 0
 
-    def batch(self, index: np.ndarray, rng: np.random.Generator, partners: np.ndarray | None = None) -> Batch:
+    def batch(
+        self,
+        index: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        partners: np.ndarray | None = None,
+        streets: np.ndarray | None = None,
+    ) -> Batch:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
-        partners: (B,) images of the same persons, if any; they need views too.
+        partners: (B,) images of the same persons, if any; streets: (B,) images whose streets are wanted, if
+        any; all of them with views.
         """
         yaw_deg = rng.choice(self.yaws_deg, len(index))
-        return self.batch_at(index, yaw_deg, partners)
+        return self.batch_at(index, yaw_deg, partners=partners, streets=streets)
 
-    def batch_at(self, index: np.ndarray, yaw_deg: np.ndarray, partners: np.ndarray | None = None) -> Batch:
+    def batch_at(
+        self,
+        index: np.ndarray,
+        yaw_deg: np.ndarray,
+        *,
+        partners: np.ndarray | None = None,
+        streets: np.ndarray | None = None,
+    ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
         carried, kept = self._texture(index, yaw_deg) if self._carries_texture else (None, None)
         return Batch(
@@ -95,11 +111,18 @@ class Feed:
             kept=kept,
             partner_image=None if partners is None else self.images_at(partners),
             partner_mesh=None if partners is None else self.own_meshes(partners),
+            street=None if streets is None else self.streets_at(streets),
         )
 
     def images_at(self, index: np.ndarray) -> Tensor:
         """The images at `index` (B,): (B, 3, H, W), normalised."""
         return to_device(normalise(self._images.load(index)), self._device)
+
+    def streets_at(self, index: np.ndarray) -> Tensor:
+        """The streets of the images at `index` (B,), without their persons: (B, 3, H, W), normalised."""
+        images = zip(index, self._images.load(index), strict=True)
+        streets = [without_person(image, self._view(int(position), 0)) for position, image in images]
+        return to_device(normalise(np.stack(streets)), self._device)
 
     def own_meshes(self, index: np.ndarray) -> Tensor:
         """The meshes of the images at `index` (B,) from the images' own viewpoints: (B, 1, H, W)."""

@@ -94,10 +94,32 @@ class GeneratedViews:
     encoded_mixed: Encoding | None
     same_person: Tensor | None
 
+    def second(self) -> SecondViews:
+        return SecondViews(self.rotated, self.mixed, self.encoded_rotated, self.encoded_mixed)
+
     def kinds(self) -> list[Tensor]:
         """The three or four kinds of fakes, each (B, 3, H, W)."""
         kinds = (self.reconstruction, self.rotated, self.cycle, self.mixed)
         return [pictures for pictures in kinds if pictures is not None]
+
+
+@dataclass(frozen=True)
+class SecondViews:
+    """What G painted for the contrast: x_θ and x_mix (B,3,H,W), None where not wanted, and how E_id sees them
+    where it has looked already."""
+
+    rotated: Tensor | None
+    mixed: Tensor | None
+    encoded_rotated: Encoding | None = None
+    encoded_mixed: Encoding | None = None
+
+
+def paint_second(
+    generator: Generator, batch: Batch, appearance: Tensor, mix: Mix | None, *, rotates: bool
+) -> SecondViews:
+    """x_θ and x_mix alone, by a generator that does not learn; arguments as for `generate`."""
+    rotated = generator(batch.mesh_rotated, appearance, batch.carried) if rotates else None
+    return SecondViews(rotated, None if mix is None else generator(batch.mesh, mix.of(appearance)))
 
 
 def draw_mix(num: int, alpha: float, rng: np.random.Generator, device: torch.device) -> Mix:

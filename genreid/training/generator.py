@@ -120,7 +120,7 @@ def pretrain_generator(
         for index in islice(batches, run.step, settings.steps_per_epoch):
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
             draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
-            batch = feed.batch(index, rng, None if partners is None else partners.draw(index, draw))
+            batch = feed.batch(index, rng, partners=None if partners is None else partners.draw(index, draw))
             mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
 
             with autocast(device, settings.precision):

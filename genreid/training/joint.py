@@ -34,11 +34,13 @@ from genreid.training.generation import (
     GeneratedViews,
     GenerationSettings,
     Mix,
+    SecondViews,
     adam_pair,
     discriminator_step,
     draw_mix,
     generate,
     generator_losses,
+    paint_second,
 )
 from genreid.training.partners import Partners
 from genreid.training.pictures import generation_picture
@@ -56,6 +58,7 @@ from genreid.training.run import (
     set_trainable,
     total,
 )
+from genreid.training.streets import draw_streets, put_into
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,12 @@ class JointSettings:
     def paints(self) -> bool:
         """Whether any view of this run comes from G."""
         return self.contrast.views == "generated" or self.contrast.mixup == "d_mixup"
+
+    @property
+    def moves(self) -> bool:
+        """Whether second views stand in streets of other cameras."""
+        contrast = self.contrast
+        return contrast.street == "other_cameras" and (self.paints or contrast.views == "pasted")
 
     @property
     def generator_learns(self) -> bool:
@@ -151,16 +160,23 @@ def train_joint(
         for index in epoch_batches(run, feed, settings):
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
             draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
-            batch = feed.batch(index, rng, None if partners is None else partners.draw(index, draw))
+            batch = feed.batch(
+                index,
+                rng,
+                partners=None if partners is None else partners.draw(index, draw),
+                streets=draw_streets(index, images.camera_id, feed.with_mesh, rng)
+                if settings.moves
+                else None,
+            )
             mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, device)
 
             with autocast(device, settings.precision):
                 real = encoder(batch.image)
-                views = paint_views(networks, batch, real, mix, settings)
-                embeddings = embed_views(encoder, batch, real, views, mix, settings, rng)
+                views, painted = paint_views(networks, batch, real, mix, settings)
+                embeddings = embed_views(encoder, batch, real, painted, mix, settings, rng)
 
             losses, d_losses = {}, {}
-            if views is not None and settings.generator_learns:
+            if views is not None:
                 generation = settings.generation
                 d_optimiser, precision = optimisers.discriminator_optimiser, settings.precision
                 d_losses = discriminator_step(
@@ -268,55 +284,78 @@ def epoch_batches(run: Run, feed: Feed, settings: JointSettings) -> Iterator[np.
 
 def paint_views(
     networks: Networks, batch: Batch, real: Encoding, mix: Mix, settings: JointSettings
-) -> GeneratedViews | None:
-    """The views that G paints of this batch, or None in a run that needs none."""
+) -> tuple[GeneratedViews | None, SecondViews]:
+    """What G paints of this batch: all that it learns from, where it learns; and what is contrasted."""
     if not settings.paints:
-        return None
+        return None, SecondViews(None, None)
     appearance = real.appearance.detach() if settings.detach_appearance else real.appearance
     mixes = settings.contrast.mixup == "d_mixup"
-    return generate(
+    if not settings.generator_learns:
+        rotates = settings.contrast.views == "generated"
+        return None, paint_second(
+            networks.generator, batch, appearance, mix if mixes else None, rotates=rotates
+        )
+    views = generate(
         networks.generator,
         networks.encoder,
         batch,
         appearance,
         mix if mixes else None,
-        encode_mixed=mixes,
+        encode_mixed=mixes and batch.street is None,
         batchnorm=settings.generated_batchnorm,
         recompute=settings.generation.recompute,
     )
+    return views, views.second()
 
 
 def embed_views(
     encoder: IdentityEncoder,
     batch: Batch,
     real: Encoding,
-    views: GeneratedViews | None,
+    painted: SecondViews,
     mix: Mix,
     settings: JointSettings,
     rng: np.random.Generator,
 ) -> Embeddings:
-    """f of the images, f_θ of their second views and f_mix of their mixtures, as the settings define them."""
-    second = mixed = None
+    """f of the images, f_θ of their second views and f_mix of their mixtures, as the settings define them.
+
+    What E_id has seen already while G was learning is not shown to it again; all other pictures share a pass.
+    """
+    second, mixed = painted.encoded_rotated, painted.encoded_mixed
+    pictures: dict[str, Tensor] = {}
+    match settings.contrast.views:
+        case "generated" if second is None or batch.street is not None:
+            assert painted.rotated is not None
+            pictures["second"] = moved(painted.rotated, batch.mesh_rotated, batch)
+        case "augmented":
+            pictures["second"] = augment(batch.image, settings.augmentation, rng)
+        case "pasted":
+            pictures["second"] = moved(batch.image, batch.mesh, batch)
+        case "none":
+            second = None
+    match settings.contrast.mixup:
+        case "d_mixup" if mixed is None:
+            assert painted.mixed is not None
+            pictures["mixed"] = moved(painted.mixed, batch.mesh, batch)
+        case "mixup":
+            pictures["mixed"] = mix.of(batch.image)
     with generated_images(encoder, settings.generated_batchnorm):
-        match settings.contrast.views:
-            case "generated":
-                assert views is not None
-                second = views.encoded_rotated.embedding
-            case "augmented":
-                second = encoder(augment(batch.image, settings.augmentation, rng)).embedding
-        match settings.contrast.mixup:
-            case "d_mixup":
-                assert views is not None and views.encoded_mixed is not None
-                mixed = views.encoded_mixed.embedding
-            case "f_mixup":
-                mixed = encoder.encode_map(mix.of(real.feature_map)).embedding
-            case "mixup":
-                mixed = encoder(mix.of(batch.image)).embedding
+        if settings.contrast.mixup == "f_mixup":
+            mixed = encoder.encode_map(mix.of(real.feature_map))
+        if pictures:
+            seen = encoder(torch.cat(list(pictures.values()))).split(len(batch))
+            found = dict(zip(pictures, seen, strict=True))
+            second, mixed = found.get("second", second), found.get("mixed", mixed)
     return Embeddings(
         real.embedding.float(),
-        None if second is None else second.float(),
-        None if mixed is None else mixed.float(),
+        None if second is None else second.embedding.float(),
+        None if mixed is None else mixed.embedding.float(),
     )
+
+
+def moved(pictures: Tensor, mesh: Tensor, batch: Batch) -> Tensor:
+    """Painted persons where they are to stand: in their own street, or in that which the batch brings."""
+    return pictures if batch.street is None else put_into(batch.street, pictures, mesh)
 
 
 def check_settings(settings: JointSettings) -> None:
@@ -325,4 +364,9 @@ def check_settings(settings: JointSettings) -> None:
         raise GenreidError(
             "train_joint.contrast.memory is `cluster`, which keeps no row an image to cluster on: "
             "set `train_joint.cluster_on: fresh`"
+        )
+    if settings.contrast.views == "pasted" and settings.contrast.street == "own":
+        raise GenreidError(
+            "train_joint.contrast.views is `pasted`, which is the image itself in its own street: "
+            "set `train_joint.contrast.street: other_cameras`"
         )

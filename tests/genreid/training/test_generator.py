@@ -109,7 +109,7 @@ def test_same_person_losses_equal_one_pass_an_image(boxes: Boxes) -> None:
     generator, discriminator, encoder = networks()
     encoder.eval()
     index, partners = np.array([0, 7, 13]), np.array([4, 7, 15])
-    batch = boxes.feed.batch(index, np.random.default_rng(0), partners)
+    batch = boxes.feed.batch(index, np.random.default_rng(0), partners=partners)
     plain = boxes.feed.batch(partners, np.random.default_rng(0))
     appearance = encoder(batch.image).appearance
     settings = replace(GENERATION, same_person=3.0)

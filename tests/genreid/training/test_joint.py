@@ -11,17 +11,20 @@ import torch
 
 from genreid.clustering.memory import InstanceMemory, Members
 from genreid.errors import GenreidError
+from genreid.models.batchnorm import generated_images
 from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training.contrast import ContrastSettings, Embeddings, rotation_contrast
-from genreid.training.joint import JointSettings, Networks, train_joint
+from genreid.training.generation import Mix
+from genreid.training.joint import JointSettings, Networks, embed_views, paint_views, train_joint
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, NO_AUGMENTATION, Boxes
 from .harness import Recorder, comparable, finish, same, weights
 
 CONTRAST = ContrastSettings(
     views="generated",
+    street="own",
     mixup="d_mixup",
     memory="instance",
     rotation_weight=1.0,
@@ -110,6 +113,21 @@ ALL_TERMS = {"rotation", "prototype", "mixup"} | GENERATOR_TERMS
             True,
         ),
         ({"third_term_negatives": "rotated"}, {}, ALL_TERMS, True),
+        ({"street": "other_cameras"}, {}, ALL_TERMS, True),
+        ({"street": "other_cameras"}, {"generator": "frozen"}, {"rotation", "prototype", "mixup"}, False),
+        ({"street": "other_cameras", "views": "none"}, {}, ALL_TERMS, True),
+        (
+            {"street": "other_cameras", "views": "pasted", "mixup": "none"},
+            {},
+            {"rotation", "prototype"},
+            False,
+        ),
+        (
+            {},
+            {"generation": replace(GENERATION, same_person=2.0)},
+            ALL_TERMS | {"same_person"},
+            True,
+        ),
     ],
 )
 def test_every_switch(
@@ -134,6 +152,8 @@ def test_switches_change_the_result(boxes: Boxes) -> None:
         {"contrast": replace(CONTRAST, third_term_negatives="rotated")},
         {"contrast": replace(CONTRAST, mixup="f_mixup")},
         {"contrast": replace(CONTRAST, keep_old=0.9)},
+        {"contrast": replace(CONTRAST, street="other_cameras")},
+        {"generation": replace(GENERATION, same_person=2.0)},
     ):
         other, _ = run(boxes, replace(SETTINGS, epochs=1, **change))
         assert not same(weights(base.encoder), weights(other.encoder)), change
@@ -141,7 +161,9 @@ def test_switches_change_the_result(boxes: Boxes) -> None:
 
 @pytest.mark.parametrize("memory", ["instance", "cluster"])
 def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes, memory: Any) -> None:
-    settings = replace(SETTINGS, contrast=replace(CONTRAST, memory=memory), cluster_on="fresh")
+    contrast = replace(CONTRAST, memory=memory, street="other_cameras")
+    generation = replace(GENERATION, same_person=2.0)
+    settings = replace(SETTINGS, contrast=contrast, generation=generation, cluster_on="fresh")
     recorder = Recorder()
     undisturbed, reports = run(boxes, settings, recorder)
     for killed_after in (0, 2, 4):
@@ -207,3 +229,47 @@ def test_rotation_contrast_is_the_sum_of_three_cross_entropies() -> None:
 def test_cluster_memory_cannot_be_clustered_on(boxes: Boxes) -> None:
     with pytest.raises(GenreidError, match=r"set `train_joint\.cluster_on: fresh`"):
         run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, memory="cluster")))
+
+
+def test_a_person_pasted_into_the_own_street_is_no_second_view(boxes: Boxes) -> None:
+    with pytest.raises(GenreidError, match=r"contrast.street: other_cameras"):
+        run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, views="pasted")))
+
+
+def test_second_views_in_another_street_are_embedded_as_they_are_put_there(boxes: Boxes) -> None:
+    """f_θ and f_mix of a step, against pictures composed pixel by pixel and one pass for both."""
+    settings = replace(SETTINGS, contrast=replace(CONTRAST, street="other_cameras"), generator="frozen")
+    parts = networks()
+    parts.encoder.train()
+    index, streets = np.array([0, 7, 13]), np.array([4, 2, 21])
+    batch = boxes.feed.batch(index, np.random.default_rng(0), streets=streets)
+    mix = Mix(0.7, torch.tensor([2, 0, 1]))
+    real = parts.encoder(batch.image)
+    views, painted = paint_views(parts, batch, real, mix, settings)
+    assert views is None
+    rng = np.random.default_rng(0)
+    found = embed_views(parts.encoder, batch, real, painted, mix, settings, rng)
+
+    rotated = parts.generator(batch.mesh_rotated, real.appearance)
+    mixed = parts.generator(batch.mesh, mix.of(real.appearance))
+    composed = [
+        _pasted(picture, mesh, batch.street)
+        for picture, mesh in ((rotated, batch.mesh_rotated), (mixed, batch.mesh))
+    ]
+    with generated_images(parts.encoder, "separate"):
+        expected = parts.encoder(torch.cat(composed)).embedding.split(3)
+    assert found.second is not None and found.mixed is not None
+    assert torch.allclose(found.second, expected[0], atol=1e-4)
+    assert torch.allclose(found.mixed, expected[1], atol=1e-4)
+
+
+def _pasted(pictures: torch.Tensor, meshes: torch.Tensor, streets: torch.Tensor | None) -> torch.Tensor:
+    """A pixel is the person's where the mesh is seen there or at one of its eight neighbours."""
+    assert streets is not None
+    out = streets.clone()
+    num, _, height, width = pictures.shape
+    for i, row, column in np.ndindex(num, height, width):
+        near = meshes[i, 0, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        if bool((near > -1).any()):
+            out[i, :, row, column] = pictures[i, :, row, column]
+    return out
