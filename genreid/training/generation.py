@@ -18,6 +18,7 @@ code needless, in the other it would be the wrong person's.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,6 +138,7 @@ def generate(
     *,
     encode_mixed: bool,
     batchnorm: GeneratedStatistics,
+    teaches_encoder: bool,
     recompute: bool,
 ) -> GeneratedViews:
     """Paint the views of a batch from the appearance codes (B, 4·D) of its images.
@@ -144,6 +146,8 @@ def generate(
     The passes that do not depend on one another go through as one batch: both mesh views through E_str;
     x̂, x_θ and x_mix through G, then through E_id. Only x̃ has to wait, for a(x_θ). So `batchnorm`
     normalises x̂, x_θ and x_mix by the statistics of their common batch, and x̃ by its own.
+
+    teaches_encoder: whether gradients of what E_id sees reach its weights, or the pictures alone.
     """
     meshes = torch.cat([batch.mesh, batch.mesh_rotated])
     own, turned = maybe_recomputed(recompute, generator.encode_structure, meshes).chunk(2)
@@ -161,7 +165,7 @@ def generate(
     painted = maybe_recomputed(recompute, generator.paint, torch.cat(structures), torch.cat(codes), carried)
     num, num_encoded = len(batch), len(batch) * (3 if mix is not None and encode_mixed else 2)
     reconstruction, rotated, *others = painted.split(num)
-    with generated_images(encoder, batchnorm):
+    with generated_images(encoder, batchnorm), nullcontext() if teaches_encoder else frozen(encoder):
         seen = encoder(painted[:num_encoded]).split(num)
         cycle = maybe_recomputed(recompute, generator.paint, own, seen[1].appearance)
         encoded_cycle = encoder(cycle)

@@ -139,6 +139,7 @@ def pretrain_generator(
                         mix,
                         encode_mixed=False,
                         batchnorm="frozen",
+                        teaches_encoder=False,
                         recompute=generation.recompute,
                     )
                 d_losses = discriminator_step(

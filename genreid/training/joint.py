@@ -65,13 +65,13 @@ from genreid.training.streets import draw_streets, put_into
 class JointSettings:
     """The section `train_joint`.
 
-    compile: whether torch.compile translates the networks (`run.compile_networks`).
-    generator: whether E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`).
-    cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether
-    without the mean of each camera. generated_batchnorm: see `genreid.models.batchnorm`.
-    detach_appearance: whether a(x) is detached before G paints with it. lr, momentum, weight_decay:
-    Nesterov SGD of E_id; every lr falls by 10 every `lr_step_epochs`. augmentation: what
-    `contrast.views: augmented` does to the second view.
+    compile: whether torch.compile translates the networks (`run.compile_networks`). generator: whether
+    E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`). cluster_on: what is
+    clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether without the mean
+    of each camera. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether L_gen
+    teaches E_id nothing: a(x) is detached before G paints with it, and E_id's weights take no gradient of
+    L_feat and L_cyc. lr, momentum, weight_decay: Nesterov SGD of E_id; every lr falls by 10 every
+    `lr_step_epochs`. augmentation: what `contrast.views: augmented` does to the second view.
     """
 
     seed: int
@@ -288,7 +288,8 @@ def paint_views(
     """What G paints of this batch: all that it learns from, where it learns; and what is contrasted."""
     if not settings.paints:
         return None, SecondViews(None, None)
-    appearance = real.appearance.detach() if settings.detach_appearance else real.appearance
+    teaches = not settings.detach_appearance
+    appearance = real.appearance if teaches else real.appearance.detach()
     mixes = settings.contrast.mixup == "d_mixup"
     if not settings.generator_learns:
         rotates = settings.contrast.views == "generated"
@@ -301,11 +302,13 @@ def paint_views(
         batch,
         appearance,
         mix if mixes else None,
-        encode_mixed=mixes and batch.street is None,
+        encode_mixed=mixes and batch.street is None and teaches,
         batchnorm=settings.generated_batchnorm,
+        teaches_encoder=teaches,
         recompute=settings.generation.recompute,
     )
-    return views, views.second()
+    # What E_id has seen without learning from it, it has to see again for the contrast.
+    return views, views.second() if teaches else SecondViews(views.rotated, views.mixed)
 
 
 def embed_views(

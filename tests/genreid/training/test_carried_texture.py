@@ -62,7 +62,15 @@ def test_each_view_is_painted_with_what_may_be_known_of_it(feed: Feed) -> None:
     mix = Mix(0.7, torch.tensor([2, 0, 1]))
     code = encoder(batch.image).appearance
     views = generate(
-        generator, encoder, batch, code, mix, encode_mixed=False, batchnorm="frozen", recompute=False
+        generator,
+        encoder,
+        batch,
+        code,
+        mix,
+        encode_mixed=False,
+        batchnorm="frozen",
+        teaches_encoder=True,
+        recompute=False,
     )
     rotated = generator(batch.mesh_rotated, code, batch.carried)
     expected = {

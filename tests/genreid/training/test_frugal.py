@@ -98,6 +98,7 @@ def test_maps_that_are_computed_again_give_the_same_gradients(boxes: Boxes, prec
                     mix,
                     encode_mixed=True,
                     batchnorm="separate",
+                    teaches_encoder=True,
                     recompute=recompute,
                 )
                 settings = replace(GENERATION, recompute=recompute)

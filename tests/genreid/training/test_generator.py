@@ -124,7 +124,15 @@ def test_same_person_losses_equal_one_pass_an_image(boxes: Boxes) -> None:
     alone = first_losses(generator, batch, appearance, settings)
     mix = Mix(0.7, torch.tensor([2, 0, 1]))
     views = generate(
-        generator, encoder, batch, appearance, mix, encode_mixed=True, batchnorm="frozen", recompute=False
+        generator,
+        encoder,
+        batch,
+        appearance,
+        mix,
+        encode_mixed=True,
+        batchnorm="frozen",
+        teaches_encoder=True,
+        recompute=False,
     )
     whole = generator_losses(views, discriminator, batch, appearance, settings)
     for losses in (alone, whole):
@@ -146,7 +154,15 @@ def test_the_batched_passes_equal_one_pass_a_view(boxes: Boxes) -> None:
     mix = Mix(0.7, torch.tensor([2, 0, 3, 1]))
     appearance = encoder(batch.image).appearance
     views = generate(
-        generator, encoder, batch, appearance, mix, encode_mixed=True, batchnorm="frozen", recompute=False
+        generator,
+        encoder,
+        batch,
+        appearance,
+        mix,
+        encode_mixed=True,
+        batchnorm="frozen",
+        teaches_encoder=True,
+        recompute=False,
     )
     losses = generator_losses(views, discriminator, batch, appearance, GENERATION)
 
@@ -187,7 +203,15 @@ def test_the_discriminator_step_is_the_lsgan_loss_with_r1(boxes: Boxes) -> None:
     mix = draw_mix(4, 0.6, np.random.default_rng(1), CPU)
     appearance = encoder(batch.image).appearance
     views = generate(
-        generator, encoder, batch, appearance, mix, encode_mixed=False, batchnorm="frozen", recompute=False
+        generator,
+        encoder,
+        batch,
+        appearance,
+        mix,
+        encode_mixed=False,
+        batchnorm="frozen",
+        teaches_encoder=True,
+        recompute=False,
     )
 
     real = batch.image.clone().requires_grad_()
@@ -214,7 +238,15 @@ def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes
     mix = draw_mix(2, 0.6, np.random.default_rng(1), CPU)
     appearance = encoder(batch.image).appearance
     views = generate(
-        generator, encoder, batch, appearance, mix, encode_mixed=False, batchnorm="frozen", recompute=False
+        generator,
+        encoder,
+        batch,
+        appearance,
+        mix,
+        encode_mixed=False,
+        batchnorm="frozen",
+        teaches_encoder=True,
+        recompute=False,
     )
     total(generator_losses(views, discriminator, batch, appearance, GENERATION)).backward()
     assert all(parameter.grad is None for parameter in discriminator.parameters())
