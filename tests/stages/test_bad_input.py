@@ -349,6 +349,18 @@ def test_an_artifact_that_is_missing_stale_or_damaged(
         assert part in message
 
 
+@pytest.mark.parametrize("change", [replace_image, remove("data/images/03.png")], ids=["changed", "gone"])
+def test_a_data_set_that_was_moved_is_not_one_without_persons(
+    small: SmallProject, checkpoints: dict[str, dict[str, Any]], change: Callable[[Path], None]
+) -> None:
+    write_inputs(small)
+    write_checkpoints(small, checkpoints)
+    small.set(mesh_extract__estimator="mean_pose")
+    change(small.folder)
+    message = refused(small, "mesh-extract")
+    assert "03.png: " in message and "run `genreid prepare-data` again" in message
+
+
 def test_an_image_without_a_person_has_no_views_and_is_counted(small: SmallProject) -> None:
     write_inputs(small)
     done = small.run("render-views", "--no-progress")
@@ -373,8 +385,8 @@ def test_a_data_set_that_is_not_there(small: SmallProject, given: str) -> None:
     small.set(prepare_data__dataset="msmt17", paths__dataset=given)
     line = line_of(small, "paths.dataset")
     assert refused(small, "prepare-data") == (
-        f"params.yaml:{line}: paths.dataset: {given} is no folder: set paths.dataset to the folder that "
-        "holds msmt17"
+        f"params.yaml:{line}: paths.dataset: {given} is no folder, and prepare_data.dataset is msmt17: "
+        "set paths.dataset to the folder of its images"
     )
 
 
