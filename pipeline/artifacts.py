@@ -129,7 +129,10 @@ def read_torch(path: Path, remedy: str) -> dict[str, Any]:
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:  # torch's own line advises to load it unsafely
+        reason = "it is no torch file of tensors and plain types"
+        raise PipelineError(f"{path}: no readable checkpoint ({reason}); {remedy}") from None
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise PipelineError(f"{path}: no readable checkpoint ({_first_line(error)}); {remedy}") from None
 
 
