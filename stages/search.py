@@ -77,8 +77,10 @@ def search(
     try:
         found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
     except GenreidError as error:
+        what = str(error).split(": ")[:2]  # the file and what is wrong with it; the remedy is another here
         raise PipelineError(
-            f"no picture: {info.folder} is not as it was when it was embedded ({error}); embed it again"
+            f"no picture: {info.folder} is not as it was when it was embedded ({': '.join(what)}); embed the "
+            f"folder again: `genreid embed FOLDER --output {gallery}`"
         ) from error
     write_picture(picture, search_picture(resize(query, *size), found, similarity.tolist()))
     project.console.print(f"picture: {picture}", markup=False)
