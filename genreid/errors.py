@@ -14,8 +14,10 @@ class GenreidError(ValueError):
 def why_not_loaded(error: Exception) -> str:
     """What `torch.load` has against a file, in a few words: its own message advises to load it unsafely."""
     text = " ".join(str(error).split())
-    if (start := text.find("Unsupported")) >= 0:  # names what the file wants to make
+    if (start := text.find("Unsupported global")) >= 0:  # names what the file wants to make
         return f"it would run code: {text[start:].split(' was not')[0]}"
-    if "weights_only" in text:
+    if isinstance(error, EOFError):
+        return "it is empty or was cut short"
+    if "weights_only" in text or not isinstance(error, OSError | RuntimeError):
         return "it is no torch file of tensors and plain types"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+    return text[:200].rstrip(".")

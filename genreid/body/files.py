@@ -6,7 +6,6 @@ SMPL as the package simple-romp packs it for itself.
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -56,8 +55,10 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in NAMES if name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        # NumPy's own line advises to load it unsafely
+        reason = "it holds objects, or is no such file" if "allow_pickle" in str(error) else error
         raise GenreidError(
-            f"'{path}' is not a readable .npz body ({error}); expected numeric arrays saved by numpy.savez"
+            f"'{path}' is not a readable .npz body ({reason}); expected numeric arrays saved by numpy.savez"
         ) from error
 
 
@@ -73,7 +74,7 @@ def _read_packed(path: Path) -> dict[str, NDArray[Any]]:
         if "kintree_table" in arrays:
             arrays["kintree_table"] = np.stack([arrays["kintree_table"], np.arange(NUM_JOINTS)])
         return arrays
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, AttributeError) as error:
+    except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
         raise GenreidError(
             f"'{path}' is no body as simple-romp packs it ({why_not_loaded(error)}); make it with "
             "`romp.prepare_smpl`"
