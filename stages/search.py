@@ -67,7 +67,9 @@ def search(
     with project.console.status("searching"):
         paths, similarity = embedded.nearest(embed_image(encoder, query, *size, project.device), k)
 
-    table = Table(title=f"{escape(str(image))} in {len(embedded.path)} images", title_justify="left")
+    # not as the table's title, which would be broken at the table's width
+    project.console.print(f"{image} in {len(embedded.path)} images", markup=False, soft_wrap=True)
+    table = Table()
     table.add_column("rank", justify="right")
     table.add_column("similarity", justify="right")
     table.add_column("image")

@@ -130,7 +130,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("prepare_data.synthetic.num_cameras", 1, "expected at least 2"),
     ("prepare_data.folder.train", "(", "no regular expression"),
     ("prepare_data.dataset", "market1502", "did you mean 'market1501'?"),
-    ("prepare_data.dataset", "market1501", "set paths.dataset to the folder that holds it"),
+    ("prepare_data.dataset", "market1501", "set paths.dataset to the folder of its images"),
     ("fit_regressor.lr", "fast", "expected a number, got 'fast'"),
     ("mesh_extract.splits", ["test"], "expected one of 'train', 'query'"),
     ("mesh_extract.estimator", "grond_truth", "did you mean 'ground_truth'?"),

@@ -117,6 +117,7 @@ def test_without_the_package_nobody_is_told_that_romp_is_chosen(
 
 
 @NEEDS_ROMP
+@pytest.mark.slow
 def test_romp_is_tried_before_the_run(small: SmallProject, tmp_path: Path) -> None:
     files = write_files(tmp_path, smpl_arrays(num_vertices=400))
     small.set(
