@@ -196,8 +196,6 @@ def _estimator(configuration: Configuration) -> Finding:
     if name == "ground_truth" and not is_synthetic:
         to_do = "set mesh_extract.estimator: romp"
         return Finding("missing", "ground_truth: only the synthetic benchmark has one", to_do)
-    if name == "regressor" and configuration.value("prepare_data.body") != "open":
-        return Finding("missing", "regressor: it knows the open body alone", "set prepare_data.body: open")
     if name == "regressor" and not is_synthetic:
         to_do = "set mesh_extract.estimator: romp for photographs"
         return Finding("note", "regressor: fitted on synthetic persons", to_do)

@@ -67,7 +67,6 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
         ({"prepare_data__dataset": "folder"}, "data set", "missing", "paths.dataset"),
         ({"prepare_data__dataset": "folder"}, "mesh estimator", "note", "synthetic persons"),
         ({"prepare_data__body": "gone.npz"}, "body", "missing", "gone.npz"),
-        ({"prepare_data__body": "gone.npz"}, "mesh estimator", "missing", "open body alone"),
         (
             {"train_joint__batch_size": "many"},
             "params",
