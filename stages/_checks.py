@@ -6,13 +6,11 @@ meets are its finding: they name the remedy themselves.
 
 from __future__ import annotations
 
-import importlib
 import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
 from pipeline.params import section
-from stages._run import Project, project_path
+from stages._configuration import STAGE_SETTINGS, Configuration
+from stages._conflicts import conflicts
+from stages._run import project_path
 
 if TYPE_CHECKING:
     from genreid.mesh.romp import Part
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 State = Literal["ok", "note", "missing"]
 """ok: there, or not needed. note: missing, and the configured run does without. missing: it cannot start."""
 
-_SETTINGS = {
-    "prepare_data": "stages.prepare_data:PrepareDataSettings",
-    "fit_regressor": "genreid.training.regressor:FitSettings",
-    "mesh_extract": "stages.mesh_extract:MeshExtractSettings",
-    "render_views": "stages.render_views:RenderViewsSettings",
-    "pretrain_encoder": "stages._import:PretrainEncoderSettings",
-    "pretrain_generator": "genreid.training.generator:GeneratorPretrainingSettings",
-    "train_joint": "genreid.training.joint:JointSettings",
-    "evaluate": "stages.evaluate:EvaluateSettings",
-}
 _PYTHONS = ((3, 11), (3, 12))
 _CONNECT_SECONDS = 3.0
 _FOR_PHOTOGRAPHS = "nothing: it is needed for photographs alone"
@@ -60,41 +50,6 @@ class Check:
     look: Callable[[Configuration], Finding]
 
 
-class Configuration:
-    """The configured run: its project, and what several checks ask of its params."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-
-    def value(self, key: str) -> Any:
-        return self.project.params.value(key)
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Every stage's section as its settings class. Raises PipelineError for the first that is wrong."""
-        loaded = {}
-        for name, place in _SETTINGS.items():
-            module, _, settings_class = place.partition(":")
-            loaded[name] = section(
-                self.project.params, name, getattr(importlib.import_module(module), settings_class)
-            )
-        return loaded
-
-    @cached_property
-    def num_images(self) -> int:
-        """Of the data set; set by its check where it is found, and what is to be expected before."""
-        name = self.value("prepare_data.dataset")
-        if name != "synthetic":
-            from genreid.data.datasets.registry import PUBLISHED
-
-            return (
-                sum(count.images for count in PUBLISHED[name].official.values()) if name in PUBLISHED else 0
-            )
-        drawn = self.value("prepare_data.synthetic")
-        identities = sum(drawn[f"{split}_identities"] for split in ("train", "val", "test"))
-        return round(identities * (drawn["min_images"] + drawn["max_images"]) / 2)
-
-
 def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
     """Every check's name and finding, in order."""
     for check in CHECKS:
@@ -105,8 +60,11 @@ def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
 
 
 def _params(configuration: Configuration) -> Finding:
-    num = len(configuration.settings)
-    return Finding("ok", f"all {num} sections of {configuration.project.params.path.name} are readable")
+    settings, name = configuration.settings, configuration.project.params.path.name
+    if found := list(conflicts(settings)):
+        problems, remedies = zip(*found, strict=True)
+        return Finding("missing", "; ".join(problems), "; ".join(remedies))
+    return Finding("ok", f"all {len(STAGE_SETTINGS)} sections of {name} are readable")
 
 
 def _python(configuration: Configuration) -> Finding:

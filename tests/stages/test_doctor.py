@@ -16,7 +16,8 @@ from torch import nn
 from pipeline.params import load_params
 from pipeline.recipes import load_overrides, write_overrides
 from stages import _checks
-from stages._checks import CHECKS, Configuration, Finding, examine
+from stages._checks import CHECKS, Finding, examine
+from stages._configuration import Configuration
 from stages._needs import GPU_BYTES, Workload, estimate_needs, saved_bytes
 from stages._using import open_project
 from tests.genreid.licensed import smpl_arrays
@@ -73,6 +74,28 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
             "missing",
             "batch_size: expected an integer",
         ),
+        ({"train_joint__lr": -0.1}, "params", "missing", "train_joint.lr is -0.1: expected more than 0"),
+        ({"prepare_data__folder__train": "("}, "params", "missing", "is no regular expression"),
+        (
+            {"pretrain_generator__generator__carries_texture": True},
+            "params",
+            "missing",
+            "set render_views.matches: true",
+        ),
+        ({"mesh_extract__splits": ["train"]}, "params", "missing", "add query, gallery, val_query"),
+        ({"render_views__splits": ["query"]}, "params", "missing", "add train"),
+        (
+            {"prepare_data__dataset": "market1501", "evaluate__split": "val"},
+            "params",
+            "missing",
+            "set it to test",
+        ),
+        (
+            {"prepare_data__dataset": "folder", "prepare_data__val_identities": 5},
+            "params",
+            "missing",
+            "set it to val",
+        ),
         ({"pretrain_encoder__encoder__pretrained": "gone.pt"}, "encoder weights", "missing", "gone.pt"),
         (
             {"pretrain_encoder__import_from": {"path": "gone.pth", "layout": "auto"}},
@@ -113,6 +136,25 @@ def test_without_the_package_nobody_is_told_that_romp_is_chosen(
     small.set(mesh_extract__estimator="romp")
     finding = findings("ROMP")["ROMP"]
     assert finding.state == "missing" and finding.to_do.startswith("run `make romp`")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pretrain_generator__generator__carries_texture": True, "render_views__matches": True},
+        {"evaluate__split": "val"},  # the benchmark has its own
+        {"prepare_data__dataset": "folder"},  # measured on training images
+        {
+            "prepare_data__dataset": "folder",
+            "prepare_data__folder__query": "q/.*",
+            "prepare_data__folder__gallery": "g/.*",
+            "prepare_data__val_identities": 5,
+        },
+    ],
+)
+def test_settings_that_go_together(small: SmallProject, changes: dict[str, Any]) -> None:
+    small.set(**changes)
+    assert findings("params")["params"].state == "ok"
 
 
 @NEEDS_ROMP
