@@ -134,6 +134,8 @@ def read_torch(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):  # its own text is the path, which is told already
+        return "no such file"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 

@@ -18,6 +18,7 @@ from pipeline.recipes import load_overrides, write_overrides
 from stages import _checks
 from stages._checks import CHECKS, Finding, examine
 from stages._configuration import Configuration
+from stages._conflicts import conflicts
 from stages._needs import GPU_BYTES, Workload, estimate_needs, saved_bytes
 from stages._using import open_project
 from tests.genreid.licensed import smpl_arrays
@@ -248,13 +249,18 @@ def test_what_a_backward_pass_keeps_counted_by_hand() -> None:
 
 
 @pytest.mark.parametrize("recipe", ["market1501", "dukemtmc", "msmt17", "folder"])
-def test_the_head_of_a_recipe_expects_what_doctor_does(small: SmallProject, recipe: str) -> None:
+def test_the_head_of_a_recipe_says_what_its_values_are(small: SmallProject, recipe: str) -> None:
     path = Path(shutil.copy2(ROOT / "params.yaml", small.folder))  # at full size again
     write_overrides(path, load_overrides(load_params(path), ROOT / "recipes", recipe))
-    needs = _checks._needs(Configuration(open_project()))
+    configuration = Configuration(open_project())
+    assert list(conflicts(configuration.settings)) == []
+    needs = _checks._needs(configuration)
     head = (ROOT / "recipes" / f"{recipe}.yaml").read_text()
     said = re.search(r"expected: (\d+) GB in the warm-up, (\d+) GB in the two generator stages", head)
     assert said is not None
+    warm_up, joint = (configuration.settings[name] for name in ("pretrain_encoder", "train_joint"))
+    of_warm_up = f"({warm_up.identities_per_batch} identities × {warm_up.images_per_identity})"
+    assert f"{of_warm_up} and {joint.batch_size} in joint" in head
     for gigabytes, expected in zip(said.groups(), (needs.warm_up, needs.joint), strict=True):
         assert (expected + GPU_BYTES) / 1e9 == pytest.approx(int(gigabytes), rel=0.05)
 
