@@ -30,6 +30,7 @@ State = Literal["ok", "note", "missing"]
 
 _PYTHONS = ((3, 11), (3, 12))
 _CONNECT_SECONDS = 3.0
+_PAINTING = ("pretrain_generator", "train_joint")
 _FOR_PHOTOGRAPHS = "nothing: it is needed for photographs alone"
 
 
@@ -97,10 +98,8 @@ def _device(configuration: Configuration) -> Finding:
 
 
 def _faiss(configuration: Configuration) -> Finding:
-    used = "faiss" in (
-        configuration.value("pretrain_encoder.clustering.method"),
-        configuration.value("train_joint.clustering.method"),
-    )
+    clustering = ("pretrain_encoder", "pretrain_generator", "train_joint")
+    used = any(configuration.value(f"{name}.clustering.method") == "faiss" for name in clustering)
     missing: State = "missing" if used else "note"
     to_do = "pip install faiss-cpu (or faiss-gpu), or set clustering.method: torch"
     import numpy as np
@@ -322,6 +321,7 @@ def _needs(configuration: Configuration) -> Any:
             num_yaws=len(settings["render_views"].yaws_deg),
             warm_up_batch=warm_up.identities_per_batch * warm_up.images_per_identity,
             joint_batch=settings["train_joint"].batch_size,
+            num_painted=4 + any(settings[name].generation.same_person > 0 for name in _PAINTING),
             is_synthetic=prepared.dataset == "synthetic",
             num_workers=configuration.project.workers,
             encoder=warm_up.encoder,

@@ -29,7 +29,10 @@ GPU_BYTES = 1.0 * GB
 
 @dataclass(frozen=True)
 class Workload:
-    """What is trained on what: images, their native and training size, batches, and the networks."""
+    """What is trained on what: images, their native and training size, batches, and the networks.
+
+    num_painted: pictures that the generator paints of an image in a step.
+    """
 
     num_images: int
     native_px: tuple[int, int]
@@ -37,6 +40,7 @@ class Workload:
     num_yaws: int
     warm_up_batch: int
     joint_batch: int
+    num_painted: int
     is_synthetic: bool
     num_workers: int
     encoder: EncoderSettings
@@ -75,9 +79,9 @@ def estimate_needs(work: Workload) -> Needs:
         _weight_bytes(encoder),
         _weight_bytes(generator) + _weight_bytes(discriminator),
     )
-    # weights, gradients, two moments; a joint step encodes an image and four painted ones, and paints four
+    # weights, gradients, two moments; a joint step encodes and judges an image and four painted ones
     warm_up = 4 * encoder_bytes + work.warm_up_batch * of_encoder
-    joint_images = 5 * of_encoder + 4 * of_generator + 5 * of_discriminator
+    joint_images = 5 * of_encoder + work.num_painted * of_generator + 5 * of_discriminator
     joint = 4 * (encoder_bytes + rest_bytes) + work.joint_batch * joint_images
 
     native = work.native_px[0] * work.native_px[1]

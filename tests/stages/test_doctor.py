@@ -222,6 +222,7 @@ def workload(**changes: Any) -> Workload:
         "num_yaws": 8,
         "warm_up_batch": 64,
         "joint_batch": 16,
+        "num_painted": 4,
         "is_synthetic": False,
         "num_workers": 2,
         "encoder": encoder_settings(),
@@ -273,6 +274,7 @@ def test_needs_grow_with_what_causes_them() -> None:
     assert estimate_needs(workload(is_synthetic=True)).memory > base.memory
     larger = estimate_needs(workload(warm_up_batch=128, joint_batch=32))
     assert base.training < larger.training <= 2 * base.training
+    assert estimate_needs(workload(num_painted=5)).joint > base.joint
     wider = estimate_needs(workload(encoder=encoder_settings(base_width=32)))
     assert wider.training > 2 * base.training
 
