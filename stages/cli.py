@@ -6,6 +6,7 @@ torch, pandas and the like are imported inside the commands, so that `--help` is
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import NoReturn
 
@@ -72,6 +73,8 @@ _REMEDIES = {
 
 def main() -> None:
     """Run the command line; what the user can put right is told in one line, with exit code 2."""
+    # An image that OpenCV cannot decode is a row with its reason; the decoder's own lines would say it again.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         app()
     except (GenreidError, PipelineError, FloatingPointError) as error:
