@@ -123,17 +123,19 @@ def read_torch(path: Path, remedy: str) -> dict[str, Any]:
 
     Raises PipelineError with the `remedy` where it is missing, damaged or holds more than plain types.
     """
-    import pickle
-
     import torch
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise PipelineError(f"{path}: no readable checkpoint ({_first_line(error)}); {remedy}") from None
+    except Exception as error:  # for a file that is not its own it raises a dozen kinds
+        known = isinstance(error, OSError | RuntimeError)  # what others say advises to load it unsafely
+        reason = _first_line(error) if known else "it is no torch file of tensors and plain types"
+        raise PipelineError(f"{path}: no readable checkpoint ({reason}); {remedy}") from None
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):  # its own text is the path, which is told already
+        return "no such file"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.artifacts import atomic_write
 from pipeline.errors import PipelineError
-from pipeline.params import Params, load_params
+from pipeline.params import Params, load_params, nearest
 
 _BARE_WORD = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 _OTHER_MEANING = re.compile(r"(?i)true|false|null|nan|inf")
@@ -32,8 +32,11 @@ def load_overrides(params: Params, folder: Path, name: str) -> dict[str, Any]:
     """
     path = folder / f"{name}.yaml"
     if not path.exists():
-        known = ", ".join(recipe_names(folder)) or "none"
-        raise PipelineError(f"no recipe '{name}' in {folder.name}/ (there are: {known})")
+        names = recipe_names(folder)
+        known = ", ".join(names) or "none"
+        raise PipelineError(
+            f"no recipe '{name}' in {folder.name}/ (there are: {known}){nearest(name, names)}"
+        )
     recipe = load_params(path)
     return dict(_differences(params, recipe, recipe.values, ""))
 

@@ -7,14 +7,10 @@ from pathlib import Path
 from genreid.body.body import Body, load_body
 from genreid.body.files import read_body_file, write_body_file
 from pipeline.artifacts import atomic_write, hash_path
+from stages._run import project_path
 
 CONVERTED_FOLDER = Path(".genreid") / "bodies"
 _CONVERSION = "1"  # a change makes the files converted so far stale
-
-
-def project_path(root: Path, text: str) -> Path:
-    """A path as params.yaml writes it: relative to the project, absolute, or with `~`."""
-    return root / Path(text).expanduser()
 
 
 def body_source(root: Path, name: str) -> str:

@@ -6,37 +6,32 @@ meets are its finding: they name the remedy themselves.
 
 from __future__ import annotations
 
-import importlib
 import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
 from pipeline.params import section
-from stages._run import Project
+from stages._configuration import STAGE_SETTINGS, Configuration
+from stages._conflicts import conflicts
+from stages._run import project_path
+
+if TYPE_CHECKING:
+    from genreid.mesh.romp import Part
 
 State = Literal["ok", "note", "missing"]
 """ok: there, or not needed. note: missing, and the configured run does without. missing: it cannot start."""
 
-_SETTINGS = {
-    "prepare_data": "stages.prepare_data:PrepareDataSettings",
-    "fit_regressor": "genreid.training.regressor:FitSettings",
-    "mesh_extract": "stages.mesh_extract:MeshExtractSettings",
-    "render_views": "stages.render_views:RenderViewsSettings",
-    "pretrain_encoder": "stages._import:PretrainEncoderSettings",
-    "pretrain_generator": "genreid.training.generator:GeneratorPretrainingSettings",
-    "train_joint": "genreid.training.joint:JointSettings",
-    "evaluate": "stages.evaluate:EvaluateSettings",
-}
 _PYTHONS = ((3, 11), (3, 12))
 _CONNECT_SECONDS = 3.0
+_PAINTING = ("pretrain_generator", "train_joint")
+_FOR_PHOTOGRAPHS = "nothing: it is needed for photographs alone"
 
 
 @dataclass(frozen=True)
@@ -56,36 +51,6 @@ class Check:
     look: Callable[[Configuration], Finding]
 
 
-class Configuration:
-    """The configured run: its project, and what several checks ask of its params."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-
-    def value(self, key: str) -> Any:
-        return self.project.params.value(key)
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Every stage's section as its settings class. Raises PipelineError for the first that is wrong."""
-        loaded = {}
-        for name, place in _SETTINGS.items():
-            module, _, settings_class = place.partition(":")
-            loaded[name] = section(
-                self.project.params, name, getattr(importlib.import_module(module), settings_class)
-            )
-        return loaded
-
-    @cached_property
-    def num_images(self) -> int:
-        """Of the data set; set by its check, and a guess before."""
-        if self.value("prepare_data.dataset") != "synthetic":
-            return 0
-        drawn = self.value("prepare_data.synthetic")
-        identities = sum(drawn[f"{split}_identities"] for split in ("train", "val", "test"))
-        return round(identities * (drawn["min_images"] + drawn["max_images"]) / 2)
-
-
 def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
     """Every check's name and finding, in order."""
     for check in CHECKS:
@@ -96,8 +61,11 @@ def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
 
 
 def _params(configuration: Configuration) -> Finding:
-    num = len(configuration.settings)
-    return Finding("ok", f"all {num} sections of {configuration.project.params.path.name} are readable")
+    settings, name = configuration.settings, configuration.project.params.path.name
+    if found := list(conflicts(settings)):
+        problems, remedies = zip(*found, strict=True)
+        return Finding("missing", "; ".join(problems), "; ".join(remedies))
+    return Finding("ok", f"all {len(STAGE_SETTINGS)} sections of {name} are readable")
 
 
 def _python(configuration: Configuration) -> Finding:
@@ -130,10 +98,8 @@ def _device(configuration: Configuration) -> Finding:
 
 
 def _faiss(configuration: Configuration) -> Finding:
-    used = "faiss" in (
-        configuration.value("pretrain_encoder.clustering.method"),
-        configuration.value("train_joint.clustering.method"),
-    )
+    clustering = ("pretrain_encoder", "pretrain_generator", "train_joint")
+    used = any(configuration.value(f"{name}.clustering.method") == "faiss" for name in clustering)
     missing: State = "missing" if used else "note"
     to_do = "pip install faiss-cpu (or faiss-gpu), or set clustering.method: torch"
     import numpy as np
@@ -183,29 +149,49 @@ def _estimator(configuration: Configuration) -> Finding:
     name = configuration.value("mesh_extract.estimator")
     is_synthetic = configuration.value("prepare_data.dataset") == "synthetic"
     if name == "romp":
-        return Finding("ok", "romp, see below")
+        return _romp_works(configuration)
     if name == "ground_truth" and not is_synthetic:
         to_do = "set mesh_extract.estimator: romp"
         return Finding("missing", "ground_truth: only the synthetic benchmark has one", to_do)
-    if name == "regressor" and configuration.value("prepare_data.body") != "open":
-        return Finding("missing", "regressor: it knows the open body alone", "set prepare_data.body: open")
     if name == "regressor" and not is_synthetic:
         to_do = "set mesh_extract.estimator: romp for photographs"
         return Finding("note", "regressor: fitted on synthetic persons", to_do)
     return Finding("ok", f"{name}, made by the run itself")
 
 
-def _romp(configuration: Configuration) -> Finding:
+def _romp_works(configuration: Configuration) -> Finding:
+    """Whether ROMP's network takes its weights, and the run's body is ROMP's; the stage would say it late."""
+    import pyarrow as pa
+
+    from genreid.mesh.romp import missing_parts
+    from stages._body import open_body
+    from stages._estimation import open_estimator
     from stages._romp import romp_settings
 
-    try:
+    if missing_parts(romp_settings(configuration.project)):
+        return Finding("ok", "romp, see below")
+    body = open_body(configuration.project.root, configuration.value("prepare_data.body"))
+    open_estimator(configuration.project, "romp", body, pa.table({}))
+    return Finding("ok", "romp: its network takes the weights, its body is the run's")
+
+
+def _romp(part: Part) -> Callable[[Configuration], Finding]:
+    """The check of a part of ROMP."""
+
+    def look(configuration: Configuration) -> Finding:
+        from genreid.mesh.romp import PACKAGE, missing_parts
+        from stages._romp import romp_settings
+
         settings = romp_settings(configuration.project)
-    except (GenreidError, PipelineError) as error:
-        if configuration.value("mesh_extract.estimator") == "romp":
-            raise
-        problem, _ = _problem_and_remedy(str(error))
-        return Finding("note", problem, "nothing: it is needed for photographs alone")
-    return Finding("ok", f"simple-romp {_version('simple-romp')}, {settings.weights}, {settings.smpl}")
+        line = missing_parts(settings).get(part)
+        used = configuration.value("mesh_extract.estimator") == "romp"
+        if line is None:
+            found = {"package": f"{PACKAGE} {_version(PACKAGE)}", "weights": settings.weights}
+            return Finding("ok", found.get(part, settings.smpl))
+        problem, remedy = _problem_and_remedy(line)
+        return Finding("missing", problem, remedy) if used else Finding("note", problem, _FOR_PHOTOGRAPHS)
+
+    return look
 
 
 def _dataset(configuration: Configuration) -> Finding:
@@ -233,16 +219,19 @@ def _weights(configuration: Configuration) -> Finding:
 
         from genreid.models.imported import import_encoder
 
-        path = configuration.project.root / settings.import_from.path
+        path = project_path(configuration.project.root, settings.import_from.path)
         _, report = import_encoder(settings.encoder, replace(settings.import_from, path=str(path)))
         found = f"{settings.import_from.path}: layout {report.layout}, {report.num_tensors} tensors match"
         return Finding("ok", found)
     pretrained = settings.encoder.pretrained
     if pretrained == "imagenet":
         return _imagenet(settings.encoder.backbone)
-    if pretrained != "none" and not Path(pretrained).is_file():
-        return Finding("missing", f"{pretrained}: no such file", "set pretrain_encoder.encoder.pretrained")
-    return Finding("ok", "random weights to start from" if pretrained == "none" else pretrained)
+    if pretrained == "none":
+        return Finding("ok", "random weights to start from")
+    from genreid.models.initialisation import build_encoder
+
+    build_encoder(settings.encoder, settings.seed, folder=configuration.project.root)
+    return Finding("ok", f"{pretrained}: they fit")
 
 
 def _imagenet(backbone: str) -> Finding:
@@ -299,6 +288,8 @@ def _memory(configuration: Configuration) -> Finding:
     import psutil
     import torch
 
+    from stages._needs import GPU_BYTES
+
     needs, device = _needs(configuration), configuration.project.device
     machine = psutil.virtual_memory()
     needed = needs.memory + (needs.training if device.type == "cpu" else 0)
@@ -307,8 +298,9 @@ def _memory(configuration: Configuration) -> Finding:
     to_do = "smaller batches, or fewer --workers"
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        found += f"; GPU {free / 1e9:.1f} GB free, needs about {needs.training / 1e9:.1f} GB"
-        if total < needs.training:
+        of_gpu = needs.training + GPU_BYTES
+        found += f"; GPU {free / 1e9:.1f} GB free, needs about {of_gpu / 1e9:.1f} GB"
+        if total < of_gpu:
             return Finding("missing", found, "smaller batches, or precision: bfloat16")
     if machine.total < needed:
         return Finding("missing", found, to_do)
@@ -329,6 +321,7 @@ def _needs(configuration: Configuration) -> Any:
             num_yaws=len(settings["render_views"].yaws_deg),
             warm_up_batch=warm_up.identities_per_batch * warm_up.images_per_identity,
             joint_batch=settings["train_joint"].batch_size,
+            num_painted=4 + any(settings[name].generation.same_person > 0 for name in _PAINTING),
             is_synthetic=prepared.dataset == "synthetic",
             num_workers=configuration.project.workers,
             encoder=warm_up.encoder,
@@ -347,7 +340,9 @@ CHECKS = (
     Check("renderer", _renderer),
     Check("body", _body),
     Check("mesh estimator", _estimator),
-    Check("ROMP", _romp),
+    Check("ROMP", _romp("package")),
+    Check("ROMP's weights", _romp("weights")),
+    Check("ROMP's body", _romp("smpl")),
     Check("data set", _dataset),
     Check("encoder weights", _weights),
     Check("DVC", _tools),

@@ -10,7 +10,6 @@ import pyarrow as pa
 from genreid.body.body import Body
 from genreid.data.images import ImageSet
 from genreid.data.manifest import JUNK, Manifest
-from genreid.errors import GenreidError
 from genreid.mesh.accuracy import MeshAccuracy, measure
 from genreid.mesh.estimator import EstimatorName, MeshEstimator, build_estimator
 from genreid.mesh.ground_truth import mean_pose_with_true_root
@@ -36,16 +35,10 @@ def open_estimator(run: Project, name: EstimatorName, body: Body, truth: pa.Tabl
 
 
 def estimate(estimator: MeshEstimator, images: ImageSet, piece: range) -> MeshEstimates:
-    """The bodies in the images at these positions; an image that cannot be read is `failed`."""
-    read: dict[int, np.ndarray] = {}
-    for place, position in enumerate(piece):
-        try:
-            read[place] = images.load_native(position)
-        except GenreidError:
-            continue
-    ids = [images.image_id[piece[place]] for place in read]
-    found = estimator.estimate(ids, list(read.values()))
-    return MeshEstimates.without_mesh(["failed"] * len(piece)).fill(np.array(list(read), np.int64), found)
+    """The bodies in the images at these positions. Raises GenreidError where one is not as the manifest says:
+    a data set that was moved would otherwise look like one in which nobody was found.
+    """
+    return estimator.estimate([images.image_id[i] for i in piece], [images.load_native(i) for i in piece])
 
 
 Rows = list[tuple[object, ...]]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genreid.data.datasets.counts import differences
 from genreid.data.datasets.layout import ImageFile, Layout, Listing
@@ -73,7 +75,8 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
             body=external.body,
         ),
     )
-    for line in [*differences(external.layout, listing.images), *_skipped_lines(listing)]:
+    odd = differences(external.layout, listing.images)
+    for line in [*odd, *_skipped_lines(listing), *_unreadable_lines(facts, run.paths.manifest)]:
         run.warn(line)
     if external.layout.citation:
         run.show("Data set", {"name": external.layout.name, "to be cited": external.layout.citation})
@@ -87,18 +90,20 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
 
 
 def dataset_folder(run: Project) -> str:
-    """`paths.dataset`, which must be a folder. Raises PipelineError where it is not."""
+    """`paths.dataset`, its `~` resolved, which must be a folder. Raises PipelineError where it is not."""
     given = run.paths.dataset
     place = run.params.place("paths.dataset")
     dataset = run.params.value("prepare_data.dataset")
     if given is None:
         raise PipelineError(
-            f"{place} is null, and prepare_data.dataset is {dataset}: set paths.dataset to the folder that "
-            "holds it"
+            f"{place} is null, and prepare_data.dataset is {dataset}: set paths.dataset to the folder of its "
+            "images"
         )
+    given = os.path.expanduser(given)
     if not (run.root / given).is_dir():
         raise PipelineError(
-            f"{place}: {given} is no folder: set paths.dataset to the folder that holds {dataset}"
+            f"{place}: {given} is no folder, and prepare_data.dataset is {dataset}: set paths.dataset to the "
+            "folder of its images"
         )
     return given
 
@@ -143,6 +148,16 @@ def _skipped_lines(listing: Listing) -> list[str]:
         f"{len(paths):,} files are left out ({reason}): {paths[0]!r}{' and others' if len(paths) > 1 else ''}"
         for reason, paths in sorted(listing.skipped.items())
     ]
+
+
+def _unreadable_lines(facts: pa.Table, manifest: str) -> list[str]:
+    """A line where some images cannot be read: a list may name files that are not there."""
+    bad = facts.filter(pc.field("status") != "ok").to_pylist()
+    if not bad:
+        return []
+    first = f"{bad[0]['path']!r} ({bad[0]['detail']})"
+    others = f" and others; {manifest} has the reason of each" if len(bad) > 1 else ""
+    return [f"{len(bad):,} images cannot be read and take no part: {first}{others}"]
 
 
 def _sheet(run: StageRun, manifest: Manifest) -> bytes:

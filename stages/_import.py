@@ -9,7 +9,7 @@ from genreid.models.encoder import EncoderSettings
 from genreid.models.imported import ImportSettings, import_encoder
 from genreid.training.warm_up import WarmUpSettings
 from pipeline.artifacts import hash_path, write_torch
-from stages._run import StageRun
+from stages._run import StageRun, project_path
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PretrainEncoderSettings(WarmUpSettings):
 
 def write_imported(run: StageRun, settings: EncoderSettings, source: ImportSettings) -> None:
     """Import the encoder that `source` names (relative to the project), and report what matched."""
-    path = run.root / source.path
+    path = project_path(run.root, source.path)
     encoder, report = import_encoder(settings, replace(source, path=str(path)))
     write_torch(run.path("encoder"), encoder_checkpoint(encoder))
     run.tracker.publish(run.plots)

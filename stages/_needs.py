@@ -23,11 +23,16 @@ _WORKER_BYTES = 1.0 * GB  # a process that draws scenes: the empty streets of al
 _MOST_WORKERS = 4
 _LARGEST_CACHE_BYTES = 2 * 1024**3
 _FLOAT = 4
+GPU_BYTES = 1.0 * GB
+"""What a GPU holds besides: its context, and what convolutions work in. Assumed, not measured."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is trained on what: images, their native and training size, batches, and the networks."""
+    """What is trained on what: images, their native and training size, batches, and the networks.
+
+    num_painted: pictures that the generator paints of an image in a step.
+    """
 
     num_images: int
     native_px: tuple[int, int]
@@ -35,6 +40,7 @@ class Workload:
     num_yaws: int
     warm_up_batch: int
     joint_batch: int
+    num_painted: int
     is_synthetic: bool
     num_workers: int
     encoder: EncoderSettings
@@ -45,12 +51,17 @@ class Workload:
 @dataclass(frozen=True)
 class Needs:
     """Bytes: disk of the project; memory of the machine; memory of the device that trains (on the CPU, a
-    part of the machine's).
+    part of the machine's) in the warm-up and in the stages with the generator.
     """
 
     disk: float
     memory: float
-    training: float
+    warm_up: float
+    joint: float
+
+    @property
+    def training(self) -> float:
+        return max(self.warm_up, self.joint)
 
 
 def estimate_needs(work: Workload) -> Needs:
@@ -61,18 +72,17 @@ def estimate_needs(work: Workload) -> Needs:
         generator = Generator(work.generator, encoder.appearance_dim, work.encoder.num_stripes)
         discriminator = Discriminator(work.discriminator)
         image, mesh = torch.empty(2, 3, height, width), torch.empty(2, 1, height, width)
-        of_encoder = _activation_bytes(encoder, image) / 2
-        of_generator = _activation_bytes(generator, mesh, torch.empty(2, encoder.appearance_dim)) / 2
-        of_discriminator = _activation_bytes(discriminator, image) / 2
+        of_encoder = saved_bytes(encoder, image) / 2
+        of_generator = saved_bytes(generator, mesh, torch.empty(2, encoder.appearance_dim)) / 2
+        of_discriminator = saved_bytes(discriminator, image) / 2
     encoder_bytes, rest_bytes = (
         _weight_bytes(encoder),
         _weight_bytes(generator) + _weight_bytes(discriminator),
     )
-    # weights, gradients, two moments; a joint step encodes an image and four painted ones, and paints four
+    # weights, gradients, two moments; a joint step encodes and judges an image and four painted ones
     warm_up = 4 * encoder_bytes + work.warm_up_batch * of_encoder
-    joint_images = 5 * of_encoder + 4 * of_generator + 5 * of_discriminator
+    joint_images = 5 * of_encoder + work.num_painted * of_generator + 5 * of_discriminator
     joint = 4 * (encoder_bytes + rest_bytes) + work.joint_batch * joint_images
-    training = max(warm_up, joint)
 
     native = work.native_px[0] * work.native_px[1]
     data = work.num_images * (work.num_yaws * native * _BYTES_OF_VIEW_PER_PIXEL + _BYTES_OF_MESH)
@@ -80,31 +90,35 @@ def estimate_needs(work: Workload) -> Needs:
         data += work.num_images * native * _BYTES_OF_IMAGE_PER_PIXEL
     weights = 2 * encoder_bytes + 2 * rest_bytes
     state = 3 * (encoder_bytes + rest_bytes)
-    cache = min(3 * height * width * work.num_images, _LARGEST_CACHE_BYTES)
+    # decoded images and decoded views, each kept as far as its cache goes
+    cache = sum(
+        min(channels * height * width * work.num_images, _LARGEST_CACHE_BYTES)
+        for channels in (3, work.num_yaws)
+    )
     memory_rows = 2 * _FLOAT * work.num_images * encoder.embedding_dim
     workers = min(work.num_workers, _MOST_WORKERS) * _WORKER_BYTES if work.is_synthetic else 0
     return Needs(
         disk=_COPIES * (data + weights) + state,
         memory=_PROCESS_BYTES + max(workers, cache + memory_rows),
-        training=training,
+        warm_up=warm_up,
+        joint=joint,
     )
 
 
-def _activation_bytes(network: nn.Module, *inputs: Any) -> float:
-    """What the layers put out on the way, which the backward pass needs."""
-    total = 0
+def saved_bytes(network: nn.Module, *inputs: Any) -> int:
+    """What autograd keeps for the backward pass, weights and statistics left out; shared memory once."""
+    own = {tensor.untyped_storage()._cdata for tensor in network.state_dict().values()}
+    kept: dict[int, torch.UntypedStorage] = {}  # they stay alive, so that no address comes twice
 
-    def count(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        nonlocal total
-        if isinstance(output, torch.Tensor):
-            total += output.numel() * _FLOAT
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage
+        return tensor
 
-    leaves = [module for module in network.modules() if not list(module.children())]
-    hooks = [module.register_forward_hook(count) for module in leaves]
-    network(*inputs)
-    for hook in hooks:
-        hook.remove()
-    return float(total)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(*inputs)
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 def _weight_bytes(network: nn.Module) -> int:

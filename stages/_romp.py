@@ -15,25 +15,23 @@ from genreid.mesh.shards import mesh_table, read_mesh_table
 from pipeline.artifacts import hash_path
 from pipeline.errors import PipelineError
 from pipeline.params import section
-from stages._body import project_path
-from stages._run import Project, StageRun
+from stages._run import Project, StageRun, project_path
 
 
 def romp_settings(run: Project) -> RompSettings:
-    """What params.yaml says of ROMP, with the files' real places; all of them exist.
-
-    Raises GenreidError and PipelineError.
-    """
+    """What params.yaml says of ROMP, with the files' real places, there or not. Raises PipelineError."""
     settings = section(run.params, "mesh_extract.romp", RompSettings)
     weights, smpl = (str(project_path(run.root, file)) for file in (settings.weights, settings.smpl))
-    settings = replace(settings, weights=weights, smpl=smpl)
-    check_files(settings)
-    return settings
+    return replace(settings, weights=weights, smpl=smpl)
 
 
 def hold_files(run: StageRun) -> None:
-    """See to it that an interrupted run goes on with the files it began with. Raises PipelineError."""
+    """See to it that an interrupted run goes on with the files it began with.
+
+    Raises GenreidError where one is missing, and PipelineError.
+    """
     settings = romp_settings(run)
+    check_files(settings)
     hashes = {"weights": hash_path(Path(settings.weights)), "smpl": hash_path(Path(settings.smpl))}
     if run.state.keep("romp", lambda: hashes) != hashes:
         raise PipelineError(

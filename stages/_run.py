@@ -10,6 +10,7 @@ very same work is open; on leaving without an error, provenance is written and t
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -229,6 +230,11 @@ def _plain(value: object) -> object:
     if isinstance(value, Integral):
         return int(value)
     return value if isinstance(value, float) and isfinite(value) else str(value)
+
+
+def project_path(root: Path, text: str) -> Path:
+    """A path as params.yaml writes it: relative to the project, absolute, or with `~`."""
+    return root / os.path.expanduser(text)  # unlike pathlib's, it leaves a name that nobody has as it is
 
 
 def section_name(stage: str) -> str:

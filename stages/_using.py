@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,8 +84,18 @@ def training_size(project: Project) -> tuple[int, int]:
     return info.height_px, info.width_px
 
 
+def check_output(path: Path) -> None:
+    """Raise PipelineError, before any work, where no file can be written."""
+    if path.exists() and not path.is_file():  # a device, say, would be replaced by a file
+        raise PipelineError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}; name a file")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise PipelineError(f"{path}: nothing can be written in {above}; name a file elsewhere")
+
+
 def check_picture_name(path: Path) -> None:
-    """Raise PipelineError, before any work, for a suffix that `write_picture` knows nothing of."""
+    """The same, and for a suffix that `write_picture` knows nothing of."""
+    check_output(path)
     if path.suffix.lower() not in _PICTURE_KINDS:
         raise PipelineError(f"{path}: a picture's name ends in {', '.join(_PICTURE_KINDS)}")
 
@@ -107,6 +118,8 @@ def read_picture(path: Path) -> Any:
     from genreid.data.images import read_image
     from genreid.errors import GenreidError
 
+    if path.is_dir():
+        raise PipelineError(f"{path} is a folder; name an image in it")
     if not path.is_file():
         raise PipelineError(f"{path}: no such file; name an image")
     try:

@@ -5,7 +5,10 @@ torch, pandas and the like are imported inside the commands, so that `--help` is
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -58,18 +61,39 @@ app.command(rich_help_panel="Around them")(summary)
 app.add_typer(study, name="study", rich_help_panel="Around them")
 
 
+_REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EROFS: "use a folder that can be written to",
+    errno.EACCES: "make it readable and writable for you",
+    errno.EPERM: "make it readable and writable for you",
+}
+"""What the system can have against a command's files, wherever in it they are met."""
+
+
 def main() -> None:
     """Run the command line; what the user can put right is told in one line, with exit code 2."""
+    # An image that OpenCV cannot decode is a row with its reason; the decoder's own lines would say it again.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         app()
     except (GenreidError, PipelineError, FloatingPointError) as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        place = error.filename or "a file"
+        _end(f"{place}: {error.strerror or error}: {_REMEDIES[error.errno]}, and run the command again")
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "interrupted; a stage that is run again goes on from the state that is kept"
         )
         sys.exit(130)
+
+
+def _end(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print(f"error: {message}", markup=False, soft_wrap=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

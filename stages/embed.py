@@ -35,8 +35,9 @@ def embed(
 
         genreid embed crops/ --output crops.parquet --checkpoint encoder
     """
-    from stages._using import open_checkpoint, open_project, training_size
+    from stages._using import check_output, open_checkpoint, open_project, training_size
 
+    check_output(output)
     project = open_project(device, workers, progress)
 
     import pyarrow.parquet as pq

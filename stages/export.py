@@ -27,8 +27,9 @@ def export(
 
         genreid export --checkpoint encoder --output warm_up.onnx
     """
-    from stages._using import open_checkpoint, open_project, training_size
+    from stages._using import check_output, open_checkpoint, open_project, training_size
 
+    check_output(output)
     project = open_project()
 
     from genreid.deployment.onnx import export_encoder

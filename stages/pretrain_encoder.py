@@ -27,7 +27,7 @@ def pretrain_encoder(
             write_imported(run, settings.encoder, settings.import_from)
             return
         train, images = training_set(run)
-        encoder = build_encoder(settings.encoder, settings.seed).to(run.device)
+        encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
 
         epochs = warm_up.warm_up(
             encoder,

@@ -67,7 +67,9 @@ def search(
     with project.console.status("searching"):
         paths, similarity = embedded.nearest(embed_image(encoder, query, *size, project.device), k)
 
-    table = Table(title=f"{escape(str(image))} in {len(embedded.path)} images", title_justify="left")
+    # not as the table's title, which would be broken at the table's width
+    project.console.print(f"{image} in {len(embedded.path)} images", markup=False, soft_wrap=True)
+    table = Table()
     table.add_column("rank", justify="right")
     table.add_column("similarity", justify="right")
     table.add_column("image")
@@ -77,8 +79,10 @@ def search(
     try:
         found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
     except GenreidError as error:
+        what = str(error).split(": ")[:2]  # the file and what is wrong with it; the remedy is another here
         raise PipelineError(
-            f"no picture: {info.folder} is not as it was when it was embedded ({error}); embed it again"
+            f"no picture: {info.folder} is not as it was when it was embedded ({': '.join(what)}); embed the "
+            f"folder again: `genreid embed FOLDER --output {gallery}`"
         ) from error
     write_picture(picture, search_picture(resize(query, *size), found, similarity.tolist()))
     project.console.print(f"picture: {picture}", markup=False)

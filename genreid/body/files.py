@@ -6,7 +6,6 @@ SMPL as the package simple-romp packs it for itself.
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS, PARENTS
 from genreid.body.pickles import read_pickled_arrays
-from genreid.errors import GenreidError
+from genreid.errors import GenreidError, why_not_loaded
 
+SMPL_URL = "https://smpl.is.tue.mpg.de"
 NUM_POSE_FEATURES = 9 * (NUM_JOINTS - 1)
 NAMES = ("v_template", "shapedirs", "posedirs", "J_regressor", "kintree_table", "weights", "f")
 
@@ -33,8 +33,8 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
     """
     if not path.is_file():
         raise GenreidError(
-            f"no body file at '{path}'; expected 'open' (the embedded body) or a file of SMPL's layout, "
-            f"{', '.join(_READERS)}"
+            f"no body file at '{path}'; prepare_data.body is 'open' (the embedded body) or a file of SMPL's "
+            f"layout ({', '.join(_READERS)}) from {SMPL_URL}: put it there, or name its place"
         )
     if path.suffix not in _READERS:
         raise GenreidError(
@@ -55,8 +55,10 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in NAMES if name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        # NumPy's own line advises to load it unsafely
+        reason = "it holds objects, or is no such file" if "allow_pickle" in str(error) else error
         raise GenreidError(
-            f"'{path}' is not a readable .npz body ({error}); expected numeric arrays saved by numpy.savez"
+            f"'{path}' is not a readable .npz body ({reason}); expected numeric arrays saved by numpy.savez"
         ) from error
 
 
@@ -72,10 +74,10 @@ def _read_packed(path: Path) -> dict[str, NDArray[Any]]:
         if "kintree_table" in arrays:
             arrays["kintree_table"] = np.stack([arrays["kintree_table"], np.arange(NUM_JOINTS)])
         return arrays
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, AttributeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
         raise GenreidError(
-            f"'{path}' is no body as simple-romp packs it ({reason}); make it with `romp.prepare_smpl`"
+            f"'{path}' is no body as simple-romp packs it ({why_not_loaded(error)}); make it with "
+            "`romp.prepare_smpl`"
         ) from error
 
 

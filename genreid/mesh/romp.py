@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import importlib.util
 import io
-import pickle
 import sys
 import types
 from collections.abc import Sequence
@@ -26,17 +26,21 @@ import torch
 from torch import Tensor
 
 from genreid.body.body import Body, BodyParameters
-from genreid.body.files import read_body_file
+from genreid.body.files import SMPL_URL, read_body_file
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import matrix_to_axis_angle, rotation_6d_to_matrix
-from genreid.errors import GenreidError
+from genreid.errors import GenreidError, why_not_loaded
 from genreid.mesh.shards import MeshEstimates
 
 INPUT_PX = 512
 MAP_CELLS = 64
 WEIGHTS_URL = "https://github.com/Arthur151/ROMP/releases/download/V2.0/ROMP.pkl"
-SMPL_URL = "https://smpl.is.tue.mpg.de"
+PACKAGE, VERSION = "simple-romp", "1.1.4"
 
+_INSTALL = (
+    "run `make romp`, or pip install cython setuptools, then pip install --no-build-isolation "
+    f"{PACKAGE}=={VERSION}"
+)
 _ALIAS = "_genreid_romp"
 _BATCH_SIZE = 8
 _NUM_ROTATIONS = 22  # root and 21 joints: ROMP leaves the hands straight
@@ -63,24 +67,43 @@ class RompSettings:
     fallback: Literal["mean_pose", "drop"]
 
 
-def check_files(settings: RompSettings) -> None:
-    """Raise GenreidError, with what to do, for the first thing that ROMP lacks. It imports nothing."""
-    if importlib.util.find_spec("romp") is None:
-        raise GenreidError(
-            "mesh_extract.estimator is romp, and the package simple-romp is not installed: pip install "
-            "Cython, then pip install --no-build-isolation simple-romp==1.1.4 (docs/bodies_and_meshes.md)"
-        )
+Part = Literal["package", "weights", "smpl"]
+"""What ROMP is made of."""
+
+
+def missing_parts(settings: RompSettings) -> dict[Part, str]:
+    """Which parts of ROMP are missing, and for each a line with what to do. It imports nothing."""
+    missing: dict[Part, str] = {}
+    if problem := _problem_of_package():
+        missing["package"] = f"{problem}: {_INSTALL}"
     if not Path(settings.weights).is_file():
-        raise GenreidError(
+        missing["weights"] = (
             f"mesh_extract.romp.weights: there is no file '{settings.weights}'; it is ROMP.pkl from "
             f"{WEIGHTS_URL}: put it there, or name its place in params.yaml"
         )
     if not Path(settings.smpl).is_file():
-        raise GenreidError(
+        missing["smpl"] = (
             f"mesh_extract.romp.smpl: there is no file '{settings.smpl}'; it is SMPL's neutral body from "
             f"{SMPL_URL} (.pkl, .npz, or .pth as simple-romp packs it): put it there, or name its place in "
             "params.yaml"
         )
+    return missing
+
+
+def check_files(settings: RompSettings) -> None:
+    """Raise GenreidError, with what to do, for the first thing that ROMP lacks. It imports nothing."""
+    for line in missing_parts(settings).values():
+        raise GenreidError(line)
+
+
+def _problem_of_package() -> str | None:
+    if importlib.util.find_spec("romp") is None:
+        return f"the estimator romp needs the package {PACKAGE}, which is not installed"
+    try:
+        version = importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:  # on the path without having been installed
+        return None
+    return None if version == VERSION else f"{PACKAGE} {version} is installed, and {VERSION} is expected"
 
 
 class RompEstimator:
@@ -198,23 +221,27 @@ def _margins(height: int, width: int) -> tuple[int, int]:
 
 
 def _package(name: str) -> Any:
-    """A module of simple-romp, without its package's `__init__`."""
+    """A module of simple-romp, without its package's `__init__`. Raises GenreidError where it fails."""
     if _ALIAS not in sys.modules:
         spec = importlib.util.find_spec("romp")
         assert spec is not None and spec.submodule_search_locations is not None
         alias = types.ModuleType(_ALIAS)
         alias.__path__ = list(spec.submodule_search_locations)
         sys.modules[_ALIAS] = alias
-    return importlib.import_module(f"{_ALIAS}.{name}")
+    try:
+        return importlib.import_module(f"{_ALIAS}.{name}")
+    except ImportError as error:  # something that it needs is gone, or was built for another NumPy
+        raise GenreidError(f"{PACKAGE} is installed and does not import ({error}): {_INSTALL}") from error
 
 
 def _load_network(path: Path) -> torch.nn.Module:
     remedy = f"get ROMP.pkl anew from {WEIGHTS_URL}"
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise GenreidError(f"'{path}' holds no weights of ROMP ({reason}): {remedy}") from error
+    except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
+        raise GenreidError(
+            f"'{path}' holds no weights of ROMP ({why_not_loaded(error)}): {remedy}"
+        ) from error
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its name
         network = _package("model").ROMPv1().eval()
     try:

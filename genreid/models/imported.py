@@ -1,8 +1,9 @@
 """Encoders trained by other programs, by the names that they give their weights.
 
-Three ways of naming are known. They also tell apart three networks that differ without a trace in the
-shapes: whether a ReLU follows the first batch norm, how the first max-pool is padded, and how the map is
-pooled. An encoder is imported with the settings that make it that network, or not at all.
+Three ways of naming are known. They also tell apart networks that differ without a trace in the shapes:
+whether a ReLU follows the first batch norm, how the first max-pool is padded, how the map is pooled, and the
+last stride, which is 1 in all of these programs but fast-reid, where it is a setting. An encoder is imported
+with the settings that make it that network, or not at all.
 """
 
 from __future__ import annotations
@@ -53,10 +54,13 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class _Mapped:
-    """A file's tensors under the encoder's names, and the stem that its program has."""
+    """A file's tensors under the encoder's names, and the stem and last stride that its program has (None:
+    any).
+    """
 
     tensors: dict[str, Tensor]
     stem: str
+    last_stride: int | None
     left_out: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -138,7 +142,8 @@ def _map_fast_reid(state: Mapping[str, Tensor]) -> _Mapped:
         # the 1×1 convolution that reduces has four dimensions, the norm after it one
         return f"reduction.{found[1]}" if state[name].ndim == 4 else f"neck.{found[1]}"
 
-    mapped = _map(state, "imagenet_ceil_pool", ours, r"heads\.(weight|classifier|cls_layer)|pixel_(mean|std)")
+    of_training = r"heads\.(weight|classifier|cls_layer)|pixel_(mean|std)"
+    mapped = _map(state, "imagenet_ceil_pool", ours, of_training, last_stride=None)
     if "reduction.weight" in mapped.tensors:
         weight = mapped.tensors["reduction.weight"].flatten(1)
         mapped.tensors["reduction.weight"] = weight
@@ -162,7 +167,11 @@ def _neck_name(name: str) -> str | None:
 
 
 def _map(
-    state: Mapping[str, Tensor], stem: str, ours: Callable[[str], str | None], of_training: str
+    state: Mapping[str, Tensor],
+    stem: str,
+    ours: Callable[[str], str | None],
+    of_training: str,
+    last_stride: int | None = 1,
 ) -> _Mapped:
     """The tensors by our names. of_training: a pattern of names that an encoder has no use for."""
     tensors: dict[str, Tensor] = {}
@@ -174,7 +183,7 @@ def _map(
             tensors[own] = tensor
         else:
             (left_out if re.match(of_training, name) else unknown).append(name)
-    return _Mapped(tensors, stem, tuple(left_out), tuple(unknown))
+    return _Mapped(tensors, stem, last_stride, tuple(left_out), tuple(unknown))
 
 
 def _without_wrapper(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -218,6 +227,7 @@ def _require_fitting(settings: EncoderSettings, mapped: _Mapped, place: str) -> 
         "backbone": _describe_backbone(tensors),
         "base_width": len(tensors["backbone.conv1.weight"]),
         "stem": mapped.stem,
+        "last_stride": mapped.last_stride or settings.last_stride,
         "pooling": "gem" if "pool.p" in tensors else "average",
         "embedding_dim": len(tensors["reduction.weight"]) if "reduction.weight" in tensors else None,
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -16,16 +18,21 @@ from genreid.models.weights import load_pretrained
 from genreid.seeding import derive_seed
 
 
-def build_encoder(settings: EncoderSettings, seed: int) -> IdentityEncoder:
+def build_encoder(settings: EncoderSettings, seed: int, *, folder: Path = Path()) -> IdentityEncoder:
     """The identity encoder, random by `seed` or pretrained by `settings.pretrained`.
+
+    folder: that a relative path of weights starts from.
 
     Raises GenreidError when pretrained weights cannot be fetched or read, or fit another network.
     """
     with _seeded(seed, "encoder"):
         encoder = IdentityEncoder(settings)
     if settings.pretrained != "none":
+        pretrained = settings.pretrained
+        if pretrained != "imagenet":
+            pretrained = str(folder / os.path.expanduser(pretrained))
         encoder.backbone = load_pretrained(
-            encoder.backbone, settings.backbone, settings.last_stride, settings.pretrained
+            encoder.backbone, settings.backbone, settings.last_stride, pretrained
         )
     return encoder
 

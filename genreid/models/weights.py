@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genreid.errors import GenreidError
+from genreid.errors import GenreidError, why_not_loaded
 from genreid.models.backbone import RESNETS, ResNetBackbone
 from genreid.models.timm_backbone import TimmBackbone
 
@@ -32,7 +32,7 @@ def read_weights(path: Path, remedy: str) -> dict[str, Tensor]:
     try:
         content = _read(path)
     except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
-        raise GenreidError(f"weights {path} cannot be read ({_reason(error)}); {remedy}") from error
+        raise GenreidError(f"weights {path} cannot be read ({why_not_loaded(error)}); {remedy}") from error
     for name in _TABLES:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
             content = content[name]
@@ -77,7 +77,7 @@ def imagenet_weights(name: str) -> Mapping[str, Tensor]:
         return weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
         raise GenreidError(
-            f"the ImageNet weights of {name} cannot be fetched from {weights.url} ({_reason(error)}); "
+            f"the ImageNet weights of {name} cannot be fetched from {weights.url} ({why_not_loaded(error)}); "
             f"put the file into {torch.hub.get_dir()}/checkpoints, or set encoder.pretrained to its path, "
             "or to none"
         ) from error
@@ -127,13 +127,3 @@ def _plain(name: str) -> str:
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     return name
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, in a line: for a refused pickle, what it wanted to make."""
-    text = str(error).strip() or type(error).__name__
-    if "Unsupported global" in text or "weights_only" in text.lower():
-        start = text.find("Unsupported")
-        wanted = text[start:].split(" was not", 1)[0] if start >= 0 else "more than tensors and plain types"
-        return f"it would run code: {' '.join(wanted.split())}"
-    return text.splitlines()[0][:200].rstrip(".")

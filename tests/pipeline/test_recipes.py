@@ -48,7 +48,8 @@ def test_an_unknown_recipe_names_those_there_are(params: Params) -> None:
     recipe(params, "{}")
     folder = params.path.parent / "recipes"
     assert recipe_names(folder) == ["small"]
-    with pytest.raises(PipelineError, match=r"no recipe 'smal' in recipes/ \(there are: small\)"):
+    message = r"no recipe 'smal' in recipes/ \(there are: small\); did you mean 'small'"
+    with pytest.raises(PipelineError, match=message):
         load_overrides(params, folder, "smal")
 
 

@@ -130,7 +130,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("prepare_data.synthetic.num_cameras", 1, "expected at least 2"),
     ("prepare_data.folder.train", "(", "no regular expression"),
     ("prepare_data.dataset", "market1502", "did you mean 'market1501'?"),
-    ("prepare_data.dataset", "market1501", "set paths.dataset to the folder that holds it"),
+    ("prepare_data.dataset", "market1501", "set paths.dataset to the folder of its images"),
     ("fit_regressor.lr", "fast", "expected a number, got 'fast'"),
     ("mesh_extract.splits", ["test"], "expected one of 'train', 'query'"),
     ("mesh_extract.estimator", "grond_truth", "did you mean 'ground_truth'?"),
@@ -142,7 +142,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("pretrain_encoder.encoder.pretrained", "weights.pth", "weights.pth"),
     ("pretrain_generator.generator.decoder_width", 6, "multiple of 4"),
     ("pretrain_generator.discriminator.num_scales", 0, "at least 1"),
-    ("train_joint.contrast.views", "none ", "expected one of 'generated', 'augmented', 'none'"),
+    ("train_joint.contrast.views", "none ", "expected one of 'generated', 'augmented', 'pasted', 'none'"),
     ("train_joint.precision", "float16", "expected one of 'float32', 'bfloat16'"),
     ("evaluate.split", "tset", "did you mean 'test'?"),
 ]
@@ -349,6 +349,18 @@ def test_an_artifact_that_is_missing_stale_or_damaged(
         assert part in message
 
 
+@pytest.mark.parametrize("change", [replace_image, remove("data/images/03.png")], ids=["changed", "gone"])
+def test_a_data_set_that_was_moved_is_not_one_without_persons(
+    small: SmallProject, checkpoints: dict[str, dict[str, Any]], change: Callable[[Path], None]
+) -> None:
+    write_inputs(small)
+    write_checkpoints(small, checkpoints)
+    small.set(mesh_extract__estimator="mean_pose")
+    change(small.folder)
+    message = refused(small, "mesh-extract")
+    assert "03.png: " in message and "run `genreid prepare-data` again" in message
+
+
 def test_an_image_without_a_person_has_no_views_and_is_counted(small: SmallProject) -> None:
     write_inputs(small)
     done = small.run("render-views", "--no-progress")
@@ -373,8 +385,8 @@ def test_a_data_set_that_is_not_there(small: SmallProject, given: str) -> None:
     small.set(prepare_data__dataset="msmt17", paths__dataset=given)
     line = line_of(small, "paths.dataset")
     assert refused(small, "prepare-data") == (
-        f"params.yaml:{line}: paths.dataset: {given} is no folder: set paths.dataset to the folder that "
-        "holds msmt17"
+        f"params.yaml:{line}: paths.dataset: {given} is no folder, and prepare_data.dataset is msmt17: "
+        "set paths.dataset to the folder of its images"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stages import cli
 from stages.cli import STAGES
 from stages.summary import FIGURES
 
@@ -35,7 +37,7 @@ def test_help_is_complete_and_instant() -> None:
     assert done.returncode == 0
     for stage in STAGES:
         assert stage.__name__.replace("_", "-") in done.stdout
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
 
     code = f"import stages.cli, sys; print([name for name in {HEAVY} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"
@@ -59,6 +61,31 @@ def test_outside_a_project_one_line_and_code_2(tmp_path: Path, arguments: tuple[
 def test_a_usage_error_has_typers_own_form(tmp_path: Path) -> None:
     done = genreid("mesh-extract", "--frehs", folder=tmp_path)
     assert done.returncode == 2 and "No such option: --frehs" in done.stderr and "Usage" in done.stderr
+
+
+def test_a_full_disk_and_a_forbidden_file_are_told_in_one_line(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number, remedy in ((errno.ENOSPC, "make room on the disk"), (errno.EACCES, "make it readable")):
+
+        def fail(number: int = number) -> None:
+            raise OSError(number, os.strerror(number), "models/joint.pt")
+
+        monkeypatch.setattr(cli, "app", fail)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capfd.readouterr().err
+        assert ended.value.code == 2 and told.count("\n") == 1
+        assert told.startswith(f"error: models/joint.pt: {os.strerror(number)}: {remedy}")
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "x")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(FileNotFoundError):
+        cli.main()
 
 
 def test_an_unknown_key_is_told_before_anything_is_done(project: Path) -> None:

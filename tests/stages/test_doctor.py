@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,15 +11,23 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from pipeline.params import load_params
+from pipeline.recipes import load_overrides, write_overrides
 from stages import _checks
-from stages._checks import CHECKS, Configuration, Finding, examine
-from stages._needs import Workload, estimate_needs
+from stages._checks import CHECKS, Finding, examine
+from stages._configuration import Configuration
+from stages._conflicts import conflicts
+from stages._needs import GPU_BYTES, Workload, estimate_needs, saved_bytes
 from stages._using import open_project
+from tests.genreid.licensed import smpl_arrays
+from tests.genreid.mesh.romp_files import write_files
 from tests.genreid.models.small import DISCRIMINATOR, GENERATOR, encoder_settings
-from tests.stages.small_project import SmallProject, small
+from tests.stages.small_project import ROOT, SmallProject, small
 
 __all__ = ["small"]
+NEEDS_ROMP = pytest.mark.skipif(not importlib.util.find_spec("romp"), reason="simple-romp is not installed")
 
 
 def findings(*names: str) -> dict[str, Finding]:
@@ -53,17 +63,39 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
 @pytest.mark.parametrize(
     ("changes", "name", "state", "found"),
     [
-        ({}, "ROMP", "note", "romp"),
-        ({"mesh_extract__estimator": "romp"}, "ROMP", "missing", "romp"),
+        ({}, "ROMP's weights", "note", "ROMP.pkl'"),
+        ({"mesh_extract__estimator": "romp"}, "ROMP's weights", "missing", "ROMP.pkl from https://"),
+        ({"mesh_extract__estimator": "romp"}, "ROMP's body", "missing", "https://smpl.is.tue.mpg.de"),
         ({"prepare_data__dataset": "folder"}, "data set", "missing", "paths.dataset"),
         ({"prepare_data__dataset": "folder"}, "mesh estimator", "note", "synthetic persons"),
         ({"prepare_data__body": "gone.npz"}, "body", "missing", "gone.npz"),
-        ({"prepare_data__body": "gone.npz"}, "mesh estimator", "missing", "open body alone"),
         (
             {"train_joint__batch_size": "many"},
             "params",
             "missing",
             "batch_size: expected an integer",
+        ),
+        ({"train_joint__lr": -0.1}, "params", "missing", "train_joint.lr is -0.1: expected more than 0"),
+        ({"prepare_data__folder__train": "("}, "params", "missing", "is no regular expression"),
+        (
+            {"pretrain_generator__generator__carries_texture": True},
+            "params",
+            "missing",
+            "set render_views.matches: true",
+        ),
+        ({"mesh_extract__splits": ["train"]}, "params", "missing", "add query, gallery, val_query"),
+        ({"render_views__splits": ["query"]}, "params", "missing", "add train"),
+        (
+            {"prepare_data__dataset": "market1501", "evaluate__split": "val"},
+            "params",
+            "missing",
+            "set it to test",
+        ),
+        (
+            {"prepare_data__dataset": "folder", "prepare_data__val_identities": 5},
+            "params",
+            "missing",
+            "set it to val",
         ),
         ({"pretrain_encoder__encoder__pretrained": "gone.pt"}, "encoder weights", "missing", "gone.pt"),
         (
@@ -85,6 +117,66 @@ def test_each_thing_by_itself(
     assert finding.state == state
     assert found in f"{finding.found}: {finding.to_do}"
     assert finding.to_do
+
+
+def test_weights_of_another_network_are_found_before_the_run(small: SmallProject) -> None:
+    torch.save({"layer.weight": torch.zeros(1)}, small.folder / "other.pt")
+    changes = {"backbone": "resnet18", "base_width": 64, "stem": "imagenet", "pretrained": "other.pt"}
+    small.set(**{f"pretrain_encoder__encoder__{key}": value for key, value in changes.items()})
+    finding = findings("encoder weights")["encoder weights"]
+    assert finding.state == "missing" and "conv1.weight is missing" in finding.found
+
+
+def test_without_the_package_nobody_is_told_that_romp_is_chosen(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    finding = findings("ROMP")["ROMP"]
+    assert finding.state == "note"
+    assert finding.found == "the estimator romp needs the package simple-romp, which is not installed"
+    small.set(mesh_extract__estimator="romp")
+    finding = findings("ROMP")["ROMP"]
+    assert finding.state == "missing" and finding.to_do.startswith("run `make romp`")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pretrain_generator__generator__carries_texture": True, "render_views__matches": True},
+        {"evaluate__split": "val"},  # the benchmark has its own
+        {"prepare_data__dataset": "folder"},  # measured on training images
+        {
+            "prepare_data__dataset": "folder",
+            "prepare_data__folder__query": "q/.*",
+            "prepare_data__folder__gallery": "g/.*",
+            "prepare_data__val_identities": 5,
+        },
+    ],
+)
+def test_settings_that_go_together(small: SmallProject, changes: dict[str, Any]) -> None:
+    small.set(**changes)
+    assert findings("params")["params"].state == "ok"
+
+
+@NEEDS_ROMP
+@pytest.mark.slow
+def test_romp_is_tried_before_the_run(small: SmallProject, tmp_path: Path) -> None:
+    files = write_files(tmp_path, smpl_arrays(num_vertices=400))
+    small.set(
+        prepare_data__body=str(files.smpl),
+        mesh_extract__estimator="romp",
+        mesh_extract__romp__weights=str(files.weights),
+        mesh_extract__romp__smpl=str(files.smpl),
+    )
+    names = ("body", "mesh estimator", "ROMP", "ROMP's weights", "ROMP's body")
+    assert {finding.state for finding in findings(*names).values()} == {"ok"}
+    small.set(prepare_data__body="open")
+    finding = findings("mesh estimator")["mesh estimator"]
+    assert finding.state == "missing" and "prepare_data.body is another one" in finding.found
+    files.weights.write_bytes(b"cut short")
+    small.set(prepare_data__body=str(files.smpl))
+    finding = findings("mesh estimator")["mesh estimator"]
+    assert finding.state == "missing" and "holds no weights of ROMP" in finding.found
 
 
 def _has_pytorch3d() -> bool:
@@ -130,6 +222,7 @@ def workload(**changes: Any) -> Workload:
         "num_yaws": 8,
         "warm_up_batch": 64,
         "joint_batch": 16,
+        "num_painted": 4,
         "is_synthetic": False,
         "num_workers": 2,
         "encoder": encoder_settings(),
@@ -137,6 +230,40 @@ def workload(**changes: Any) -> Workload:
         "discriminator": DISCRIMINATOR,
     }
     return Workload(**{**values, **changes})
+
+
+def test_a_data_set_that_is_not_there_counts_as_its_authors_count_it(small: SmallProject) -> None:
+    small.set(prepare_data__dataset="market1501")
+    assert Configuration(open_project()).num_images == 12_936 + 3_368 + 19_732
+    small.set(prepare_data__dataset="folder")
+    assert Configuration(open_project()).num_images == 0
+
+
+def test_what_a_backward_pass_keeps_counted_by_hand() -> None:
+    """Input, what the convolution and the activation give, mean and deviation of the 8 channels."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
+    )
+    by_hand = 4 * (2 * 3 * 16 * 8 + 2 * (2 * 8 * 16 * 8) + 2 * 8)
+    assert saved_bytes(network, torch.empty(2, 3, 16, 8)) == by_hand
+    assert saved_bytes(network.to("meta"), torch.empty(2, 3, 16, 8, device="meta")) == by_hand
+
+
+@pytest.mark.parametrize("recipe", ["market1501", "dukemtmc", "msmt17", "folder"])
+def test_the_head_of_a_recipe_says_what_its_values_are(small: SmallProject, recipe: str) -> None:
+    path = Path(shutil.copy2(ROOT / "params.yaml", small.folder))  # at full size again
+    write_overrides(path, load_overrides(load_params(path), ROOT / "recipes", recipe))
+    configuration = Configuration(open_project())
+    assert list(conflicts(configuration.settings)) == []
+    needs = _checks._needs(configuration)
+    head = (ROOT / "recipes" / f"{recipe}.yaml").read_text()
+    said = re.search(r"expected: (\d+) GB in the warm-up, (\d+) GB in the two generator stages", head)
+    assert said is not None
+    warm_up, joint = (configuration.settings[name] for name in ("pretrain_encoder", "train_joint"))
+    of_warm_up = f"({warm_up.identities_per_batch} identities × {warm_up.images_per_identity})"
+    assert f"{of_warm_up} and {joint.batch_size} in joint" in head
+    for gigabytes, expected in zip(said.groups(), (needs.warm_up, needs.joint), strict=True):
+        assert (expected + GPU_BYTES) / 1e9 == pytest.approx(int(gigabytes), rel=0.05)
 
 
 @pytest.mark.slow
@@ -147,6 +274,7 @@ def test_needs_grow_with_what_causes_them() -> None:
     assert estimate_needs(workload(is_synthetic=True)).memory > base.memory
     larger = estimate_needs(workload(warm_up_batch=128, joint_batch=32))
     assert base.training < larger.training <= 2 * base.training
+    assert estimate_needs(workload(num_painted=5)).joint > base.joint
     wider = estimate_needs(workload(encoder=encoder_settings(base_width=32)))
     assert wider.training > 2 * base.training
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import get_args
 
@@ -12,7 +13,7 @@ import pytest
 from genreid.data.datasets.registry import layout_names
 from genreid.data.manifest import Manifest
 from stages.prepare_data import DatasetName
-from tests.genreid.data.datasets.test_layouts import MARKET
+from tests.genreid.data.datasets.test_layouts import MARKET, MSMT_LISTS
 from tests.genreid.data.datasets.trees import write_images
 from tests.stages.small_project import SmallProject, small
 
@@ -59,7 +60,38 @@ def test_a_published_data_set(small: SmallProject, absolute: bool) -> None:
     assert [path.name for path in (small.folder / "data" / "images").iterdir()] == ["README.txt"]
     assert (small.folder / "plots" / "prepare-data" / "contact_sheet.png").stat().st_size > 100
     kept = json.loads((small.folder / "provenance" / "prepare-data.json").read_text())
-    assert len(kept["warnings"]) == 5  # three splits, camera 5, one stray file
+    assert len(kept["warnings"]) == 6  # three splits, camera 5, one stray file, one that cannot be read
+    told = "1 images cannot be read and take no part: 'bounding_box_train/0002_c6s4_002202_01.JPG'"
+    assert kept["warnings"][-1].startswith(told)
+
+
+def test_images_that_a_list_names_and_nobody_has(small: SmallProject) -> None:
+    """The counts of MSMT17 are those of its lists: half of the images may be missing all the same."""
+    home = small.folder / "MSMT17_V2"
+    for name, text in MSMT_LISTS.items():
+        part = "train" if name in ("list_train.txt", "list_val.txt") else "test"
+        (home / f"mask_{part}_v2").mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    write_images(home / "mask_train_v2", [MSMT_LISTS["list_train.txt"].split()[0]])
+    small.set(prepare_data__dataset="msmt17", paths__dataset="MSMT17_V2")
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 0, done.err
+    first = "'mask_train_v2/0000/0000_001_14_0303morning_0020_1.jpg' (No such file or directory) and others"
+    told = f"warning: 4 images cannot be read and take no part: {first}; data/manifest.parquet has the reason"
+    assert told in done.out
+    assert Counter(manifest(small).status) == {"ok": 1, "unreadable": 4}
+
+
+def test_a_home_folder(small: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(small.folder / "home" / "crops", ["a.png"])
+    monkeypatch.setenv("HOME", str(small.folder / "home"))
+    small.set(prepare_data__dataset="folder", paths__dataset="~/crops")
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 0, done.err
+    assert manifest(small).info.root == f"{small.folder}/home/crops"
+    small.set(paths__dataset="~nobody-of-that-name/crops")
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 2 and "paths.dataset: ~nobody-of-that-name/crops is no folder" in done.err
 
 
 def test_validation_identities_come_out_of_the_training_ones(small: SmallProject) -> None:

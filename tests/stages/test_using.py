@@ -15,10 +15,13 @@ from PIL import Image
 
 from genreid.data.transforms import normalise, resize
 from genreid.models.checkpoint import load_encoder
+from pipeline.params import load_params
+from pipeline.recipes import recipe_names
 from tests.stages.small_project import ROOT, SmallProject, small  # noqa: F401
 from tests.stages.trained_project import HEIGHT_PX, NUM_CROPS, WIDTH_PX, crop, fill
 
-DOCUMENT = ROOT / "docs" / "using_a_model.md"
+DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
+USING = ("embed", "search", "generate", "export", "doctor")
 
 
 @pytest.fixture
@@ -27,30 +30,56 @@ def trained(small: SmallProject) -> SmallProject:  # noqa: F811
     return small
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+def blocks(language: str, document: Path) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def documented_commands() -> list[str]:
-    return [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
+def documented_commands(document: Path) -> list[list[str]]:
+    """The words of each command that a document shows, without what is said beside it."""
+    lines = [line for block in blocks("console", document) for line in block.splitlines()]
+    return [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.startswith("$ ")]
 
 
 @pytest.mark.slow
 def test_the_commands_and_programs_of_the_documentation_run(trained: SmallProject) -> None:
-    commands = documented_commands()
-    assert {command.split()[1] for command in commands} >= {"embed", "search", "generate", "export", "doctor"}
-    for command in commands:
-        program, *arguments = shlex.split(command)
+    commands = documented_commands(DOCUMENT)
+    assert {command[1] for command in commands} >= set(USING)
+    for program, *arguments in commands:
         outcome = trained.run(*arguments)
-        assert program == "genreid" and outcome.code == 0, f"{command}: {outcome.err}"
+        assert program == "genreid" and outcome.code == 0, f"{arguments}: {outcome.err}"
     for name in ("search.png", "generated.png", "between.png"):
         assert min(Image.open(trained.folder / name).size) > 100, name
     values: dict[str, object] = {}
-    for block in blocks("python"):
+    for block in blocks("python", DOCUMENT):
         exec(compile(block, str(DOCUMENT), "exec"), values)
     # the last program prepared the image by hand and ran the exported file
     embedded = pd.read_parquet("embeddings.parquet").set_index("path").embedding["0001.png"]
     np.testing.assert_allclose(values["embedding"][0], embedded, atol=1e-4)  # type: ignore[index]
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
+    """Those of `genreid` here; what `make` and `dvc` are told is run by the tests of both, and exists."""
+    commands = documented_commands(README)
+    ours = [command[1:] for command in commands if command[0] == "genreid"]
+    assert {command[0] for command in ours} >= set(USING)
+    for arguments in ours:
+        outcome = trained.run(*arguments)
+        assert outcome.code == 0, f"{arguments}: {outcome.err}"
+    assert pq.read_table("embeddings.parquet").num_rows == NUM_CROPS
+    for name in ("search.png", "generated.png"):
+        assert min(Image.open(trained.folder / name).size) > 100, name
+    assert Path("encoder.onnx").stat().st_size > 1000
+
+    params, targets = load_params(ROOT / "params.yaml"), (ROOT / "Makefile").read_text()
+    for program, *arguments in commands:
+        for word in arguments if program == "dvc" else []:
+            if "=" in word:
+                params.value(word.partition("=")[0])  # raises where there is no such key
+        if arguments[2:4] == ["$(genreid", "overrides"]:
+            assert arguments[4].rstrip(")") in recipe_names(ROOT / "recipes")
+        if program == "make":
+            assert re.search(rf"^{arguments[0]}:", targets, re.MULTILINE), arguments
 
 
 def embedding(folder: Path, checkpoint: str, number: int) -> np.ndarray:
@@ -99,6 +128,14 @@ def test_search_finds_the_image_itself_first(trained: SmallProject) -> None:
     assert Image.open("found.jpg").format == "JPEG"
 
 
+def test_a_gallery_whose_images_are_gone_is_still_listed(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops").code == 0
+    (trained.folder / "crops").rename("moved")
+    outcome = trained.run("search", "moved/0001.png")
+    assert outcome.code == 2 and "│ 0001.png │" in outcome.out
+    assert "crops/0001.png: No such file or directory); embed the folder again" in outcome.err
+
+
 def test_a_gallery_of_other_weights_is_refused(trained: SmallProject) -> None:
     assert trained.run("embed", "crops").code == 0
     outcome = trained.run("search", "crops/0001.png", "--checkpoint", "encoder")
@@ -133,6 +170,11 @@ def test_generate_says_what_the_body_is_good_for(trained: SmallProject) -> None:
         (("search", "crops/0001.png"), "embeddings.parquet: no readable Parquet file"),
         (("search", "crops/0001.png", "-g", "data/manifest.parquet"), "it is no table of embeddings"),
         (("search", "crops/0009.png"), "crops/0009.png: no such file"),
+        (("search", "crops"), "crops is a folder; name an image in it"),
+        (("embed", "crops", "-o", "crops"), "crops is a folder; name a file"),
+        (("export", "-o", "/dev/null"), "/dev/null is no ordinary file; name a file"),
+        (("generate", "crops/0001.png", "-o", "params.yaml/views.png"), "nothing can be written in"),
+        (("embed", "crops", "-c", "params.yaml"), "it is no torch file of tensors and plain types"),
         (("generate", "crops/0003.png"), "crops/0003.png: not a readable image"),
         (("generate", "crops/0001.png", "-o", "views.gif"), "views.gif: a picture's name ends in .png, .jpg"),
     ],

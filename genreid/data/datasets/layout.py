@@ -111,8 +111,11 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str) -
     Raises GenreidError where there is none, and where two could be meant.
     """
     level = [folder]
+    of_another: list[Path] = []
     for _ in range(_DEEPEST_NESTING + 1):
-        found = [place for place in level if (place / marker).exists() and fits(place / marker)]
+        candidates = [place for place in level if (place / marker).exists()]
+        found = [place for place in candidates if fits(place / marker)]
+        of_another += candidates
         if len(found) > 1:
             names = ", ".join(str(place) for place in found)
             raise GenreidError(
@@ -121,6 +124,11 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str) -
         if found:
             return found[0]
         level = [Path(entry) for place in level for entry in _folders_in(place)]
+    if of_another:
+        raise GenreidError(
+            f"{of_another[0] / marker} is not that of {what}, whose names differ: set prepare_data.dataset to "
+            f"the data set that it is, or paths.dataset to the folder of {what}"
+        )
     raise GenreidError(
         f"{folder}: no {marker} as {what} has it, here or two folders below: set paths.dataset to the folder "
         "that the data set was unpacked to"

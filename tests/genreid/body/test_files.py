@@ -51,7 +51,8 @@ def test_a_file_of_smpls_layout_loads_whatever_its_vertices(tmp_path: Path) -> N
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(GenreidError, match=r"no body file at '.*nowhere\.npz'; expected 'open'"):
+    message = r"no body file at '.*nowhere\.npz'; prepare_data\.body is 'open'.*https://smpl.*: put it there"
+    with pytest.raises(GenreidError, match=message):
         load_body(str(tmp_path / "nowhere.npz"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from genreid.deployment import onnx as export
 from genreid.errors import GenreidError
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
-from tests.genreid.models.small import encoder_settings
+from tests.genreid.models.small import STANDARD_ENCODER, encoder_settings
 
 SIZE = 32, 16
 
@@ -45,6 +46,15 @@ def test_any_batch_gives_torchs_embeddings(encoder: IdentityEncoder, tmp_path: P
     assert facts["genreid.source"] == "joint.pt"
     stated = json.loads(facts["genreid.preprocessing"])
     assert stated == export.preprocessing(*SIZE) and stated["mean"] == [0.485, 0.456, 0.406]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["test_convnext", "test_vit"])
+def test_networks_of_timm_are_exported_too(name: str, tmp_path: Path) -> None:
+    settings = replace(STANDARD_ENCODER, backbone=name)
+    network = build_encoder(settings, 0)
+    network(torch.randn(4, 3, 64, 32))
+    assert export.export_encoder(network.eval(), tmp_path / "encoder.onnx", 64, 32, "a") < export.TOLERANCE
 
 
 def test_a_difference_is_an_error(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.metadata
 import importlib.util
 import io
 import subprocess
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,14 @@ from genreid.body.camera import project
 from genreid.errors import GenreidError
 from genreid.mesh import romp
 from genreid.mesh.estimator import build_estimator
-from genreid.mesh.romp import RompEstimator, check_files, read_answers, square_input, to_native_camera
+from genreid.mesh.romp import (
+    RompEstimator,
+    check_files,
+    missing_parts,
+    read_answers,
+    square_input,
+    to_native_camera,
+)
 
 from ..licensed import smpl_arrays
 from .romp_files import RompFiles, with_center_bias, write_files
@@ -61,7 +71,7 @@ def test_what_is_missing_is_told_before_anything_is_imported(tmp_path: Path) -> 
     weights, smpl = tmp_path / "ROMP.pkl", tmp_path / "SMPL_NEUTRAL.pth"
     settings = RompFiles(weights, smpl).settings()
     if importlib.util.find_spec("romp") is None:
-        with pytest.raises(GenreidError, match="simple-romp is not installed: pip install"):
+        with pytest.raises(GenreidError, match="simple-romp, which is not installed: run `make romp`"):
             check_files(settings)
         return
     with pytest.raises(GenreidError, match=r"romp.weights: there is no file .*https://.*ROMP\.pkl") as error:
@@ -76,8 +86,27 @@ def test_without_the_package_one_line_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(GenreidError, match=r"pip install Cython, then .*simple-romp==1\.1\.4"):
+    settings = RompFiles(tmp_path / "a", tmp_path / "b").settings()
+    with pytest.raises(GenreidError, match=r"run `make romp`, or pip install .*simple-romp==1\.1\.4"):
+        check_files(settings)
+    assert list(missing_parts(settings)) == ["package", "weights", "smpl"], "doctor tells all of them"
+
+
+def test_another_version_of_the_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2.0.1")
+    with pytest.raises(GenreidError, match=r"simple-romp 2\.0\.1 is installed, and 1\.1\.4 is expected: run"):
         check_files(RompFiles(tmp_path / "a", tmp_path / "b").settings())
+
+
+def test_a_package_that_does_not_import_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ImportError("numpy.core.multiarray failed to import")
+
+    monkeypatch.setitem(sys.modules, romp._ALIAS, types.ModuleType(romp._ALIAS))
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(GenreidError, match=r"does not import \(numpy\.core.*\): run `make romp`"):
+        romp._package("model")
 
 
 def test_the_pelvis_and_the_margins_go_into_the_camera() -> None:

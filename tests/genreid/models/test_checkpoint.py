@@ -93,6 +93,8 @@ def test_the_wrong_kind_is_refused(networks: Any) -> None:
         load_encoder([1])  # type: ignore[arg-type]
     with pytest.raises(GenreidError, match="found None"):
         load_generator({"weights": 1})
+    with pytest.raises(GenreidError, match=r"another program's; .*pretrain_encoder\.import_from"):
+        load_encoder({"state_dict": {}})
 
 
 def test_another_version_or_other_settings_are_refused(networks: Any) -> None:

@@ -189,6 +189,19 @@ def test_other_settings_are_told_by_the_values_that_fit(tmp_path: Path) -> None:
         import_encoder(replace(SETTINGS, base_width=16, stem="imagenet_no_relu", pooling="gem"), source)
 
 
+def test_the_last_stride_is_the_programs(tmp_path: Path) -> None:
+    """It leaves no trace in the weights, and changes what they compute."""
+    for theirs, names in (
+        (Spcl(small_resnet(), relu=True, gem=False), replace(SETTINGS, last_stride=2)),
+        (Jvtc(small_resnet()), replace(SETTINGS, last_stride=2, embedding_dim=24)),
+    ):
+        with pytest.raises(GenreidError, match=r"set pretrain_encoder\.encoder to last_stride: 1$"):
+            import_encoder(names, saved(theirs.state_dict(), tmp_path))
+    settings = replace(SETTINGS, stem="imagenet_ceil_pool", last_stride=2)
+    encoder, _ = import_encoder(settings, saved(FastReid(small_resnet(), gem=False).state_dict(), tmp_path))
+    assert encoder(torch.zeros(1, 3, 64, 32)).feature_map.shape[2:] == (2, 1)
+
+
 def refusal(content: object, folder: Path, settings: EncoderSettings = SETTINGS) -> str:
     with pytest.raises(GenreidError) as caught:
         import_encoder(settings, saved(content, folder))

@@ -75,6 +75,13 @@ def test_one_folder_with_several_data_sets(tmp_path: Path) -> None:
         MARKET1501.find(tmp_path)
 
 
+def test_another_data_set_of_the_same_folders_is_told_apart(tmp_path: Path) -> None:
+    write_images(tmp_path / "DukeMTMC-reID", ["bounding_box_train/0001_c2_f0046182.jpg"])
+    message = r"reID/bounding_box_train is not that of Market-1501, .*set prepare_data\.dataset to the data set"
+    with pytest.raises(GenreidError, match=message):
+        MARKET1501.find(tmp_path)
+
+
 MSMT_LISTS = {
     "list_train.txt": "0000/0000_000_01_0303morning_0008_0.jpg 0\n",
     "list_val.txt": "0000/0000_001_14_0303morning_0020_1.jpg 0\n\n",
