@@ -113,9 +113,14 @@ def settings_of_project(way: str = "float32") -> JointSettings:
     settings = section(load_params(Path("params.yaml")), "train_joint", JointSettings)
     generation = replace(settings.generation, r1_every=R1_EVERY, recompute="recomputed" in words)
     precision = "bfloat16" if "bfloat16" in words else "float32"
-    contrast = replace(settings.contrast, street="own")
-    compiled = "compiled" in words
-    return replace(settings, contrast=contrast, generation=generation, precision=precision, compile=compiled)
+    return replace(
+        settings,
+        precision=precision,
+        compile="compiled" in words,
+        contrast=replace(settings.contrast, street="own"),
+        generation=generation,
+        detach_appearance=False,
+    )
 
 
 def prepared(backbone: str, way: str) -> tuple[Networks, JointSettings]:

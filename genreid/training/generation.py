@@ -18,6 +18,7 @@ code needless, in the other it would be the wrong person's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -129,6 +130,24 @@ def draw_mix(num: int, alpha: float, rng: np.random.Generator, device: torch.dev
     return Mix(max(lam, 1.0 - lam), torch.from_numpy(rng.permutation(num)).to(device))
 
 
+ToPaint = tuple[Tensor, Tensor, Tensor | None]
+"""Structure (B,C,h,w), appearance code (B, S·D), and the texture (B,4,H,W) that is known, if any."""
+
+
+def paint_together(
+    generator: Generator, pictures: Sequence[ToPaint], *, recompute: bool
+) -> tuple[Tensor, ...]:
+    """G in one pass over several kinds of pictures: each (B,3,H,W), in their order."""
+    structures, codes, textures = zip(*pictures, strict=True)
+    known = [texture for texture in textures if texture is not None]
+    carried = None
+    if known:
+        nothing = torch.zeros_like(known[0])
+        carried = torch.cat([nothing if texture is None else texture for texture in textures])
+    painted = maybe_recomputed(recompute, generator.paint, torch.cat(structures), torch.cat(codes), carried)
+    return painted.split(len(structures[0]))
+
+
 def generate(
     generator: Generator,
     encoder: IdentityEncoder,
@@ -149,36 +168,30 @@ def generate(
 
     teaches_encoder: whether gradients of what E_id sees reach its weights, or the pictures alone.
     """
-    meshes = torch.cat([batch.mesh, batch.mesh_rotated])
-    own, turned = maybe_recomputed(recompute, generator.encode_structure, meshes).chunk(2)
-    structures, codes, textures = [own, turned], [appearance, appearance], [batch.kept, batch.carried]
+    partner = [] if batch.partner_mesh is None else [batch.partner_mesh]
+    meshes = torch.cat([batch.mesh, batch.mesh_rotated, *partner])
+    structures = maybe_recomputed(recompute, generator.encode_structure, meshes)
+    own, turned, *partner = structures.split(len(batch))
+    pictures: list[ToPaint] = [(own, appearance, batch.kept), (turned, appearance, batch.carried)]
     if mix is not None:
-        structures.append(own)
-        codes.append(mix.of(appearance))
-        textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
-    if batch.partner_mesh is not None:
-        structures.append(generator.encode_structure(batch.partner_mesh))
-        codes.append(appearance)
-        textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
-    known = [texture for texture in textures if texture is not None]
-    carried = torch.cat(known) if known else None
-    painted = maybe_recomputed(recompute, generator.paint, torch.cat(structures), torch.cat(codes), carried)
-    num, num_encoded = len(batch), len(batch) * (3 if mix is not None and encode_mixed else 2)
-    reconstruction, rotated, *others = painted.split(num)
+        pictures.append((own, mix.of(appearance), None))
+    pictures += [(structure, appearance, None) for structure in partner]
+    painted = paint_together(generator, pictures, recompute=recompute)
+    encoded = painted[: 3 if mix is not None and encode_mixed else 2]
     with generated_images(encoder, batchnorm), nullcontext() if teaches_encoder else frozen(encoder):
-        seen = encoder(painted[:num_encoded]).split(num)
+        seen = encoder(torch.cat(encoded)).split(len(batch))
         cycle = maybe_recomputed(recompute, generator.paint, own, seen[1].appearance)
         encoded_cycle = encoder(cycle)
     return GeneratedViews(
-        reconstruction=reconstruction,
-        rotated=rotated,
+        reconstruction=painted[0],
+        rotated=painted[1],
         cycle=cycle,
-        mixed=others[0] if mix is not None else None,
+        mixed=painted[2] if mix is not None else None,
         encoded_reconstruction=seen[0],
         encoded_rotated=seen[1],
         encoded_cycle=encoded_cycle,
         encoded_mixed=seen[2] if len(seen) > 2 else None,
-        same_person=others[-1] if batch.partner_mesh is not None else None,
+        same_person=painted[-1] if partner else None,
     )
 
 
@@ -231,14 +244,11 @@ def first_losses(
 ) -> dict[str, Tensor]:
     """The weighted L_img and L_same alone, of pictures that nobody looks at: a small part of a whole step's
     work, and what a generator that knows nothing yet learns most from."""
-    structures, codes, textures = [batch.mesh], [appearance], [batch.kept]
-    if batch.partner_mesh is not None:
-        structures.append(batch.partner_mesh)
-        codes.append(appearance)
-        textures.append(None if batch.kept is None else torch.zeros_like(batch.kept))
-    known = [texture for texture in textures if texture is not None]
-    painted = generator(torch.cat(structures), torch.cat(codes), torch.cat(known) if known else None)
-    reconstruction, *others = painted.split(len(batch))
+    partner = [] if batch.partner_mesh is None else [batch.partner_mesh]
+    own, *partner = generator.encode_structure(torch.cat([batch.mesh, *partner])).split(len(batch))
+    pictures: list[ToPaint] = [(own, appearance, batch.kept)]
+    pictures += [(structure, appearance, None) for structure in partner]
+    reconstruction, *others = paint_together(generator, pictures, recompute=settings.recompute)
     losses = {"image": settings.image * l1(reconstruction, batch.image)}
     if others:
         losses["same_person"] = settings.same_person * same_person(others[0], batch)
