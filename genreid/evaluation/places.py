@@ -1,13 +1,17 @@
 """The place of each true match in the list of its query, without sorting the gallery; compiled.
 
 All that the figures need is the number of gallery images before a true match. So only the true matches of a
-query are sorted, and for each of them the gallery images that are nearer are counted.
+query are sorted. One look at the gallery picks the images that are no farther than the last of them, mostly a
+small part, and among those the nearer ones are counted for each match.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+GROUP = 64
+"""Distances that are dismissed together."""
 
 
 @njit(cache=True, nogil=True)
@@ -29,6 +33,8 @@ def rank_queries(
     begin, end: (Q,) where the images of a query's identity stand in `members`, as in `protocol.Groups`.
     """
     row = np.empty(distances.shape[1], distances.dtype)
+    near = np.empty(distances.shape[1], distances.dtype)
+    image = np.empty(distances.shape[1], np.int32)
     matches = np.empty(members.shape[0], np.int64)
     for q in range(distances.shape[0]):
         row[:] = distances[q]
@@ -51,10 +57,12 @@ def rank_queries(
             continue
         for g in junk:
             row[g] = np.inf
+        num_near = _pick_near(row, row[matches[num_matches - 1]], near, image)
         total = 0.0
         place = 0
         for m in range(num_matches):
-            place = 1 + int(_count_before(row, matches[m]))
+            t = np.searchsorted(image[:num_near], matches[m])
+            place = 1 + int(_count_before(near[:num_near], t))
             total += (m + 1) / place
             if m == 0:
                 first[q] = place
@@ -71,8 +79,25 @@ def _all_finite(row: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _pick_near(row: np.ndarray, limit: float, near: np.ndarray, image: np.ndarray) -> int:
+    """Distances up to `limit` and whose they are, in the order of the gallery; returns how many."""
+    found = 0
+    for begin in range(0, row.shape[0], GROUP):
+        group = row[begin : min(begin + GROUP, row.shape[0])]
+        reached = np.int32(0)
+        for g in range(group.shape[0]):
+            reached = np.int32(reached + np.int32(group[g] <= limit))
+        if reached == 0:
+            continue
+        for g in range(group.shape[0]):
+            near[found], image[found] = group[g], begin + g
+            found += group[g] <= limit
+    return found
+
+
+@njit(cache=True, nogil=True)
 def _count_before(row: np.ndarray, t: int) -> np.int32:
-    """Images nearer than image t, or equally near and earlier in the gallery.
+    """Entries of `row` nearer than entry t, or equally near and earlier.
 
     Written so that both loops vectorise, which makes them 5 times as fast: no branch, indices that cannot be
     negative, and a count in int32, as wide as the distances.

@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 
 from genreid.clustering.jaccard import half_columns, overlapping_pairs, reciprocal_weights
 from genreid.clustering.neighbours import nearest_neighbours
-from genreid.clustering.similarity import squared_distance, unit_rows
+from genreid.clustering.similarity import unit_rows
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
 
@@ -99,19 +99,24 @@ class RerankedDistances:
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         begin, end, step = rows.indices(len(self._queries))
         assert step == 1, "re-ranked distances are given in consecutive rows"
-        similarity = (self._queries[begin:end] @ self._gallery.T).numpy()
-        result = squared_distance(similarity) / self._farthest[begin:end, None]
-        result *= self._original_weight
-        result += 1 - self._original_weight
+        result = (self._queries[begin:end] @ self._gallery.T).numpy()
+        share = np.float32(1) - self._original_weight
+        scale = 2 * self._original_weight / self._farthest[begin:end, None]
 
         def work(start: int, stop: int) -> None:
-            """Lower the distances of the pairs that share a weight; all others are at Jaccard distance 1."""
+            """λ·d + (1 − λ), lowered where a pair shares a weight; all others are at Jaccard distance 1."""
+            # In place and few rows at a time: they stay in the cache from one operation to the next.
+            rows = result[start:stop]
+            rows -= 1
+            rows *= -scale[start:stop]
+            np.maximum(rows, 0, out=rows)
+            rows += share
             num_queries = len(self._queries)
             counts, columns, jaccard = overlapping_pairs(
                 self._weights, self._transposed, begin + start, begin + stop, first_column=num_queries
             )
-            row = np.repeat(np.arange(start, stop), counts)
-            result[row, columns - num_queries] -= (1 - self._original_weight) * (1 - jaccard)
+            row = np.repeat(np.arange(stop - start), counts)
+            rows[row, columns - num_queries] -= share * (1 - jaccard)
 
         map_row_chunks(work, end - begin)
         return result

@@ -91,6 +91,15 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
     return torch.addcmul(shift[:, :, None, None], normalised, scale[:, :, None, None])
 
 
+def with_edges(x: Tensor) -> Tensor:
+    """(B,C,h,w) → (B,C,h+2,w+2), its border pixels repeated once around it.
+
+    What F.pad's `replicate` does, which torch.compile (2.14, on a CPU) takes for channels-first on the way back.
+    """
+    x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
+    return torch.cat([x[..., :1], x, x[..., -1:]], dim=3)
+
+
 class UpsampleConv(nn.Module):
     """Nearest up-sampling ×2 and a 5×5 convolution (edge padding): (B,in,h,w) → (B,out,2h,2w).
 
@@ -113,7 +122,7 @@ class UpsampleConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         kernels = torch.einsum("pak,qbl,oikl->opqiab", self.taps, self.taps, self.conv.weight)
-        parities = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernels.flatten(0, 2))
+        parities = F.conv2d(with_edges(x), kernels.flatten(0, 2))
         assert self.conv.bias is not None
         return F.pixel_shuffle(parities, 2) + self.conv.bias[:, None, None]
 

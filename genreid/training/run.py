@@ -22,6 +22,8 @@ from genreid.progress import Checkpoints, Progress, Report
 
 Precision = Literal["float32", "bfloat16"]
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
+COMPILER = "inductor"
+"""The backend of torch.compile, which needs a C++ compiler on a CPU."""
 
 
 class Stateful(Protocol):
@@ -176,7 +178,7 @@ def compile_networks(*networks: nn.Module) -> None:
     and a run that goes on after a kill would differ in the last bits from one that was not disturbed.
     """
     for network in networks:
-        network.compile(dynamic=False)
+        network.compile(dynamic=False, backend=COMPILER)
 
 
 def set_trainable(module: nn.Module, trainable: bool) -> None:

@@ -15,6 +15,7 @@ from genreid.models.blocks import (
     UpsampleConv,
     adain,
     make_norm,
+    with_edges,
 )
 
 
@@ -26,6 +27,17 @@ def test_up_sampling_convolution_is_nearest_up_sampling_then_a_5_by_5() -> None:
     expected = F.conv2d(F.pad(large, (2, 2, 2, 2), mode="replicate"), layer.conv.weight, layer.conv.bias)
     assert expected.shape == (2, 5, 8, 14)
     torch.testing.assert_close(layer(x), expected)
+
+
+def test_edges_are_repeated_as_replicate_padding_does_it() -> None:
+    """And a border pixel's gradient is that of all its copies."""
+    x, padded = (torch.arange(2 * 3 * 4 * 2, dtype=torch.float64).view(2, 3, 4, 2).requires_grad_() for _ in "ab")
+    weights = torch.randn(2, 3, 6, 4, dtype=torch.float64)
+    ours, plain = with_edges(x), F.pad(padded, (1, 1, 1, 1), mode="replicate")
+    assert torch.equal(ours, plain)
+    (ours * weights).sum().backward()
+    (plain * weights).sum().backward()
+    torch.testing.assert_close(x.grad, padded.grad)
 
 
 def test_adain_gives_every_map_the_asked_mean_and_deviation() -> None:
