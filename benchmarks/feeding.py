@@ -59,7 +59,7 @@ def compare(project: Path = Path()) -> list[Row]:
         rows.append(row("feeding", "the default run's joint training", 16, cost, None, note=note))
     cost, figures, _ = side("feeding", "loading")
     note = f"{figures['first']:,.0f} images a second of CPU time at first, {figures['later']:,.0f} once read"
-    steps = [kept.size / kept.ours_s for kept in read_rows() if is_full_size(kept)]
+    steps = [kept.size / kept.ours_cpu_s for kept in read_rows() if is_full_size(kept)]
     if steps:
         note += f": {figures['first'] / max(steps):,.0f} times the images of the fastest step measured"
     rows.append(row("feeding", "256×128 from 128×64 JPEG and PNG, alone", 16, cost, None, note=note))

@@ -202,14 +202,16 @@ def keep_row(new: Row, case: str, path: Path = ROWS) -> None:
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
     lines = [
-        "| benchmark | setting | ours | field | ratio | CPU ratio | our memory | its memory | agreement |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---|",
+        "| benchmark | setting | ours | field | ratio "
+        "| our CPU | its CPU | CPU ratio | our memory | its memory | agreement |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows:
         agreement = ". ".join(part for part in (row.agreement, row.note) if part)
         lines.append(
             f"| {row.benchmark} | {row.setting} | {_seconds(row.ours_s)} | {_seconds(row.field_s)} | "
-            f"{_times(row.ratio)} | {_times(row.cpu_ratio)} | "
+            f"{_times(row.ratio)} | "
+            f"{_seconds(row.ours_cpu_s)} | {_seconds(row.field_cpu_s)} | {_times(row.cpu_ratio)} | "
             f"{_memory(row.ours_mb)} | {_memory(row.field_mb)} | {agreement} |"
         )
     return "\n".join(lines)

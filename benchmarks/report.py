@@ -55,7 +55,7 @@ def draw_scaling(rows: Sequence[Row]) -> None:
     dense = [row for row in exact if row.field_s == row.field_s]
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for axes, kind, names in ((left, "s", SECONDS), (right, "mb", MEGABYTES)):
+    for axes, kind, names in ((left, "cpu_s", SECONDS), (right, "mb", MEGABYTES)):
         _draw_side(axes, f"field_{kind}", dense, "dense loop", RED, "o")
         _draw_side(axes, f"ours_{kind}", exact, "genreid, exact", BLUE, "s")
         _draw_side(axes, f"ours_{kind}", rough, "genreid, approximate", GREEN, "^")
@@ -66,15 +66,12 @@ def draw_scaling(rows: Sequence[Row]) -> None:
         axes.set_xlabel("images N")
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-    left.set_title("time", loc="left", fontsize=10)
+    left.set_title("CPU time, over all threads", loc="left", fontsize=10)
     right.set_title("memory above the features", loc="left", fontsize=10)
     left.legend(frameon=False, loc="upper left", fontsize=9)
-    figure.suptitle(
-        "Neighbours, Jaccard distance, DBSCAN; 2048-d (the approximate million: 256-d). Dashed: extrapolated",
-        fontsize=10,
-        x=0.01,
-        ha="left",
-    )
+    narrow = " (the approximate million: 256-d)" if any(row.size == 1_000_000 for row in rough) else ""
+    title = f"Neighbours, Jaccard distance, DBSCAN; 2048-d{narrow}. Dashed: extrapolated as N²"
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURE, dpi=120)
 
@@ -85,6 +82,8 @@ def _curve(rows: Sequence[Row], benchmark: str, ending: str) -> list[Row]:
 
 
 def _draw_side(axes: Any, name: str, rows: Sequence[Row], label: str, colour: str, mark: str) -> None:
+    if not rows:
+        return
     values = [max(getattr(row, name), 1e-3) for row in rows]
     axes.plot([row.size for row in rows], values, marker=mark, color=colour, label=label, markersize=5)
 
