@@ -83,6 +83,12 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
             "missing",
             "set render_views.matches: true",
         ),
+        (
+            {"train_joint__contrast__memory": "cluster", "train_joint__cluster_on": "memory"},
+            "params",
+            "missing",
+            "set `train_joint.cluster_on: fresh`",
+        ),
         ({"mesh_extract__splits": ["train"]}, "params", "missing", "add query, gallery, val_query"),
         ({"render_views__splits": ["query"]}, "params", "missing", "add train"),
         (
