@@ -116,12 +116,12 @@ class Regressor(nn.Module):
         self.register_buffer("scale", torch.ones(sum(_WIDTHS)))
 
     def start_from(self, targets: Prediction) -> None:
-        """Make the network speak in units of the targets' spread around their mean."""
+        """Make the network speak in units of the targets' spread around their mean, its first answer."""
         values = torch.cat([targets.rotation_6d.flatten(1), targets.betas, targets.camera], dim=1)
         self.mean.copy_(values.mean(0))
         self.scale.copy_(values.std(0).clamp_min(1e-3))
         nn.init.zeros_(self.output.bias)
-        nn.init.normal_(self.output.weight, std=0.01)
+        nn.init.zeros_(self.output.weight)
 
     def forward(self, images: Tensor) -> Prediction:
         """(B, 3, H, W) as `network_input` makes it."""

@@ -223,3 +223,21 @@ def test_a_network_depends_on_its_seed_alone() -> None:
     other = build_regressor(SETTINGS.network, 1).output.weight
     assert torch.equal(one, other)
     assert not torch.equal(one, build_regressor(SETTINGS.network, 2).output.weight)
+
+
+def test_a_fit_depends_on_its_seed_alone(body: Body, scenes: Scenes) -> None:
+    """Whatever else the process has drawn before."""
+
+    def fit(drawn_before: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(drawn_before)
+        np.random.seed(drawn_before)  # noqa: NPY002
+        network = build_regressor(SETTINGS.network, 0)
+        list(
+            fit_regressor(
+                network, body, scenes, SETTINGS, device=CPU, checkpoints=Forgetful(), progress=Silent()
+            )
+        )
+        return network.state_dict()
+
+    one, other = fit(1), fit(2)
+    assert all(torch.equal(one[name], other[name]) for name in one)
