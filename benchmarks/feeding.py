@@ -27,7 +27,8 @@ from genreid.models.checkpoint import load_encoder, load_generator
 from genreid.render.views import ViewStore, encode_png
 from genreid.training.contrast import Targets
 from genreid.training.feed import Feed
-from genreid.training.joint import Networks, Optimisers
+from genreid.training.joint import Optimisers
+from genreid.training.joint_settings import Networks
 from pipeline.artifacts import read_table, read_torch
 from pipeline.params import load_params
 

@@ -24,9 +24,11 @@ from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.training.contrast import Targets, contrast_losses
-from genreid.training.generation import discriminator_step, draw_mix, generator_losses
-from genreid.training.joint import JointSettings, Networks, Optimisers, embed_views, paint_views
+from genreid.training.generation import discriminator_step, generator_losses
+from genreid.training.joint import Optimisers, draw_mixture
+from genreid.training.joint_settings import JointSettings, Networks
 from genreid.training.run import Run, autocast, compile_networks, total
+from genreid.training.second_views import embed_views, paint_views
 from pipeline.params import load_params, section
 
 NUM_IMAGES, NUM_CLUSTERS = 12_936, 700
@@ -77,7 +79,7 @@ def joined_step(
     """The step of `genreid.training.joint.train_joint`, with its own pieces."""
     run = run or Run(1, 1)
     generation, precision = settings.generation, settings.precision
-    mix = draw_mix(len(batch), generation.mixup_alpha, rng, batch.image.device)
+    mix = draw_mixture(batch, targets, settings, rng)
     with autocast(batch.image.device, precision):
         real = networks.encoder(batch.image)
         views, painted = paint_views(networks, batch, real, mix, settings)

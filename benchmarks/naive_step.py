@@ -17,8 +17,10 @@ from genreid.data.batch import Batch
 from genreid.models.batchnorm import generated_images
 from genreid.models.discriminator import Discriminator
 from genreid.training.contrast import Targets
-from genreid.training.generation import GenerationSettings, Mix, draw_mix
-from genreid.training.joint import JointSettings, Networks, Optimisers
+from genreid.training.generation import GenerationSettings
+from genreid.training.joint import Optimisers
+from genreid.training.joint_settings import JointSettings, Networks
+from genreid.training.mixing import Mix, draw_mix
 
 
 def naive_step(

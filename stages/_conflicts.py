@@ -43,7 +43,7 @@ def _of_texture(settings: Mapping[str, Any]) -> Iterator[Conflict]:
 
 
 def _of_contrast(settings: Mapping[str, Any]) -> Iterator[Conflict]:
-    from genreid.training.joint import check_settings
+    from genreid.training.joint_settings import check_settings
 
     try:
         check_settings(settings["train_joint"])

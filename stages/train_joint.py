@@ -17,17 +17,18 @@ def train_joint(
         from genreid.render.views import ViewStore
         from genreid.training import joint
         from genreid.training.feed import Feed
+        from genreid.training.joint_settings import JointSettings, Networks
         from stages._agreement import agreement_with
         from stages._data import read_checkpoint
         from stages._training import train_and_write, training_set
 
-        settings = run.settings(joint.JointSettings)
+        settings = run.settings(JointSettings)
         train, images = training_set(run)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
         carries = generator.settings.carries_texture
         feed = Feed(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
-        networks = joint.Networks(encoder, generator.to(run.device), discriminator.to(run.device))
+        networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         epochs = joint.train_joint(
             networks,

@@ -21,7 +21,7 @@ from genreid.clustering.memory import (
 )
 from genreid.losses import contrastive as losses
 from genreid.losses.contrastive import NegativeQuery, cluster_nce, mixup_contrast, nce, prototype_loss
-from genreid.training.generation import Mix
+from genreid.training.mixing import Mix
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,19 @@ class ContrastSettings:
     augmentation of x), `pasted` (x's person as it is, in another street) or `none`. street: where the
     persons of x_θ and x_mix stand, in the image's `own` (the paper) or in one of `other_cameras`. mixup:
     how x_mix comes to be: `d_mixup` (identity codes, painted by G), `f_mixup` (E_id's feature maps),
-    `mixup` (pixels) or `none`. memory: `instance` or `cluster`. rotation_weight, prototype_weight,
-    mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ; prototype_temperature: τ_p. num_negatives:
-    K. keep_old: share of a memory row that an update leaves. third_term_negatives: the embedding that
-    scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
+    `mixup` (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch
+    (the paper) or the `nearest` of another pseudo-identity. mixup_mesh: whom D-mixup paints, the image's
+    `own` mesh (the paper) or the `rotated` one. memory: `instance` or `cluster`. rotation_weight,
+    prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ; prototype_temperature: τ_p.
+    num_negatives: K. keep_old: share of a memory row that an update leaves. third_term_negatives: the
+    embedding that scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
     """
 
     views: Literal["generated", "augmented", "pasted", "none"]
     street: Literal["own", "other_cameras"]
     mixup: Literal["d_mixup", "f_mixup", "mixup", "none"]
+    mixup_partner: Literal["random", "nearest"]
+    mixup_mesh: Literal["own", "rotated"]
     memory: Literal["instance", "cluster"]
     rotation_weight: float
     prototype_weight: float
@@ -147,7 +151,7 @@ def contrast_losses(
         "prototype": settings.prototype_weight * identity,
     }
     if embeddings.mixed is not None:
-        other = label[mix.permutation]
+        other = label[mix.partner]
         mixed = mixup_contrast(embeddings.mixed, prototypes, label, other, mix.lam, temperature)
         terms["mixup"] = settings.mixup_weight * mixed
     return terms

@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +33,7 @@ from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import Encoding, IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.training.frugal import maybe_recomputed, with_early_gradient
+from genreid.training.mixing import Mix
 from genreid.training.run import Precision, Run, autocast, frozen, require_finite, total
 
 
@@ -63,18 +63,6 @@ class GenerationSettings:
     beta2: float
     weight_decay: float
     recompute: bool
-
-
-@dataclass(frozen=True)
-class Mix:
-    """How the identities of a batch are mixed: one λ in [0.5, 1] and a permutation π (B,) int64."""
-
-    lam: float
-    permutation: Tensor
-
-    def of(self, values: Tensor) -> Tensor:
-        """λ·v + (1−λ)·v_π for values (B, …): codes, pixels, feature maps or one-hot labels."""
-        return self.lam * values + (1.0 - self.lam) * values[self.permutation]
 
 
 @dataclass(frozen=True)
@@ -121,13 +109,7 @@ def paint_second(
 ) -> SecondViews:
     """x_θ and x_mix alone, by a generator that does not learn; arguments as for `generate`."""
     rotated = generator(batch.mesh_rotated, appearance, batch.carried) if rotates else None
-    return SecondViews(rotated, None if mix is None else generator(batch.mesh, mix.of(appearance)))
-
-
-def draw_mix(num: int, alpha: float, rng: np.random.Generator, device: torch.device) -> Mix:
-    """λ ~ Beta(α, α), λ ← max(λ, 1−λ), and a random permutation of the batch."""
-    lam = float(rng.beta(alpha, alpha))
-    return Mix(max(lam, 1.0 - lam), torch.from_numpy(rng.permutation(num)).to(device))
+    return SecondViews(rotated, None if mix is None else generator(mix.mesh_of(batch), mix.of(appearance)))
 
 
 ToPaint = tuple[Tensor, Tensor, Tensor | None]
@@ -174,7 +156,7 @@ def generate(
     own, turned, *partner = structures.split(len(batch))
     pictures: list[ToPaint] = [(own, appearance, batch.kept), (turned, appearance, batch.carried)]
     if mix is not None:
-        pictures.append((own, mix.of(appearance), None))
+        pictures.append((turned if mix.turned else own, mix.of(appearance), None))
     pictures += [(structure, appearance, None) for structure in partner]
     painted = paint_together(generator, pictures, recompute=recompute)
     encoded = painted[: 3 if mix is not None and encode_mixed else 2]

@@ -27,11 +27,11 @@ from genreid.training.generation import (
     GenerationSettings,
     adam_pair,
     discriminator_step,
-    draw_mix,
     first_losses,
     generate,
     generator_losses,
 )
+from genreid.training.mixing import draw_mix
 from genreid.training.partners import Partners
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (

@@ -6,9 +6,8 @@ Source: METHOD, stage `train-joint`; Chen et al., TPAMI 2023, section 3.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,37 +15,23 @@ from torch import Tensor
 
 from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, cluster_means
-from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings, cluster, require_clusters
+from genreid.clustering.pseudo_labels import PseudoLabels, cluster, require_clusters
 from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
-from genreid.data.transforms import AugmentationSettings, augment
 from genreid.errors import GenreidError
-from genreid.models.batchnorm import GeneratedStatistics, generated_images
-from genreid.models.discriminator import Discriminator
-from genreid.models.encoder import Encoding, IdentityEncoder
-from genreid.models.generator import Generator
+from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import numpy_rng, torch_rng
-from genreid.training.contrast import ContrastSettings, Embeddings, Targets, contrast_losses
+from genreid.training.contrast import Targets, contrast_losses
 from genreid.training.feed import Feed, embed_all
-from genreid.training.generation import (
-    GeneratedViews,
-    GenerationSettings,
-    Mix,
-    SecondViews,
-    adam_pair,
-    discriminator_step,
-    draw_mix,
-    generate,
-    generator_losses,
-    paint_second,
-)
+from genreid.training.generation import adam_pair, discriminator_step, generator_losses
+from genreid.training.joint_settings import JointSettings, Networks, check_settings
+from genreid.training.mixing import Mix, draw_mix, nearest_others
 from genreid.training.partners import Partners
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (
     Agreement,
-    Precision,
     Run,
     autocast,
     cluster_figures,
@@ -58,68 +43,8 @@ from genreid.training.run import (
     set_trainable,
     total,
 )
-from genreid.training.streets import draw_streets, put_into
-
-
-@dataclass(frozen=True)
-class JointSettings:
-    """The section `train_joint`.
-
-    compile: whether torch.compile translates the networks (`run.compile_networks`). generator: whether
-    E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`). cluster_on: what is
-    clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether without the mean
-    of each camera. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether L_gen
-    teaches E_id nothing: a(x) is detached before G paints with it, and E_id's weights take no gradient of
-    L_feat and L_cyc. lr, momentum, weight_decay: Nesterov SGD of E_id; every lr falls by 10 every
-    `lr_step_epochs`. augmentation: what `contrast.views: augmented` does to the second view.
-    """
-
-    seed: int
-    precision: Precision
-    compile: bool
-    contrast: ContrastSettings
-    clustering: PseudoLabelSettings
-    cluster_on: Literal["memory", "fresh"]
-    camera_centred: bool
-    generation: GenerationSettings
-    generator: Literal["learns", "frozen"]
-    generated_batchnorm: GeneratedStatistics
-    detach_appearance: bool
-    augmentation: AugmentationSettings
-    epochs: int
-    steps_per_epoch: int
-    batch_size: int
-    lr: float
-    momentum: float
-    weight_decay: float
-    lr_step_epochs: int
-    embed_batch_size: int
-    picture_every: int
-
-    @property
-    def paints(self) -> bool:
-        """Whether any view of this run comes from G."""
-        return self.contrast.views == "generated" or self.contrast.mixup == "d_mixup"
-
-    @property
-    def moves(self) -> bool:
-        """Whether second views stand in streets of other cameras."""
-        contrast = self.contrast
-        return contrast.street == "other_cameras" and (self.paints or contrast.views == "pasted")
-
-    @property
-    def generator_learns(self) -> bool:
-        """Whether E_str, G and D learn in this run: not where nothing is painted."""
-        return self.paints and self.generator == "learns"
-
-
-@dataclass(frozen=True)
-class Networks:
-    """E_id; E_str and G; D."""
-
-    encoder: IdentityEncoder
-    generator: Generator
-    discriminator: Discriminator
+from genreid.training.second_views import embed_views, paint_views
+from genreid.training.streets import draw_streets
 
 
 def train_joint(
@@ -168,7 +93,7 @@ def train_joint(
                 if settings.moves
                 else None,
             )
-            mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, device)
+            mix = draw_mixture(batch, targets, settings, rng)
 
             with autocast(device, settings.precision):
                 real = encoder(batch.image)
@@ -282,94 +207,10 @@ def epoch_batches(run: Run, feed: Feed, settings: JointSettings) -> Iterator[np.
     return islice(shuffled_batches(clustered, settings.batch_size, order), run.step, settings.steps_per_epoch)
 
 
-def paint_views(
-    networks: Networks, batch: Batch, real: Encoding, mix: Mix, settings: JointSettings
-) -> tuple[GeneratedViews | None, SecondViews]:
-    """What G paints of this batch: all that it learns from, where it learns; and what is contrasted."""
-    if not settings.paints:
-        return None, SecondViews(None, None)
-    teaches = not settings.detach_appearance
-    appearance = real.appearance if teaches else real.appearance.detach()
-    mixes = settings.contrast.mixup == "d_mixup"
-    if not settings.generator_learns:
-        rotates = settings.contrast.views == "generated"
-        return None, paint_second(
-            networks.generator, batch, appearance, mix if mixes else None, rotates=rotates
-        )
-    views = generate(
-        networks.generator,
-        networks.encoder,
-        batch,
-        appearance,
-        mix if mixes else None,
-        encode_mixed=mixes and batch.street is None and teaches,
-        batchnorm=settings.generated_batchnorm,
-        teaches_encoder=teaches,
-        recompute=settings.generation.recompute,
-    )
-    # What E_id has seen without learning from it, it has to see again for the contrast.
-    return views, views.second() if teaches else SecondViews(views.rotated, views.mixed)
-
-
-def embed_views(
-    encoder: IdentityEncoder,
-    batch: Batch,
-    real: Encoding,
-    painted: SecondViews,
-    mix: Mix,
-    settings: JointSettings,
-    rng: np.random.Generator,
-) -> Embeddings:
-    """f of the images, f_θ of their second views and f_mix of their mixtures, as the settings define them.
-
-    What E_id has seen already while G was learning is not shown to it again; all other pictures share a pass.
-    """
-    second, mixed = painted.encoded_rotated, painted.encoded_mixed
-    pictures: dict[str, Tensor] = {}
-    match settings.contrast.views:
-        case "generated" if second is None or batch.street is not None:
-            assert painted.rotated is not None
-            pictures["second"] = moved(painted.rotated, batch.mesh_rotated, batch)
-        case "augmented":
-            pictures["second"] = augment(batch.image, settings.augmentation, rng)
-        case "pasted":
-            pictures["second"] = moved(batch.image, batch.mesh, batch)
-        case "none":
-            second = None
-    match settings.contrast.mixup:
-        case "d_mixup" if mixed is None:
-            assert painted.mixed is not None
-            pictures["mixed"] = moved(painted.mixed, batch.mesh, batch)
-        case "mixup":
-            pictures["mixed"] = mix.of(batch.image)
-    with generated_images(encoder, settings.generated_batchnorm):
-        if settings.contrast.mixup == "f_mixup":
-            mixed = encoder.encode_map(mix.of(real.feature_map))
-        if pictures:
-            seen = encoder(torch.cat(list(pictures.values()))).split(len(batch))
-            found = dict(zip(pictures, seen, strict=True))
-            second, mixed = found.get("second", second), found.get("mixed", mixed)
-    return Embeddings(
-        real.embedding.float(),
-        None if second is None else second.embedding.float(),
-        None if mixed is None else mixed.embedding.float(),
-    )
-
-
-def moved(pictures: Tensor, mesh: Tensor, batch: Batch) -> Tensor:
-    """Painted persons where they are to stand: in their own street, or in that which the batch brings."""
-    return pictures if batch.street is None else put_into(batch.street, pictures, mesh)
-
-
-def check_settings(settings: JointSettings) -> None:
-    """Refuse what cannot be combined."""
-    if settings.contrast.memory == "cluster" and settings.cluster_on == "memory":
-        raise GenreidError(
-            "train_joint.contrast.memory is `cluster`, which keeps no row an image to cluster on: "
-            "set `train_joint.cluster_on: fresh`"
-        )
-    if settings.contrast.views == "pasted" and settings.contrast.street == "own":
-        raise GenreidError(
-            "train_joint.contrast.views is `pasted`, which is the image itself in its own street: "
-            "set `train_joint.contrast.street: other_cameras`"
-        )
+def draw_mixture(batch: Batch, targets: Targets, settings: JointSettings, rng: np.random.Generator) -> Mix:
+    """Whom each image of the batch is mixed with, by how much and on which mesh, as settings define it."""
+    mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, batch.image.device)
+    if settings.contrast.mixup_partner == "nearest":
+        label = targets.members.labels_of(batch.index)
+        mix = replace(mix, partner=nearest_others(label, targets.prototypes))
+    return replace(mix, turned=settings.contrast.mixup_mesh == "rotated")

@@ -15,7 +15,8 @@ from benchmarks.naive_step import naive_step
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
-from genreid.training.joint import JointSettings, Networks, Optimisers
+from genreid.training.joint import Optimisers
+from genreid.training.joint_settings import JointSettings, Networks
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,8 +13,9 @@ from genreid.models.initialisation import build_discriminator, build_encoder, bu
 from genreid.progress import Forgetful, Silent
 from genreid.render.correspondence import Correspondence
 from genreid.training.feed import Feed
-from genreid.training.generation import Mix, generate
+from genreid.training.generation import generate
 from genreid.training.generator import pretrain_generator
+from genreid.training.mixing import Mix
 
 from .conftest import CPU, ENCODER, GENERATOR, Boxes, BoxViews
 from .harness import finish

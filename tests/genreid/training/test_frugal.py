@@ -14,7 +14,8 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.training.frugal import maybe_recomputed, with_early_gradient
-from genreid.training.generation import Mix, generate, generator_losses
+from genreid.training.generation import generate, generator_losses
+from genreid.training.mixing import Mix
 from genreid.training.run import total
 
 from .conftest import ENCODER, GENERATION, GENERATOR, Boxes

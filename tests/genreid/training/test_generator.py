@@ -17,14 +17,13 @@ from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training.generation import (
-    Mix,
     discriminator_step,
-    draw_mix,
     first_losses,
     generate,
     generator_losses,
 )
 from genreid.training.generator import GeneratorPretrainingSettings, pretrain_generator
+from genreid.training.mixing import Mix, draw_mix
 from genreid.training.run import Run, total
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, Boxes
@@ -252,12 +251,3 @@ def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes
     assert all(parameter.grad is None for parameter in discriminator.parameters())
     assert all(parameter.grad is not None for parameter in generator.parameters())
     assert all(parameter.requires_grad for parameter in discriminator.parameters())
-
-
-def test_lambda_favours_the_own_identity() -> None:
-    mixes = [draw_mix(8, 0.6, np.random.default_rng(seed), CPU) for seed in range(200)]
-    assert all(0.5 <= mix.lam <= 1 for mix in mixes)
-    # Half, and the mean deviation of Beta(α, α): 2·α^2α / (B(α, α)·(2α)^(2α+1)) = 0.3003 for α = 0.6.
-    assert np.mean([mix.lam for mix in mixes]) == pytest.approx(0.8003, abs=0.03)
-    values, mix = torch.arange(8.0), mixes[0]
-    assert torch.allclose(mix.of(values), mix.lam * values + (1 - mix.lam) * values[mix.permutation])

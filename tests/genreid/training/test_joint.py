@@ -16,8 +16,10 @@ from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training.contrast import ContrastSettings, Embeddings, rotation_contrast
-from genreid.training.generation import Mix
-from genreid.training.joint import JointSettings, Networks, embed_views, paint_views, train_joint
+from genreid.training.joint import train_joint
+from genreid.training.joint_settings import JointSettings, Networks
+from genreid.training.mixing import Mix
+from genreid.training.second_views import embed_views, paint_views
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, NO_AUGMENTATION, Boxes
 from .harness import Recorder, comparable, finish, same, weights
@@ -26,6 +28,8 @@ CONTRAST = ContrastSettings(
     views="generated",
     street="own",
     mixup="d_mixup",
+    mixup_partner="random",
+    mixup_mesh="own",
     memory="instance",
     rotation_weight=1.0,
     prototype_weight=1.0,
