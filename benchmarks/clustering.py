@@ -1,6 +1,6 @@
 """Neighbours, Jaccard distance and DBSCAN: `python -m benchmarks.clustering --num-images 12936`.
 
-Ours against the dense loop; and the approximate search against the exact one (`--approximate`).
+Ours against the dense loop; and an approximate search against the exact one (`--approximate heads`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from genreid.clustering.pseudo_labels import dbscan
 from genreid.clustering.similarity import unit_rows
 
 SETTINGS: dict[str, Any] = {"k1": 30, "k2": 6, "eps": 0.6, "min_samples": 4}
+APPROXIMATE = ("heads", "hnsw")
 RECALL_QUERIES = 10_000
 ALTERNATIVE = "faiss neighbours, dense NumPy k-reciprocal loop, scikit-learn DBSCAN"
 
@@ -41,11 +42,11 @@ def compare(num: int, *, spectrum: str = "falling", with_field: bool = True, wid
     )
 
 
-def compare_approximate(num: int, width: int, *, exact_labels: bool) -> Row:
-    """The approximate search beside the exact one; beyond its reach, beside exact queries alone."""
+def compare_approximate(num: int, width: int, method: str, *, exact_labels: bool) -> Row:
+    """An approximate search beside the exact one; beyond its reach, beside exact queries alone."""
     options = {"num_images": num, "spectrum": "falling", "width": width}
-    ours, figures, found = side("clustering", "ivf", **options)
-    setting = f"N = {num:,}, D = {width}, ivf"
+    ours, figures, found = side("clustering", method, **options)
+    setting = f"N = {num:,}, D = {width}, {method}"
     agreement = f"recall {figures['recall']:.4f} on {figures['queries']:,} queries"
     exact = None
     if exact_labels:
@@ -71,11 +72,11 @@ def run_side(arguments: argparse.Namespace) -> None:
         labels, cost = measured(lambda: field.pseudo_labels(features.numpy(), **SETTINGS))
         finish_side(arguments, cost, {}, labels=labels)
         return
-    method = "ivf" if arguments.side == "ivf" else "torch"
+    method = arguments.side if arguments.side in APPROXIMATE else "torch"
     pseudo_labels(people(5000, arguments.width).features, method)  # compiles, and loads what is compiled
     (labels, neighbours, share), cost = measured(lambda: pseudo_labels(features, method))
     figures = {"neighbours_share": share}
-    if arguments.side == "ivf":
+    if method in APPROXIMATE:
         figures |= recall(features, neighbours)
     finish_side(arguments, cost, figures, labels=labels)
 
@@ -107,12 +108,13 @@ def main() -> None:
     parser.add_argument("--num-images", type=int, default=12_936)
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--spectrum", choices=("falling", "flat"), default="falling")
-    parser.add_argument("--approximate", action="store_true")
+    parser.add_argument("--approximate", choices=APPROXIMATE)
     arguments = parser.parse_args()
     if arguments.side:
         run_side(arguments)
     elif arguments.approximate:
-        print(table([compare_approximate(arguments.num_images, arguments.width, exact_labels=True)]))
+        sizes = arguments.num_images, arguments.width
+        print(table([compare_approximate(*sizes, arguments.approximate, exact_labels=True)]))
     else:
         result = compare(arguments.num_images, spectrum=arguments.spectrum, width=arguments.width)
         print(table([result]))

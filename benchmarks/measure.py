@@ -162,8 +162,9 @@ def machine() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             name = line.partition(":")[2].strip()
-        if line.startswith("flags") and "amx_bf16" in line:
-            fast = " with AMX"
+        if line.startswith("flags"):
+            units = {"amx_bf16": " with AMX", "avx512_bf16": " with AVX-512 and bfloat16"}
+            fast = next((text for flag, text in units.items() if flag in line.split()), "")
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return f"{name}{fast}, {os.cpu_count()} cores, {memory_gb:.0f} GB"
 

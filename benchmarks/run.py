@@ -15,6 +15,9 @@ from functools import partial
 from benchmarks import clustering, feeding, joint_step, rendering, report, retrieval
 from benchmarks.measure import Row, available_gb, keep_row, read_rows, table
 
+MOST_EXACT = 126_000
+"""Images up to which an approximate search is compared with the labels of the exact one."""
+
 FIELD_BYTES_A_PAIR = 13
 """The dense loop holds three float32 matrices, and a little."""
 
@@ -39,12 +42,21 @@ def cases() -> list[Case]:
         *(Case(f"rendering {kind}", partial(_rendering, kind), True) for kind in rendering.KINDS),
         Case("reranking", partial(_retrieval, "reranking", *retrieval.MARKET), True),
         Case("pseudo-labels 32621", partial(_labels, 32_621), True),
-        Case("approximate 32621", partial(_approximate, 32_621, 2048, True), False),
+        *(
+            Case(f"approximate {method} 32621", partial(_approximate, 32_621, 2048, method), False)
+            for method in clustering.APPROXIMATE
+        ),
         Case("joint step resnet50", partial(joint_step.compare, "resnet50"), False),
         Case("pseudo-labels 126000", partial(_labels, 126_000), False),
-        Case("approximate 126000", partial(_approximate, 126_000, 2048, True), False),
+        *(
+            Case(f"approximate {method} 126000", partial(_approximate, 126_000, 2048, method), False)
+            for method in clustering.APPROXIMATE
+        ),
         Case("features", partial(_retrieval, "features", *retrieval.MSMT17), False),
-        Case("approximate 1000000", partial(_approximate, 1_000_000, 256, False), False),
+        *(
+            Case(f"approximate {method} 1000000", partial(_approximate, 1_000_000, 256, method), False)
+            for method in clustering.APPROXIMATE
+        ),
     ]
     return found
 
@@ -57,8 +69,9 @@ def _labels(num: int, *, spectrum: str = "falling", with_field: bool = True) -> 
     return [clustering.compare(num, spectrum=spectrum, with_field=with_field)]
 
 
-def _approximate(num: int, width: int, exact_labels: bool) -> list[Row]:
-    return [clustering.compare_approximate(num, width, exact_labels=exact_labels)]
+def _approximate(num: int, width: int, method: str) -> list[Row]:
+    exact_labels = num <= MOST_EXACT
+    return [clustering.compare_approximate(num, width, method, exact_labels=exact_labels)]
 
 
 def _retrieval(kind: str, num_queries: int, num_gallery: int) -> list[Row]:

@@ -99,7 +99,7 @@ def _device(configuration: Configuration) -> Finding:
 
 def _faiss(configuration: Configuration) -> Finding:
     clustering = ("pretrain_encoder", "pretrain_generator", "train_joint")
-    used = any(configuration.value(f"{name}.clustering.method") == "faiss" for name in clustering)
+    used = any(configuration.value(f"{name}.clustering.method") in ("faiss", "hnsw") for name in clustering)
     missing: State = "missing" if used else "note"
     to_do = "pip install faiss-cpu (or faiss-gpu), or set clustering.method: torch"
     import numpy as np
@@ -116,7 +116,7 @@ def _faiss(configuration: Configuration) -> Finding:
 
 def _faiss_gpu() -> str:
     """The neighbour search above ran on a GPU if faiss sees one."""
-    from genreid.clustering.neighbours import num_faiss_gpus
+    from genreid.clustering.faiss_search import num_faiss_gpus
 
     num = num_faiss_gpus()
     return f"on {num} GPU: works" if num else "on the CPU"

@@ -8,15 +8,24 @@ Shapes: N images, D embedding width, k neighbours, c candidates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from genreid.clustering import rounded
 from genreid.clustering.blocks import BestOfRows, upper_blocks
-from genreid.clustering.pruning import MIN_ROWS, MIN_WIDTH, WORTH_IT, Heads, plan, search_by_heads
+from genreid.clustering.pruning import (
+    MIN_ROWS,
+    MIN_WIDTH,
+    WORTH_IT,
+    Heads,
+    plan,
+    search_by_heads,
+    short_rows,
+)
 from genreid.clustering.similarity import full_precision, pair_similarity, product_error, squared_distance
+from genreid.errors import GenreidError
 
 NUM_SPARE = 8
 """Candidates beyond k, so that rounding rarely leaves a row undecided."""
@@ -29,6 +38,9 @@ NUM_LEAST = 12
 
 STRIP_ROWS = 1024
 """Rows of the similarity matrix that a GPU holds at a time."""
+
+HEADS_SPARE = 1.5
+"""Candidates of `search_heads` for each one of an exact search."""
 
 MAX_PAIRS = 1 << 22
 """Similarities held at a time while undecided rows are searched again."""
@@ -67,14 +79,26 @@ def _search_blocks(
 ) -> Candidates:
     """factors: the features, or what is multiplied in their place; `error`: of the products then."""
     num = len(features)
-    best = BestOfRows(num, min(num_candidates, num))
-    least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0)
+    best = BestOfRows(num, min(num_candidates, num), factors.dtype)
+    least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0, factors.dtype, smallest=True)
     for row, column, block in upper_blocks(factors):
-        best.offer(block.numpy(), row, column)
+        best.offer(block, row, column)
         if with_farthest:
-            least.offer(block.neg_().numpy(), row, column)
+            least.offer(block, row, column)
     farthest = _farthest(features, least, error) if with_farthest else None
-    return Candidates(best.falling, best.values[:, 0], error, farthest)
+    return Candidates(best.index, best.limits, error, farthest)
+
+
+def search_heads(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
+    """Approximate: all pairs of short rows (`pruning.short_rows`), whose candidates nothing certifies."""
+    if with_farthest:
+        raise GenreidError("neighbour search 'heads' does not know the farthest image: set `method` to torch")
+    with full_precision(features.device):
+        rows = short_rows(features.cpu())
+        if rounded.speed() >= rounded.WORTH_IT:
+            rows = rows.bfloat16()
+        found = _search_blocks(features, rows, int(HEADS_SPARE * num_candidates), 0.0, with_farthest=False)
+    return replace(found, floor=np.full(len(rows), -np.inf, np.float32))
 
 
 def _farthest(features: torch.Tensor, least: BestOfRows, error: float) -> np.ndarray:
@@ -84,7 +108,7 @@ def _farthest(features: torch.Tensor, least: BestOfRows, error: float) -> np.nda
     left = np.repeat(np.arange(num, dtype=np.int32), width)
     lowest = pair_similarity(rows, left, least.index.reshape(-1)).reshape(num, width).min(1)
     if width < num:
-        undecided = np.flatnonzero(lowest > -least.values[:, 0] - error)
+        undecided = np.flatnonzero(lowest > least.limits - error)
         step = max(1, MAX_PAIRS // num)
         for start in range(0, len(undecided), step):
             own = undecided[start : start + step]
@@ -106,7 +130,7 @@ def _search_by_heads(features: torch.Tensor, num_candidates: int) -> Candidates 
         return None
     best = search_by_heads(features.numpy(), heads, chosen.level, k, num_candidates)
     # The bounds have decided: no other image belongs there.
-    return Candidates(best.falling, np.full(num, -np.inf, np.float32), product_error(width), None)
+    return Candidates(best.index, np.full(num, -np.inf, np.float32), product_error(width), None)
 
 
 def _search_on_device(x: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:

@@ -1,4 +1,4 @@
-"""k nearest neighbours by cosine similarity, from any of several searches: exact ones and an approximate one.
+"""k nearest neighbours by cosine similarity, from any of several searches, exact ones and approximate ones.
 
 A search proposes a few more candidates a row than are asked for, from a product whose rounding depends
 on the library, the block and the device. The candidates' similarities are then computed once more, all
@@ -13,35 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 import torch
 
-from genreid.clustering.exhaustive import MAX_PAIRS, NUM_SPARE, Candidates, search_torch
-from genreid.clustering.pruning import SAMPLE_ROWS, principal_directions
+from genreid.clustering.exhaustive import MAX_PAIRS, NUM_SPARE, Candidates, search_heads, search_torch
+from genreid.clustering.faiss_search import search_faiss, search_hnsw
 from genreid.clustering.similarity import (
     dot_pairs,
     full_precision,
     pair_similarity,
-    product_error,
     squared_distance,
     unit_rows,
 )
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
-
-IVF_WIDTH = 128
-"""Directions of the rows that `ivf` looks at; the rest comes in when its candidates are ordered."""
-
-IVF_PROBES = 32
-"""Lists that `ivf` looks through for an image, of 4·√N."""
-
-IVF_SPARE = 2
-"""Candidates of `ivf` for each one of an exact search."""
-
-IVF_QUERIES = 1 << 16
-"""Images that `ivf` looks for at a time."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +61,9 @@ def nearest_neighbours(
     features: (N, D) float32 rows of length 1 within 1 %; on any device, and `torch` searches there.
     k: columns of the answer including the image itself; at most N are given.
     method: `torch` (see `exhaustive` for its ways to save work) and `faiss`
-        (flat index, on a GPU when faiss sees one) are exact and give the same answer. `ivf`
-        (faiss, inverted lists) is approximate: for sets so large that every pair is too many.
+        (flat index, on a GPU when faiss sees one) are exact and give the same answer. `heads` (all pairs of
+        short rows) and `hnsw` (faiss, a graph that is walked along) are approximate, for sets so large that
+        the exact searches take too long; only the first gives the same answer twice.
     with_farthest: also give the largest squared distance from each image to any other.
 
     Raises GenreidError for an unknown method and for features that are not finite unit rows.
@@ -148,98 +135,9 @@ def _search_again(
         similarity[own] = values[best]
 
 
-def _search_faiss(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
-    faiss = _import_faiss("faiss")
-    rows = features.cpu().contiguous().numpy()
-
-    def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        if faiss.get_num_gpus() > 0:
-            # One device: distances from several have been seen to be wrong.
-            resources = faiss.StandardGpuResources()
-            return faiss.knn_gpu(resources, queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT, device=0)
-        return faiss.knn(queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
-
-    similarity, index = search(rows, num_candidates)
-    farthest = squared_distance(-search(-rows, 1)[0][:, 0]) if with_farthest else None
-    return Candidates(index.astype(np.int32), similarity.min(1), product_error(rows.shape[1]), farthest)
-
-
-def _search_ivf(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
-    """Approximate: only the images of the nearest lists (Jégou et al., TPAMI 2011) are looked at.
-
-    Wide rows are looked for by their heads (`pruning`); what is found is ordered by its true similarity.
-    """
-    if with_farthest:
-        raise GenreidError("neighbour search 'ivf' does not know the farthest image: set `method` to torch")
-    faiss = _import_faiss("ivf")
-    num, width = features.shape
-    x = features.cpu()
-    if width > IVF_WIDTH:
-        with full_precision(x.device):
-            x = x @ principal_directions(x[:: -(-num // SAMPLE_ROWS)], IVF_WIDTH)
-    rows = x.contiguous().numpy()
-    num_lists = max(1, min(int(4 * num**0.5), num // 40))
-    index = faiss.IndexIVFFlat(
-        faiss.IndexFlatIP(rows.shape[1]), rows.shape[1], num_lists, faiss.METRIC_INNER_PRODUCT
-    )
-    index.train(rows)
-    index.add(rows)
-    index.nprobe = IVF_PROBES
-    num_candidates = min(IVF_SPARE * num_candidates, num)
-    found = np.concatenate(
-        [
-            index.search(rows[start : start + IVF_QUERIES], num_candidates)[1]
-            for start in range(0, num, IVF_QUERIES)
-        ]
-    ).astype(np.int32)
-    # Lists that hold too few images leave places empty: such a row is searched among all images.
-    short = (found < 0).any(1)
-    found[short] = np.arange(num_candidates)
-    floor = np.where(short, np.inf, -np.inf).astype(np.float32)
-    return Candidates(found, floor, product_error(width), None)
-
-
-def _import_faiss(method: str) -> ModuleType:
-    try:
-        import faiss
-    except ImportError as missing:
-        raise GenreidError(
-            f"neighbour search {method!r} needs the package faiss ({missing}); install faiss-cpu or "
-            "faiss-gpu, or set the key `method` to torch"
-        ) from missing
-    module: ModuleType = faiss
-    return module
-
-
-SEARCHES: dict[str, Search] = {"faiss": _search_faiss, "ivf": _search_ivf, "torch": search_torch}
-
-
-def nearest_in_gallery(
-    queries: np.ndarray | torch.Tensor, gallery: np.ndarray | torch.Tensor, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k images of a gallery nearest to each query by cosine similarity, through faiss's flat index.
-
-    queries (Q, D), gallery (N, D): float32 unit rows. Returns index (Q, k) int64 and similarity (Q, k)
-    float32, falling; equal similarities in the order of the index. A gallery of fewer than k gives all.
-    Raises GenreidError for rows that are not finite unit rows or of different widths.
-    """
-    asked, rows = unit_rows(queries, "queries"), unit_rows(gallery, "gallery")
-    if asked.shape[1] != rows.shape[1]:
-        raise GenreidError(
-            f"queries are {asked.shape[1]} wide and the gallery {rows.shape[1]}: embed both by one encoder"
-        )
-    if k < 1:
-        raise GenreidError(f"{k} neighbours asked for: expected at least 1")
-    k = min(k, len(rows))
-    faiss = _import_faiss("faiss")
-    spare = min(k + NUM_SPARE, len(rows))
-    _, index = faiss.knn(asked, rows, spare, metric=faiss.METRIC_INNER_PRODUCT)
-    # once more by one product in one order, so that equal images are equally similar
-    similarity = np.einsum("qd,qcd->qc", asked, rows[index]).astype(np.float32)
-    order = np.lexsort((index, -similarity), axis=1)[:, :k]
-    return np.take_along_axis(index, order, 1), np.take_along_axis(similarity, order, 1)
-
-
-def num_faiss_gpus() -> int:
-    """How many GPUs faiss can use; `nearest_neighbours` by `faiss` searches on the first of them."""
-    return int(_import_faiss("faiss").get_num_gpus())
+SEARCHES: dict[str, Search] = {
+    "faiss": search_faiss,
+    "heads": search_heads,
+    "hnsw": search_hnsw,
+    "torch": search_torch,
+}

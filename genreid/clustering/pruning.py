@@ -24,7 +24,7 @@ import torch
 from numba import njit
 
 from genreid.clustering.blocks import GROUP, BestOfRows, upper_blocks
-from genreid.clustering.similarity import pair_similarity, product_error
+from genreid.clustering.similarity import full_precision, pair_similarity, product_error
 from genreid.clustering.threads import map_row_chunks
 
 MIN_ROWS = 4096
@@ -41,6 +41,9 @@ LENGTHS = (32, 64, 128, 192, 256, 384, 512)
 
 SAMPLE_ROWS = 2048
 """Rows that the basis is made of."""
+
+SHORT_WIDTH = 256
+"""Numbers of a short row."""
 
 SAMPLE_QUERIES = 128
 """Rows whose work is counted beforehand."""
@@ -65,7 +68,7 @@ class Heads:
     def of(cls, x: torch.Tensor) -> Heads:
         """Heads of the rows (N, D) in the basis of a sample of them."""
         lengths = tuple(length for length in LENGTHS if 2 * length <= x.shape[1])
-        head = x @ principal_directions(x[:: -(-len(x) // SAMPLE_ROWS)], lengths[-1])
+        head = x @ principal_directions(_sample(x), lengths[-1])
         left = torch.linalg.vector_norm(x, dim=1) ** 2
         rest = []
         for start, stop in zip((0, *lengths), lengths, strict=False):
@@ -88,6 +91,18 @@ def principal_directions(sample: torch.Tensor, num: int) -> torch.Tensor:
     found = torch.linalg.qr(sample.T @ (sample @ found)).Q
     seen = sample @ found
     return found @ torch.linalg.eigh(seen.T @ seen).eigenvectors.flip(1)
+
+
+def short_rows(x: torch.Tensor) -> torch.Tensor:
+    """(N, d) the `SHORT_WIDTH` coordinates of largest variance of rows (N, D); shorter ones as they are."""
+    if x.shape[1] <= SHORT_WIDTH:
+        return x
+    with full_precision(x.device):
+        return x @ principal_directions(_sample(x), SHORT_WIDTH)
+
+
+def _sample(x: torch.Tensor) -> torch.Tensor:
+    return x[:: -(-len(x) // SAMPLE_ROWS)]
 
 
 @dataclass(frozen=True)
@@ -121,7 +136,7 @@ def plan(x: torch.Tensor, heads: Heads, k: int) -> Plan:
 def search_by_heads(rows: np.ndarray, heads: Heads, level: int, k: int, num_proposed: int) -> BestOfRows:
     """The k best columns of every row of rows·rowsᵀ, rows (N, D) being those the heads were made of."""
     limits = _limits(rows, heads, k, num_proposed)
-    best = BestOfRows(len(rows), k)
+    best = BestOfRows(len(rows), k, torch.float32)
     head, rest = heads.head.numpy(), heads.rest.numpy()[:, level:].copy()
     lengths = np.array(heads.lengths[level:])
     for row, column, block in upper_blocks(heads.bounding_rows(level)):
@@ -136,16 +151,16 @@ def search_by_heads(rows: np.ndarray, heads: Heads, level: int, k: int, num_prop
         parts = map_row_chunks(keep, len(bounds))
         left, right = (np.concatenate(part) for part in zip(*parts, strict=True))
         best.offer_pairs(left, right, pair_similarity(rows, left, right))
-        np.maximum(limits, best.values[:, 0], out=limits)
+        np.maximum(limits, best.limits, out=limits)
     return best
 
 
 def _limits(rows: np.ndarray, heads: Heads, k: int, num_proposed: int) -> np.ndarray:
     """(N,) float32: similarities that k images are known to reach, by the short head's proposals."""
     num = len(rows)
-    proposed = BestOfRows(num, num_proposed)
+    proposed = BestOfRows(num, num_proposed, torch.float32)
     for row, column, block in upper_blocks(heads.head[:, : heads.lengths[0]].contiguous()):
-        proposed.offer(block.numpy(), row, column)
+        proposed.offer(block, row, column)
     left = np.repeat(np.arange(num, dtype=np.int32), num_proposed)
     true = pair_similarity(rows, left, proposed.index.reshape(-1)).reshape(num, num_proposed)
     return np.partition(true, num_proposed - k, axis=1)[:, num_proposed - k].copy()

@@ -29,7 +29,7 @@ class PseudoLabelSettings:
     averages over, itself included; 1 switches it off. eps: largest Jaccard distance (0 to 1) of
     neighbours in DBSCAN. min_samples: images within eps, itself included, that make an image a core.
     method: the neighbour search (see `nearest_neighbours`): `faiss` and `torch` are exact and equal,
-    `ivf` is approximate.
+    `heads` and `hnsw` are approximate.
     """
 
     k1: int

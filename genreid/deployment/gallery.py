@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from genreid.clustering.neighbours import nearest_in_gallery
+from genreid.clustering.faiss_search import nearest_in_gallery
 from genreid.data.datasets.layout import IMAGE_SUFFIXES, files_below, why_no_image
 from genreid.data.images import read_image
 from genreid.data.transforms import normalise, resize

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genreid.clustering.neighbours import nearest_in_gallery
+from genreid.clustering.faiss_search import nearest_in_gallery
 from genreid.errors import GenreidError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.clustering import blocks
+from genreid.clustering import blocks, faiss_search, rounded
 from genreid.clustering import neighbours as module
 from genreid.clustering.neighbours import Candidates, nearest_neighbours
 from genreid.clustering.similarity import pair_similarity, unit_rows
@@ -12,6 +12,7 @@ from genreid.errors import GenreidError
 from tests.genreid.clustering.naive import naive_ranks, person_features, squared_distances
 
 METHODS = ("faiss", "torch")
+APPROXIMATE = ("heads", "hnsw")
 
 
 def lattice(num: int, seed: int) -> np.ndarray:
@@ -157,16 +158,18 @@ def test_features_that_cannot_be_used(features: np.ndarray, message: str) -> Non
 
 def test_settings_that_cannot_be_used() -> None:
     features = person_features(5, 8, 1, 1.0, seed=11)
-    with pytest.raises(GenreidError, match=r"'annoy' is unknown: expected one of faiss, ivf, torch"):
+    with pytest.raises(GenreidError, match=r"'annoy' is unknown: expected one of faiss, heads, hnsw, torch"):
         nearest_neighbours(features, 2, method="annoy")
     with pytest.raises(GenreidError, match="0 neighbours"):
         nearest_neighbours(features, 0, method="torch")
 
 
-def test_ivf_finds_most_neighbours_and_orders_them_truly() -> None:
-    features = person_features(3000, 160, 15, 0.6, seed=12)
+@pytest.mark.parametrize("method", APPROXIMATE)
+def test_an_approximate_search_finds_most_neighbours_and_orders_them_truly(method: str) -> None:
+    """Rows of 400 numbers whose spectrum is flat: the 256 that are looked at leave a third out."""
+    features = person_features(3000, 400, 15, 0.6, seed=12)
     exact = nearest_neighbours(features, 20, method="torch")
-    found = nearest_neighbours(features, 20, method="ivf")
+    found = nearest_neighbours(features, 20, method=method)
     np.testing.assert_array_equal(found.index[:, 0], np.arange(3000))
     shared = [len(np.intersect1d(a, b)) for a, b in zip(exact.index, found.index, strict=True)]
     assert np.mean(shared) / 20 > 0.8
@@ -176,8 +179,25 @@ def test_ivf_finds_most_neighbours_and_orders_them_truly() -> None:
     assert (np.diff(found.similarity[:, 1:], axis=1) <= 0).all()
 
 
-def test_ivf_searches_all_where_lists_hold_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "IVF_PROBES", 1)
+@pytest.mark.parametrize("fast", [False, True])
+def test_short_rows_lose_nothing_where_all_fit(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounded, "speed", lambda: 9.0 if fast else 0.5)
+    features = person_features(700, 64, 7, 0.5, seed=14)
+    found = nearest_neighbours(features, 12, method="heads")
+    np.testing.assert_array_equal(found.index, nearest_neighbours(features, 12, method="torch").index)
+
+
+def test_a_walk_that_ends_too_early_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two links an image the graph falls apart, and the walks do not find 120 images."""
+    monkeypatch.setattr(faiss_search, "HNSW_LINKS", 2)
     features = person_features(400, 32, 4, 0.3, seed=13)
-    found = nearest_neighbours(features, 60, method="ivf")
-    np.testing.assert_array_equal(found.index, naive_ranks(features, 60))
+    found = nearest_neighbours(features, 60, method="hnsw")
+    assert (found.index >= 0).all()
+    assert len(np.unique(found.index[0])) == 60
+
+
+@pytest.mark.parametrize("method", APPROXIMATE)
+def test_an_approximate_search_does_not_know_the_farthest(method: str) -> None:
+    features = person_features(20, 8, 2, 1.0, seed=15)
+    with pytest.raises(GenreidError, match="does not know the farthest image: set `method` to torch"):
+        nearest_neighbours(features, 3, method=method, with_farthest=True)

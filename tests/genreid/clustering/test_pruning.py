@@ -101,17 +101,37 @@ def test_best_of_rows_keeps_the_best_in_a_total_order(monkeypatch: pytest.Monkey
     """Integers, so that nearly all are ties: by value, then the lower index; the root is the least."""
     monkeypatch.setattr(blocks, "BLOCK_ROWS", 40)
     rows = np.random.default_rng(3).integers(-2, 3, (333, 4)).astype(np.float32)
-    best = BestOfRows(333, 10)
+    best = BestOfRows(333, 10, torch.float32)
     for row, column, block in upper_blocks(torch.from_numpy(rows)):
-        best.offer(block.numpy(), row, column)
+        best.offer(block, row, column)
     order = np.argsort(-(rows @ rows.T), axis=1, kind="stable")[:, :10]
     np.testing.assert_array_equal(np.sort(best.index, 1), np.sort(order, 1))
-    np.testing.assert_array_equal(best.falling[:, -1], order[:, -1])
+    np.testing.assert_array_equal(best.index[:, -1], order[:, -1])
+    np.testing.assert_array_equal(best.limits, np.take_along_axis(rows @ rows.T, order[:, -1:], 1)[:, 0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("smallest", [False, True])
+def test_numbers_of_both_signs_are_compared_as_numbers(
+    dtype: torch.dtype, smallest: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 50)
+    rows = torch.randn(170, 3, generator=torch.Generator().manual_seed(1)).to(dtype)
+    best = BestOfRows(170, 7, dtype, smallest=smallest)
+    product = torch.empty(170, 170, dtype=dtype)
+    for row, column, block in upper_blocks(rows):
+        product[row : row + len(block), column : column + block.shape[1]] = block
+        product[column : column + block.shape[1], row : row + len(block)] = block.T
+        best.offer(block, row, column)
+    values = product.float().numpy()
+    order = np.argsort(values if smallest else -values, axis=1, kind="stable")[:, :7]
+    np.testing.assert_array_equal(np.sort(best.index, 1), np.sort(order, 1))
+    np.testing.assert_array_equal(best.limits, np.take_along_axis(values, order[:, -1:], 1)[:, 0])
 
 
 def test_pairs_are_offered_to_both() -> None:
-    best = BestOfRows(3, 2)
+    best = BestOfRows(3, 2, torch.float32)
     left, right = np.array([0, 0, 1], np.int32), np.array([0, 2, 2], np.int32)
     best.offer_pairs(left, right, np.array([1.0, 0.5, 0.25], np.float32))
-    assert best.index.tolist() == [[2, 0], [3, 2], [1, 0]]
-    assert best.values.tolist() == [[0.5, 1.0], [-np.inf, 0.25], [0.25, 0.5]]
+    assert best.index.tolist() == [[0, 2], [2, 3], [0, 1]]
+    assert best.limits.tolist() == [0.5, -np.inf, 0.25]
