@@ -24,7 +24,9 @@ WORTH_IT = 2.0
 _HALF_STEP = 2.0**-9
 """How far a number below 1 is from the nearest one that bfloat16 has; twice as far, at most, below 2."""
 
-_CHUNK_ROWS = 8192
+_CHUNK_ROWS = 256
+"""Rows whose errors are measured at a time: they stay in the cache."""
+
 _PROBE_ROWS, _PROBE_WIDTH, _PROBES = 512, 2048, 3
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numba import njit
 
 from genreid.clustering.threads import map_row_chunks
@@ -60,6 +61,26 @@ def dot_pairs(rows: np.ndarray, left: np.ndarray, right: np.ndarray, result: np.
         for d in range(a.shape[0]):
             total += a[d] * b[d]
         result[m] = total
+
+
+def as_factor(rows: torch.Tensor) -> torch.Tensor:
+    """Rows (N, D) as `products` takes its second factor; made once where many products follow.
+
+    On a CPU a copy for oneDNN, which multiplies float32 as fast as MKL or, on processors of AMD, twice as fast.
+    """
+    if rows.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        return rows.contiguous().to_mkldnn()
+    return rows
+
+
+def products(rows: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """(R, N) float32 products of rows (R, D) with those that `as_factor` has prepared (N, D)."""
+    if len(rows) == 0:
+        return rows.new_empty(0, len(factor))
+    if not factor.is_mkldnn:
+        return rows @ factor.T
+    product: torch.Tensor = F.linear(rows.contiguous().to_mkldnn(), factor).to_dense()
+    return product
 
 
 def product_error(width: int) -> float:

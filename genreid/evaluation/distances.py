@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from genreid.clustering.similarity import unit_rows
+from genreid.clustering.similarity import as_factor, products, unit_rows
 from genreid.errors import GenreidError
 
 CHUNK_BYTES = 1 << 26
@@ -33,12 +33,13 @@ class SimilarityRows:
         unit_rows(query_features, "query features")
         unit_rows(gallery_features, "gallery features")
         self._queries = torch.as_tensor(query_features).detach().float()
-        self._gallery = torch.as_tensor(gallery_features).detach().float()
-        if self._queries.shape[1] != self._gallery.shape[1]:
+        gallery = torch.as_tensor(gallery_features).detach().float()
+        if self._queries.shape[1] != gallery.shape[1]:
             raise GenreidError(
                 f"query features are {self._queries.shape[1]} wide, gallery features "
-                f"{self._gallery.shape[1]}: expected one width; embed both with one encoder"
+                f"{gallery.shape[1]}: expected one width; embed both with one encoder"
             )
+        self._gallery = as_factor(gallery)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,7 +47,7 @@ class SimilarityRows:
 
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         with torch.no_grad():
-            return (self._queries[rows] @ self._gallery.T).neg_().cpu().numpy()
+            return products(self._queries[rows], self._gallery).neg_().cpu().numpy()
 
 
 def query_chunks(shape: tuple[int, ...]) -> Iterator[slice]:

@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 
 from genreid.clustering.jaccard import half_columns, overlapping_pairs, reciprocal_weights
 from genreid.clustering.neighbours import nearest_neighbours
-from genreid.clustering.similarity import unit_rows
+from genreid.clustering.similarity import as_factor, products, unit_rows
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
 
@@ -87,7 +87,7 @@ class RerankedDistances:
         original_weight: float,
     ) -> None:
         """weights: V (N, N), queries first. farthest: (Q,) the largest squared distance of each query."""
-        self._queries, self._gallery = torch.from_numpy(queries), torch.from_numpy(gallery)
+        self._queries, self._gallery = torch.from_numpy(queries), as_factor(torch.from_numpy(gallery))
         self._weights, self._transposed = weights, weights.T.tocsr()
         self._farthest = farthest
         self._original_weight = np.float32(original_weight)
@@ -99,7 +99,7 @@ class RerankedDistances:
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         begin, end, step = rows.indices(len(self._queries))
         assert step == 1, "re-ranked distances are given in consecutive rows"
-        result = (self._queries[begin:end] @ self._gallery.T).numpy()
+        result = products(self._queries[begin:end], self._gallery).numpy()
         share = np.float32(1) - self._original_weight
         scale = 2 * self._original_weight / self._farthest[begin:end, None]
 

@@ -7,7 +7,7 @@ import torch
 from genreid.clustering import blocks, faiss_search, rounded
 from genreid.clustering import neighbours as module
 from genreid.clustering.neighbours import Candidates, nearest_neighbours
-from genreid.clustering.similarity import pair_similarity, unit_rows
+from genreid.clustering.similarity import as_factor, pair_similarity, products, unit_rows
 from genreid.errors import GenreidError
 from tests.genreid.clustering.naive import naive_ranks, person_features, squared_distances
 
@@ -201,3 +201,11 @@ def test_an_approximate_search_does_not_know_the_farthest(method: str) -> None:
     features = person_features(20, 8, 2, 1.0, seed=15)
     with pytest.raises(GenreidError, match="does not know the farthest image: set `method` to torch"):
         nearest_neighbours(features, 3, method=method, with_farthest=True)
+
+
+def test_products_are_those_of_the_rows() -> None:
+    rows = torch.from_numpy(person_features(70, 48, 3, 1.0, seed=16))
+    factor = as_factor(rows[20:])
+    assert len(products(rows[:0], factor)) == 0
+    expected = rows[:20].double() @ rows[20:].double().T
+    torch.testing.assert_close(products(rows[:20], factor).double(), expected, atol=1e-6, rtol=0)
