@@ -66,7 +66,7 @@ def dot_pairs(rows: np.ndarray, left: np.ndarray, right: np.ndarray, result: np.
 def as_factor(rows: torch.Tensor) -> torch.Tensor:
     """Rows (N, D) as `products` takes its second factor; made once where many products follow.
 
-    On a CPU a copy for oneDNN, which multiplies float32 as fast as MKL or, on processors of AMD, twice as fast.
+    On a CPU a copy for oneDNN, which multiplies float32 as fast as MKL does, on processors of AMD twice so.
     """
     if rows.device.type == "cpu" and torch.backends.mkldnn.is_available():
         return rows.contiguous().to_mkldnn()
