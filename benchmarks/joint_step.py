@@ -23,12 +23,10 @@ from genreid.data.batch import Batch
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
-from genreid.training.contrast import Targets, contrast_losses
-from genreid.training.generation import discriminator_step, generator_losses
-from genreid.training.joint import Optimisers, draw_mixture
+from genreid.training.contrast import Targets
+from genreid.training.joint import Optimisers, joint_step
 from genreid.training.joint_settings import JointSettings, Networks
-from genreid.training.run import Run, autocast, compile_networks, total
-from genreid.training.second_views import embed_views, paint_views
+from genreid.training.run import Run, compile_networks
 from pipeline.params import load_params, section
 
 NUM_IMAGES, NUM_CLUSTERS = 12_936, 700
@@ -76,27 +74,10 @@ def joined_step(
     *,
     run: Run | None = None,
 ) -> dict[str, float]:
-    """The step of `genreid.training.joint.train_joint`, with its own pieces."""
+    """The project's step, with the names of the naive one."""
     run = run or Run(1, 1)
-    generation, precision = settings.generation, settings.precision
-    mix = draw_mixture(batch, targets, settings, rng)
-    with autocast(batch.image.device, precision):
-        real = networks.encoder(batch.image)
-        views, painted = paint_views(networks, batch, real, mix, settings)
-        assert views is not None
-        embeddings = embed_views(networks.encoder, batch, real, painted, mix, settings, rng)
-    optimiser = optimisers.discriminator_optimiser
-    d_losses = discriminator_step(views, networks.discriminator, optimiser, batch, generation, precision, run)
-    with autocast(batch.image.device, precision):
-        losses = generator_losses(views, networks.discriminator, batch, real.appearance, generation)
-    losses |= contrast_losses(embeddings, batch.index, targets, mix, settings.contrast, negatives_rng)
-    optimisers.encoder_optimiser.zero_grad(set_to_none=True)
-    optimisers.generator_optimiser.zero_grad(set_to_none=True)
-    total(losses).backward()
-    optimisers.encoder_optimiser.step()
-    optimisers.generator_optimiser.step()
-    targets.update(batch.index, embeddings.real.detach(), settings.contrast.keep_old)
-    return {name: float(value.detach()) for name, value in (d_losses | losses).items()}
+    losses = joint_step(networks, optimisers, batch, targets, settings, run, rng, negatives_rng)
+    return {name.partition("/")[2]: float(value) for name, value in losses.items()}
 
 
 def paper_networks(backbone: str) -> Networks:

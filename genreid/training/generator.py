@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.pseudo_labels import PseudoLabelSettings, cluster
+from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
@@ -99,21 +100,21 @@ def pretrain_generator(
         compile_networks(encoder.backbone, generator.structure, generator.decoder, discriminator)
     generator.decoder.start_from(appearance_codes(encoder, feed))
     partners = find_partners(encoder, images, feed, settings, device)
-    generation = settings.generation
-    g_optimiser, d_optimiser = adam_pair(generator, discriminator, generation)
+    optimisers = adam_pair(generator, discriminator, settings.generation)
+    networks = (generator, discriminator, encoder)
     run = Run(
         settings.epochs,
         settings.steps_per_epoch,
         generator=generator,
         discriminator=discriminator,
-        g_optimiser=g_optimiser,
-        d_optimiser=d_optimiser,
+        g_optimiser=optimisers[0],
+        d_optimiser=optimisers[1],
     )
     run.resume(checkpoints, progress, "generator pretraining")
 
     while run.epoch < settings.epochs:
         generator.train()
-        for optimiser in (g_optimiser, d_optimiser):
+        for optimiser in optimisers:
             set_lr(optimiser, settings.generation.lr, run.epoch, settings.lr_step_epochs)
         order = numpy_rng(settings.seed, "batches", run.epoch)
         batches = shuffled_batches(feed.with_mesh, settings.batch_size, order)
@@ -121,44 +122,59 @@ def pretrain_generator(
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
             draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
             batch = feed.batch(index, rng, partners=None if partners is None else partners.draw(index, draw))
-            mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
-
-            with autocast(device, settings.precision):
-                appearance = encoder(batch.image).appearance
-            if run.epoch < settings.reconstruction_epochs:
-                d_losses = {}
-                with autocast(device, settings.precision):
-                    losses = first_losses(generator, batch, appearance, generation)
-            else:
-                with autocast(device, settings.precision):
-                    views = generate(
-                        generator,
-                        encoder,
-                        batch,
-                        appearance,
-                        mix,
-                        encode_mixed=False,
-                        batchnorm="frozen",
-                        teaches_encoder=False,
-                        recompute=generation.recompute,
-                    )
-                d_losses = discriminator_step(
-                    views, discriminator, d_optimiser, batch, generation, settings.precision, run
-                )
-                with autocast(device, settings.precision):
-                    losses = generator_losses(views, discriminator, batch, appearance, generation)
-            require_finite(losses, run.epoch, run.step)
-            g_optimiser.zero_grad(set_to_none=True)
-            total(losses).backward()
-            g_optimiser.step()
-
-            run.meter.add(named(losses, "generator") | named(d_losses, "discriminator"), len(batch))
+            run.meter.add(generator_step(networks, optimisers, batch, settings, run, rng), len(batch))
             run.finish_step(checkpoints)
 
         pictures = {}
         if due(run.epoch, settings.epochs, settings.picture_every):
             pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
         yield run.finish_epoch({}, pictures)
+
+
+def generator_step(
+    networks: tuple[Generator, Discriminator, IdentityEncoder],
+    optimisers: tuple[torch.optim.Adam, torch.optim.Adam],
+    batch: Batch,
+    settings: GeneratorPretrainingSettings,
+    run: Run,
+    rng: np.random.Generator,
+) -> dict[str, Tensor]:
+    """One step of D and of G, or of G alone in the epochs of reconstructions.
+
+    Returns the weighted terms, detached, as figures `generator/term` and `discriminator/term`. Raises
+    GenreidError when one is not finite.
+    """
+    generator, discriminator, encoder = networks
+    device, precision, generation = batch.image.device, settings.precision, settings.generation
+    g_optimiser, d_optimiser = optimisers
+    mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
+    d_losses: dict[str, Tensor] = {}
+    with autocast(device, precision):
+        appearance = encoder(batch.image).appearance
+    if run.epoch < settings.reconstruction_epochs:
+        with autocast(device, precision):
+            losses = first_losses(generator, batch, appearance, generation)
+    else:
+        with autocast(device, precision):
+            views = generate(
+                generator,
+                encoder,
+                batch,
+                appearance,
+                mix,
+                encode_mixed=False,
+                batchnorm="frozen",
+                teaches_encoder=False,
+                recompute=generation.recompute,
+            )
+        d_losses = discriminator_step(views, discriminator, d_optimiser, batch, generation, precision, run)
+        with autocast(device, precision):
+            losses = generator_losses(views, discriminator, batch, appearance, generation)
+    require_finite(losses, run.epoch, run.step)
+    g_optimiser.zero_grad(set_to_none=True)
+    total(losses).backward()
+    g_optimiser.step()
+    return named(losses, "generator") | named(d_losses, "discriminator")
 
 
 def find_partners(

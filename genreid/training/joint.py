@@ -64,10 +64,10 @@ def train_joint(
     reach. Raises GenreidError for settings that exclude each other, and when too few images cluster.
     """
     check_settings(settings)
-    encoder, generator, discriminator = networks.encoder, networks.generator, networks.discriminator
+    encoder, generator = networks.encoder, networks.generator
     set_trainable(generator, settings.generator_learns)
     if settings.compile:
-        compile_networks(encoder.backbone, generator.structure, generator.decoder, discriminator)
+        compile_networks(encoder.backbone, generator.structure, generator.decoder, networks.discriminator)
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory.empty(len(images), encoder.embedding_dim, device)
     run = Run(settings.epochs, settings.steps_per_epoch, **vars(networks), **vars(optimisers), memory=memory)
@@ -93,34 +93,9 @@ def train_joint(
                 if settings.moves
                 else None,
             )
-            mix = draw_mixture(batch, targets, settings, rng)
-
-            with autocast(device, settings.precision):
-                real = encoder(batch.image)
-                views, painted = paint_views(networks, batch, real, mix, settings)
-                embeddings = embed_views(encoder, batch, real, painted, mix, settings, rng)
-
-            losses, d_losses = {}, {}
-            if views is not None:
-                generation = settings.generation
-                d_optimiser, precision = optimisers.discriminator_optimiser, settings.precision
-                d_losses = discriminator_step(
-                    views, discriminator, d_optimiser, batch, generation, precision, run
-                )
-                with autocast(device, settings.precision):
-                    losses = generator_losses(views, discriminator, batch, real.appearance, generation)
             negatives = torch_rng(settings.seed, "negatives", run.epoch, run.step)
-            losses |= contrast_losses(embeddings, batch.index, targets, mix, settings.contrast, negatives)
-            require_finite(losses, run.epoch, run.step)
-
-            optimisers.encoder_optimiser.zero_grad(set_to_none=True)
-            optimisers.generator_optimiser.zero_grad(set_to_none=True)
-            total(losses).backward()
-            optimisers.encoder_optimiser.step()
-            optimisers.generator_optimiser.step()
-
-            targets.update(batch.index, embeddings.real.detach(), settings.contrast.keep_old)
-            run.meter.add(named(losses, "loss") | named(d_losses, "discriminator"), len(batch))
+            losses = joint_step(networks, optimisers, batch, targets, settings, run, rng, negatives)
+            run.meter.add(losses, len(batch))
             run.finish_step(checkpoints)
 
         pictures = {}
@@ -128,6 +103,48 @@ def train_joint(
             pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
         labels = PseudoLabels(run.tensors["labels"].numpy())
         yield run.finish_epoch(cluster_figures(labels, agreement), pictures)
+
+
+def joint_step(
+    networks: Networks,
+    optimisers: Optimisers,
+    batch: Batch,
+    targets: Targets,
+    settings: JointSettings,
+    run: Run,
+    rng: np.random.Generator,
+    negatives: torch.Generator,
+) -> dict[str, Tensor]:
+    """One step of E_id and, where they learn, of D and then of E_str and G; the memory's after it.
+
+    run: where training is, for R1 and for errors. rng draws mixtures and augmentations, `negatives` the rows
+    that are contrasted with. Returns the weighted terms, detached, as figures `loss/term` and
+    `discriminator/term`. Raises GenreidError when one is not finite.
+    """
+    device, precision, generation = batch.image.device, settings.precision, settings.generation
+    mix = draw_mixture(batch, targets, settings, rng)
+    with autocast(device, precision):
+        real = networks.encoder(batch.image)
+        views, painted = paint_views(networks, batch, real, mix, settings)
+        embeddings = embed_views(networks.encoder, batch, real, painted, mix, settings, rng)
+
+    losses, d_losses, discriminator = {}, {}, networks.discriminator
+    if views is not None:
+        d_optimiser = optimisers.discriminator_optimiser
+        d_losses = discriminator_step(views, discriminator, d_optimiser, batch, generation, precision, run)
+        with autocast(device, precision):
+            losses = generator_losses(views, discriminator, batch, real.appearance, generation)
+    losses |= contrast_losses(embeddings, batch.index, targets, mix, settings.contrast, negatives)
+    require_finite(losses, run.epoch, run.step)
+
+    learning = (optimisers.encoder_optimiser, optimisers.generator_optimiser)
+    for optimiser in learning:
+        optimiser.zero_grad(set_to_none=True)
+    total(losses).backward()
+    for optimiser in learning:
+        optimiser.step()
+    targets.update(batch.index, embeddings.real.detach(), settings.contrast.keep_old)
+    return named(losses, "loss") | named(d_losses, "discriminator")
 
 
 @dataclass(frozen=True)
