@@ -57,6 +57,9 @@ class Slot:
     def run(self, trial: Trial, log: Path) -> dict[str, Any]:
         """Run the trial; returns the columns of its row. Raises PipelineError when its experiment fails."""
         self._git("reset", "--quiet", "--hard")
+        # The lock file names what another machine has made. Where code and params are the same, DVC looks for
+        # that alone, and would run the stage again in each trial although its run cache has what it makes.
+        (self.folder / "dvc.lock").unlink(missing_ok=True)
         started = datetime.now(UTC)
         command = ["dvc", "exp", "run", "--name", trial.name, *as_arguments(trial.overrides)]
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +143,31 @@ def test_a_trial_done_before_is_taken_from_the_cache(project: Path, tmp_path: Pa
     assert first["cpu_seconds"] == 7.5
     assert second["cpu_seconds"] is None, "nobody measured it this time"
     assert (tmp_path / "done.txt").read_text(encoding="utf-8").count("joint") == 1
+
+
+@pytest.mark.slow
+def test_what_another_machine_has_made_is_made_here_once(project: Path, tmp_path: Path) -> None:
+    """The committed lock names an encoder of the same code and params, which this cache does not have."""
+    (project / "params.yaml").write_text(PARAMS.replace("seed: 0", "seed: 1", 1), encoding="utf-8")
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "--cd", str(project), "repro", "--quiet", "pretrain-encoder"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=True,
+    )
+    lock = project / "dvc.lock"
+    elsewhere = re.sub(r"md5: \w{32}", "md5: " + 32 * "f", lock.read_text(encoding="utf-8"))
+    lock.write_text(elsewhere, encoding="utf-8")
+    shutil.rmtree(project / ".dvc" / "cache")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "made elsewhere")
+    (tmp_path / "done.txt").unlink()
+
+    slot = Slot(project, tmp_path / "slot", 1)
+    slot.prepare(cache_folder(project), require_committed(project))
+    trials = load_study(project, "small").trials("val", ["plain", "gain"])
+    first = [trial for trial in trials if trial.name.endswith("w1-s1")]
+    assert [slot.run(trial, tmp_path / "log.txt")["joint.mAP"] for trial in first] == [11.0, 16.0]
+    assert (tmp_path / "done.txt").read_text(encoding="utf-8").count("encoder") == 1
 
 
 def test_a_study_needs_a_commit(project: Path, tmp_path: Path) -> None:
