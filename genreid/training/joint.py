@@ -23,6 +23,7 @@ from genreid.errors import GenreidError
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.agreement import Agreement, cluster_figures
 from genreid.training.contrast import Targets, contrast_losses
 from genreid.training.feed import Feed, embed_all
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses
@@ -31,10 +32,8 @@ from genreid.training.mixing import Mix, draw_mix, nearest_others
 from genreid.training.partners import Partners
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (
-    Agreement,
     Run,
     autocast,
-    cluster_figures,
     compile_networks,
     due,
     named,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.progress import Checkpoints, Progress, Report
 
 Precision = Literal["float32", "bfloat16"]
@@ -202,12 +201,3 @@ def frozen(module: nn.Module) -> Iterator[None]:
 def due(epoch: int, num_epochs: int, every: int) -> bool:
     """Whether the pictures of this epoch are drawn: each `every` epochs (0: never), and the last."""
     return every > 0 and ((epoch + 1) % every == 0 or epoch + 1 == num_epochs)
-
-
-Agreement = Callable[[PseudoLabels], Mapping[str, float]]
-"""Measures pseudo-labels against identities that the training code itself cannot reach."""
-
-
-def cluster_figures(labels: PseudoLabels, agreement: Agreement) -> dict[str, float]:
-    """What an epoch's clustering has to tell."""
-    return {"clusters": labels.num_clusters, "outliers": labels.num_outliers, **agreement(labels)}

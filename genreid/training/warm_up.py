@@ -26,13 +26,12 @@ from genreid.losses.contrastive import cluster_nce
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import numpy_rng
+from genreid.training.agreement import Agreement, cluster_figures
 from genreid.training.feed import embed_all, to_device
 from genreid.training.run import (
-    Agreement,
     Precision,
     Run,
     autocast,
-    cluster_figures,
     require_finite,
     set_lr,
 )
