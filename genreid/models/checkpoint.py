@@ -66,9 +66,9 @@ def load_encoder(checkpoint: Mapping[str, Any], source: str = "encoder checkpoin
     """The encoder of an encoder checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, ENCODER_FORMAT, "encoder", source)
     # checkpoints from before these two could be chosen
-    settings = {"pooling": "average", "embedding_dim": None, **checkpoint["settings"]}
+    settings = {"pooling": "average", "embedding_dim": None, **_part(checkpoint, "settings", source)}
     encoder = IdentityEncoder(_settings(EncoderSettings, settings, source))
-    _restore(encoder, checkpoint["weights"], source)
+    _restore(encoder, _part(checkpoint, "weights", source), source)
     return encoder.eval()
 
 
@@ -78,17 +78,16 @@ def load_generator(
     """Both networks of a generator checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, GENERATOR_FORMAT, "generator", source)
     # checkpoints from before texture could be carried
-    settings = {"carries_texture": False, **checkpoint["generator_settings"]}
+    settings = {"carries_texture": False, **_part(checkpoint, "generator_settings", source)}
     generator = Generator(
         _settings(GeneratorSettings, settings, source),
-        checkpoint["appearance_dim"],
-        checkpoint["num_stripes"],
+        _part(checkpoint, "appearance_dim", source),
+        _part(checkpoint, "num_stripes", source),
     )
-    discriminator = Discriminator(
-        _settings(DiscriminatorSettings, checkpoint["discriminator_settings"], source)
-    )
-    _restore(generator, checkpoint["generator_weights"], source)
-    _restore(discriminator, checkpoint["discriminator_weights"], source)
+    settings = _part(checkpoint, "discriminator_settings", source)
+    discriminator = Discriminator(_settings(DiscriminatorSettings, settings, source))
+    _restore(generator, _part(checkpoint, "generator_weights", source), source)
+    _restore(discriminator, _part(checkpoint, "discriminator_weights", source), source)
     return generator.eval(), discriminator.eval()
 
 
@@ -114,6 +113,13 @@ def _expect(checkpoint: Mapping[str, Any], expected: str, part: str, source: str
         raise GenreidError(_mismatch(checkpoint, expected, source))
     _check_version(checkpoint, source)
     return checkpoint
+
+
+def _part(checkpoint: Mapping[str, Any], name: str, source: str) -> Any:
+    try:
+        return checkpoint[name]
+    except KeyError:
+        raise GenreidError(f"{source}: has no {name!r}, it is damaged; train it again") from None
 
 
 def _mismatch(checkpoint: object, expected: str, source: str) -> str:

@@ -111,3 +111,17 @@ def test_weights_of_other_settings_are_refused(networks: Any) -> None:
     with pytest.raises(GenreidError, match="weights and settings disagree") as caught:
         load_encoder({**checkpoint, "settings": settings}, "models/encoder.pt")
     assert "\n" not in str(caught.value)
+
+
+def test_every_part_is_asked_for_by_name(networks: Any) -> None:
+    """Each part left out in turn, of both kinds of checkpoint."""
+    encoder, generator, discriminator = networks
+    whole = [
+        (load_encoder, encoder_checkpoint(encoder)),
+        (load_generator, generator_checkpoint(generator, discriminator)),
+    ]
+    for load, checkpoint in whole:
+        for name in checkpoint.keys() - {"format", "version"}:
+            partial = {key: value for key, value in checkpoint.items() if key != name}
+            with pytest.raises(GenreidError, match=f"x.pt: has no '{name}', it is damaged; train it again"):
+                load(partial, "x.pt")
