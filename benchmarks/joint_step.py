@@ -100,6 +100,7 @@ def settings_of_project(way: str = "float32") -> JointSettings:
         settings,
         precision=precision,
         compile="compiled" in words,
+        generator_every=1,
         contrast=replace(settings.contrast, street="own"),
         generation=generation,
         detach_appearance=False,

@@ -251,8 +251,10 @@ def discriminator_step(
     settings: GenerationSettings,
     precision: Precision,
     run: Run,
+    number: int,
 ) -> dict[str, Tensor]:
-    """One step of D; returns its weighted terms: LSGAN of each kind of fake, of the real batch once, and R1.
+    """One step of D, its `number`-th. Returns its weighted terms: LSGAN of each kind of fake, of the real
+    batch once, and R1.
 
     R1 is lazy (Karras et al., CVPR 2020, section 3.1): every `r1_every` steps, times r1_every; always in
     float32, since squared gradients overflow half precision. D has no batch norm, so that real images and
@@ -260,7 +262,7 @@ def discriminator_step(
     """
     device = batch.image.device
     optimiser.zero_grad(set_to_none=True)
-    losses = real_losses(discriminator, batch.image, settings, precision, run.step)
+    losses = real_losses(discriminator, batch.image, settings, precision, number)
     total(losses).backward()
     for pictures in views.kinds():
         with autocast(device, precision):
@@ -277,10 +279,10 @@ def real_losses(
     image: Tensor,
     settings: GenerationSettings,
     precision: Precision,
-    step: int,
+    number: int,
 ) -> dict[str, Tensor]:
     """The weighted terms of D's real branch (B, 3, H, W): LSGAN and, in the steps where it is due, R1."""
-    if settings.r1 == 0 or step % settings.r1_every != 0:
+    if settings.r1 == 0 or number % settings.r1_every != 0:
         with autocast(image.device, precision):
             return {"lsgan": settings.real * lsgan_real(discriminator(image))}
     image = image.detach().requires_grad_()

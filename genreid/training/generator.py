@@ -167,7 +167,9 @@ def generator_step(
                 teaches_encoder=False,
                 recompute=generation.recompute,
             )
-        d_losses = discriminator_step(views, discriminator, d_optimiser, batch, generation, precision, run)
+        d_losses = discriminator_step(
+            views, discriminator, d_optimiser, batch, generation, precision, run, run.step
+        )
         with autocast(device, precision):
             losses = generator_losses(views, discriminator, batch, appearance, generation)
     require_finite(losses, run.epoch, run.step)

@@ -84,10 +84,11 @@ def train_joint(
         for index in epoch_batches(run, feed, settings):
             rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
             draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
+            due_now = settings.generator_due(run.epoch, run.step)
             batch = feed.batch(
                 index,
                 rng,
-                partners=None if partners is None else partners.draw(index, draw),
+                partners=partners.draw(index, draw) if partners is not None and due_now else None,
                 streets=draw_streets(index, images.camera_id, feed.with_mesh, rng)
                 if settings.moves
                 else None,
@@ -124,13 +125,17 @@ def joint_step(
     mix = draw_mixture(batch, targets, settings, rng)
     with autocast(device, precision):
         real = networks.encoder(batch.image)
-        views, painted = paint_views(networks, batch, real, mix, settings)
+        learns = settings.generator_due(run.epoch, run.step)
+        views, painted = paint_views(networks, batch, real, mix, settings, learns=learns)
         embeddings = embed_views(networks.encoder, batch, real, painted, mix, settings, rng)
 
     losses, d_losses, discriminator = {}, {}, networks.discriminator
     if views is not None:
         d_optimiser = optimisers.discriminator_optimiser
-        d_losses = discriminator_step(views, discriminator, d_optimiser, batch, generation, precision, run)
+        number = (run.epoch * settings.steps_per_epoch + run.step) // settings.generator_every
+        d_losses = discriminator_step(
+            views, discriminator, d_optimiser, batch, generation, precision, run, number
+        )
         with autocast(device, precision):
             losses = generator_losses(views, discriminator, batch, real.appearance, generation)
     losses |= contrast_losses(embeddings, batch.index, targets, mix, settings.contrast, negatives)

@@ -22,7 +22,8 @@ class JointSettings:
     """The section `train_joint`.
 
     compile: whether torch.compile translates the networks (`run.compile_networks`). generator: whether
-    E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`). cluster_on: what is
+    E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`);
+    generator_every: steps of E_id to one of theirs (1: the paper). cluster_on: what is
     clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether without the mean
     of each camera. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether L_gen
     teaches E_id nothing: a(x) is detached before G paints with it, and E_id's weights take no gradient of
@@ -39,6 +40,7 @@ class JointSettings:
     camera_centred: bool
     generation: GenerationSettings
     generator: Literal["learns", "frozen"]
+    generator_every: int
     generated_batchnorm: GeneratedStatistics
     detach_appearance: bool
     augmentation: AugmentationSettings
@@ -67,6 +69,10 @@ class JointSettings:
     def generator_learns(self) -> bool:
         """Whether E_str, G and D learn in this run: not where nothing is painted."""
         return self.paints and self.generator == "learns"
+
+    def generator_due(self, epoch: int, step: int) -> bool:
+        """Whether they learn in this step of this epoch, both counted from 0."""
+        return self.generator_learns and (epoch * self.steps_per_epoch + step) % self.generator_every == 0
 
 
 @dataclass(frozen=True)

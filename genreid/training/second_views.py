@@ -17,23 +17,24 @@ from genreid.training.contrast import Embeddings
 from genreid.training.generation import GeneratedViews, SecondViews, generate, paint_second
 from genreid.training.joint_settings import JointSettings, Networks
 from genreid.training.mixing import Mix
+from genreid.training.run import frozen
 from genreid.training.streets import put_into
 
 
 def paint_views(
-    networks: Networks, batch: Batch, real: Encoding, mix: Mix, settings: JointSettings
+    networks: Networks, batch: Batch, real: Encoding, mix: Mix, settings: JointSettings, *, learns: bool
 ) -> tuple[GeneratedViews | None, SecondViews]:
-    """What G paints of this batch: all that it learns from, where it learns; and what is contrasted."""
+    """What G paints of this batch: all that it learns from, if it `learns`; and what is contrasted."""
     if not settings.paints:
         return None, SecondViews(None, None)
     teaches = not settings.detach_appearance
     appearance = real.appearance if teaches else real.appearance.detach()
     mixes = settings.contrast.mixup == "d_mixup"
-    if not settings.generator_learns:
+    if not learns:
         rotates = settings.contrast.views == "generated"
-        return None, paint_second(
-            networks.generator, batch, appearance, mix if mixes else None, rotates=rotates
-        )
+        with frozen(networks.generator):
+            mixed = mix if mixes else None
+            return None, paint_second(networks.generator, batch, appearance, mixed, rotates=rotates)
     views = generate(
         networks.generator,
         networks.encoder,

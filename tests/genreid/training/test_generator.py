@@ -224,11 +224,13 @@ def test_the_discriminator_step_is_the_lsgan_loss_with_r1(boxes: Boxes) -> None:
 
     run = Run(1, 2)
     optimiser = torch.optim.SGD(discriminator.parameters(), lr=0.0)
-    losses = discriminator_step(views, discriminator, optimiser, batch, GENERATION, "float32", run)
+    losses = discriminator_step(views, discriminator, optimiser, batch, GENERATION, "float32", run, run.step)
     assert losses["lsgan"].item() == pytest.approx(lsgan.item(), rel=1e-4)
     assert losses["r1"].item() == pytest.approx(0.01 * 2 * r1, rel=1e-3)  # lazy: every second step, twice
     run.step = 1
-    assert "r1" not in discriminator_step(views, discriminator, optimiser, batch, GENERATION, "float32", run)
+    assert "r1" not in discriminator_step(
+        views, discriminator, optimiser, batch, GENERATION, "float32", run, run.step
+    )
 
 
 def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes) -> None:

@@ -15,6 +15,7 @@ from genreid.models.batchnorm import generated_images
 from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
+from genreid.training import joint
 from genreid.training.contrast import ContrastSettings, Embeddings, rotation_contrast
 from genreid.training.joint import train_joint
 from genreid.training.joint_settings import JointSettings, Networks
@@ -50,6 +51,7 @@ SETTINGS = JointSettings(
     camera_centred=True,
     generation=GENERATION,
     generator="learns",
+    generator_every=1,
     generated_batchnorm="separate",
     detach_appearance=False,
     augmentation=replace(NO_AUGMENTATION, flip=0.5, erase=0.5),
@@ -240,6 +242,27 @@ def test_a_person_pasted_into_the_own_street_is_no_second_view(boxes: Boxes) -> 
         run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, views="pasted")))
 
 
+def test_the_generator_learns_in_every_so_many_steps(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six steps in two epochs of three: G and D learn in every other one, R1 in every other of those."""
+    seen, step = [], joint.joint_step
+
+    def recorded(parts: Networks, *arguments: Any) -> dict[str, torch.Tensor]:
+        before = [weights(network) for network in (parts.generator, parts.discriminator)]
+        losses = step(parts, *arguments)
+        moved = [
+            not same(old, weights(network))
+            for old, network in zip(before, (parts.generator, parts.discriminator), strict=True)
+        ]
+        seen.append((*moved, "loss/image" in losses, "discriminator/r1" in losses))
+        return losses
+
+    monkeypatch.setattr(joint, "joint_step", recorded)
+    generation = replace(GENERATION, r1_every=2, r1=1.0)
+    run(boxes, replace(SETTINGS, generator_every=2, generation=generation))
+    rests = (False,) * 4
+    assert seen == [(True,) * 4, rests, (True, True, True, False), rests, (True,) * 4, rests]
+
+
 def test_second_views_in_another_street_are_embedded_as_they_are_put_there(boxes: Boxes) -> None:
     """f_θ and f_mix of a step, against pictures composed pixel by pixel and one pass for both."""
     settings = replace(SETTINGS, contrast=replace(CONTRAST, street="other_cameras"), generator="frozen")
@@ -249,7 +272,7 @@ def test_second_views_in_another_street_are_embedded_as_they_are_put_there(boxes
     batch = boxes.feed.batch(index, np.random.default_rng(0), streets=streets)
     mix = Mix(0.7, torch.tensor([2, 0, 1]))
     real = parts.encoder(batch.image)
-    views, painted = paint_views(parts, batch, real, mix, settings)
+    views, painted = paint_views(parts, batch, real, mix, settings, learns=False)
     assert views is None
     rng = np.random.default_rng(0)
     found = embed_views(parts.encoder, batch, real, painted, mix, settings, rng)
