@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.joint_step import joined_step, settings_of_project
 from benchmarks.measure import Cost, Row, finish_side, read_rows, row, side, side_arguments, table
 from genreid.clustering.memory import InstanceMemory, Members
 from genreid.data.images import ImageSet
@@ -27,14 +26,14 @@ from genreid.models.checkpoint import load_encoder, load_generator
 from genreid.render.views import ViewStore, encode_png
 from genreid.training.contrast import Targets
 from genreid.training.feed import Feed
-from genreid.training.joint import Optimisers
-from genreid.training.joint_settings import Networks
+from genreid.training.joint import Optimisers, epoch_batches, joint_step
+from genreid.training.joint_settings import JointSettings, Networks
+from genreid.training.run import Run
 from pipeline.artifacts import read_table, read_torch
-from pipeline.params import load_params
+from pipeline.params import load_params, section
 
 CPU = torch.device("cpu")
 YAWS_DEG = tuple(range(0, 360, 45))
-NUM_STEPS = 40
 NUM_PICTURES = 512
 
 
@@ -56,7 +55,8 @@ def compare(project: Path = Path()) -> list[Row]:
     rows = []
     if (project / load_params(project / "params.yaml").value("paths.joint")).exists():
         cost, figures, _ = side("feeding", "waiting", project=project)
-        note = f"{figures['first']:.1%} of the first epoch's steps is waiting, {figures['later']:.1%} later"
+        first, last, whole = (f"{figures[name]:.2%}" for name in ("first", "last", "whole"))
+        note = f"waiting: {first} of the first epoch, {last} of the last, {whole} of all {figures['epochs']}"
         rows.append(row("feeding", "the default run's joint training", 16, cost, None, note=note))
     cost, figures, _ = side("feeding", "loading")
     note = f"{figures['first']:,.0f} images a second of CPU time at first, {figures['later']:,.0f} once read"
@@ -80,26 +80,30 @@ def measure_waiting(arguments: argparse.Namespace) -> None:
     feed = Feed(images, ViewStore(sorted((project / paths.views).glob("*.parquet"))), CPU)
     checkpoint = read_torch(project / paths.joint, "make repro")
     networks = Networks(load_encoder(checkpoint), *load_generator(checkpoint))
-    settings = settings_of_project()
+    settings = section(load_params(project / "params.yaml"), "train_joint", JointSettings)
     networks.encoder.train()
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory(torch.randn(len(images), networks.encoder.embedding_dim))
     labels = torch.arange(len(images)) % 90
     targets = Targets(Members.of(labels), memory.prototypes(labels), memory)
-    shares = []
-    for epoch in range(2):
-        order = np.random.default_rng(epoch).permutation(feed.with_mesh)
+    shares, total = [], np.zeros(2)
+    for epoch in range(settings.epochs):
+        run = Run(settings.epochs, settings.steps_per_epoch)
+        run.epoch, run.tensors = epoch, {"labels": labels}
+        steps = epoch_batches(run, feed, images.camera_id, settings)
         waited = worked = 0.0
-        for number in range(NUM_STEPS):
-            rng, draw = np.random.default_rng(number), torch.Generator().manual_seed(number)
+        for run.step in range(settings.steps_per_epoch):
             start = time.perf_counter()
-            batch = feed.batch(order[number * settings.batch_size :][: settings.batch_size], rng)
+            rng, batch = next(steps)
             loaded = time.perf_counter()
-            joined_step(networks, optimisers, batch, targets, settings, rng, draw)
+            negatives = torch.Generator().manual_seed(run.step)
+            joint_step(networks, optimisers, batch, targets, settings, run, rng, negatives)
             waited, worked = waited + loaded - start, worked + time.perf_counter() - loaded
         shares.append(waited / (waited + worked))
-    cost = Cost((waited + worked) / NUM_STEPS, float("nan"), float("nan"))
-    finish_side(arguments, cost, {"first": shares[0], "later": shares[-1]})
+        total += waited, worked
+    cost = Cost(total.sum() / settings.epochs / settings.steps_per_epoch, float("nan"), float("nan"))
+    figures = {"first": shares[0], "last": shares[-1], "whole": total[0] / total.sum()}
+    finish_side(arguments, cost, {**figures, "epochs": settings.epochs})
 
 
 def measure_loading(arguments: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from genreid.progress import Silent
 from genreid.render.views import ViewStore
 
 _CACHE_BYTES = 2 * 1024**3
-"""Of decoded views (2 GiB: a million of 64×32, 65,000 of 256×128); those beyond are decoded each time."""
+"""Of decoded views and emptied streets (2 GiB: a million views of 64×32, 65,000 of 256×128); those beyond are
+made each time."""
 
 
 def to_device(pixels: Tensor, device: torch.device) -> Tensor:
@@ -72,7 +73,7 @@ class Feed:
         self.yaws_deg = np.array(rotations, np.int16)
         self._images, self._views, self._device = images, views, device
         self._carries_texture = carries_texture
-        self._cache: dict[tuple[int, int], np.ndarray] = {}
+        self._cache: dict[tuple[int, int | None], np.ndarray] = {}
         self._cached_bytes = 0
 
     def batch(
@@ -121,7 +122,7 @@ class Feed:
     def streets_at(self, index: np.ndarray) -> Tensor:
         """The streets of the images at `index` (B,), without their persons: (B, 3, H, W), normalised."""
         images = zip(index, self._images.load(index), strict=True)
-        streets = [without_person(image, self._view(int(position), 0)) for position, image in images]
+        streets = [self._street(int(position), image) for position, image in images]
         return to_device(normalise(np.stack(streets)), self._device)
 
     def own_meshes(self, index: np.ndarray) -> Tensor:
@@ -143,13 +144,23 @@ class Feed:
         return to_device(first, self._device), to_device(second, self._device)
 
     def _view(self, image: int, yaw_deg: int) -> np.ndarray:
-        """One view at the training size, kept as bytes after the first decoding while there is room."""
-        key = (image, yaw_deg)
+        """One view at the training size."""
+
+        def decode() -> np.ndarray:
+            native = self._views.load(self._images.image_id[image], yaw_deg)
+            return resize(native, self._images.height_px, self._images.width_px)
+
+        return self._kept((image, yaw_deg), decode)
+
+    def _street(self, position: int, image: np.ndarray) -> np.ndarray:
+        return self._kept((position, None), lambda: without_person(image, self._view(position, 0)))
+
+    def _kept(self, key: tuple[int, int | None], make: Callable[[], np.ndarray]) -> np.ndarray:
+        """What `make` gives, kept as bytes after the first time while there is room."""
         if key in self._cache:
             return self._cache[key]
-        native = self._views.load(self._images.image_id[image], yaw_deg)
-        view = resize(native, self._images.height_px, self._images.width_px)
-        if self._cached_bytes + view.nbytes <= _CACHE_BYTES:
-            self._cache[key] = view
-            self._cached_bytes += view.nbytes
-        return view
+        pixels = make()
+        if self._cached_bytes + pixels.nbytes <= _CACHE_BYTES:
+            self._cache[key] = pixels
+            self._cached_bytes += pixels.nbytes
+        return pixels

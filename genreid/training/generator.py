@@ -23,6 +23,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.ahead import one_ahead
 from genreid.training.feed import Feed, embed_all
 from genreid.training.generation import (
     GenerationSettings,
@@ -116,12 +117,7 @@ def pretrain_generator(
         generator.train()
         for optimiser in optimisers:
             set_lr(optimiser, settings.generation.lr, run.epoch, settings.lr_step_epochs)
-        order = numpy_rng(settings.seed, "batches", run.epoch)
-        batches = shuffled_batches(feed.with_mesh, settings.batch_size, order)
-        for index in islice(batches, run.step, settings.steps_per_epoch):
-            rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
-            draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
-            batch = feed.batch(index, rng, partners=None if partners is None else partners.draw(index, draw))
+        for rng, batch in epoch_batches(run, feed, partners, settings):
             run.meter.add(generator_step(networks, optimisers, batch, settings, run, rng), len(batch))
             run.finish_step(checkpoints)
 
@@ -129,6 +125,23 @@ def pretrain_generator(
         if due(run.epoch, settings.epochs, settings.picture_every):
             pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
         yield run.finish_epoch({}, pictures)
+
+
+def epoch_batches(
+    run: Run, feed: Feed, partners: Partners | None, settings: GeneratorPretrainingSettings
+) -> Iterator[tuple[np.random.Generator, Batch]]:
+    """The batches of the epoch that are still to do, each with its step's random numbers; made ahead."""
+    epoch, first = run.epoch, run.step
+    order = shuffled_batches(feed.with_mesh, settings.batch_size, numpy_rng(settings.seed, "batches", epoch))
+
+    def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
+        for step, index in enumerate(islice(order, first, settings.steps_per_epoch), start=first):
+            rng = numpy_rng(settings.seed, "step", epoch, step)
+            draw = torch_rng(settings.seed, "partners", epoch, step)
+            chosen = None if partners is None else partners.draw(index, draw)
+            yield rng, feed.batch(index, rng, partners=chosen)
+
+    return one_ahead(batches())
 
 
 def generator_step(

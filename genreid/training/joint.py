@@ -24,6 +24,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.agreement import Agreement, cluster_figures
+from genreid.training.ahead import one_ahead
 from genreid.training.contrast import Targets, contrast_losses
 from genreid.training.feed import Feed, embed_all
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses
@@ -77,22 +78,10 @@ def train_joint(
         if run.step == 0:
             run.tensors = begin_epoch(encoder, images, memory, settings, device)
         targets = epoch_targets(run, memory, settings, device)
-        partners = epoch_partners(run, feed, settings)
         optimisers.set_lr(run.epoch, settings)
         encoder.train()
 
-        for index in epoch_batches(run, feed, settings):
-            rng = numpy_rng(settings.seed, "step", run.epoch, run.step)
-            draw = torch_rng(settings.seed, "partners", run.epoch, run.step)
-            due_now = settings.generator_due(run.epoch, run.step)
-            batch = feed.batch(
-                index,
-                rng,
-                partners=partners.draw(index, draw) if partners is not None and due_now else None,
-                streets=draw_streets(index, images.camera_id, feed.with_mesh, rng)
-                if settings.moves
-                else None,
-            )
+        for rng, batch in epoch_batches(run, feed, images.camera_id, settings):
             negatives = torch_rng(settings.seed, "negatives", run.epoch, run.step)
             losses = joint_step(networks, optimisers, batch, targets, settings, run, rng, negatives)
             run.meter.add(losses, len(batch))
@@ -209,23 +198,34 @@ def epoch_targets(run: Run, memory: InstanceMemory, settings: JointSettings, dev
     return Targets(members, run.tensors["prototypes"].to(device), bank)
 
 
-def epoch_partners(run: Run, feed: Feed, settings: JointSettings) -> Partners | None:
-    """Who is painted on whose mesh in this epoch; None where no loss asks."""
-    if settings.generation.same_person == 0 or not settings.generator_learns:
-        return None
-    return Partners(run.tensors["labels"].numpy(), feed.with_mesh)
+def epoch_batches(
+    run: Run, feed: Feed, camera_id: np.ndarray, settings: JointSettings
+) -> Iterator[tuple[np.random.Generator, Batch]]:
+    """The batches of the epoch that are still to do, each with its step's random numbers.
 
-
-def epoch_batches(run: Run, feed: Feed, settings: JointSettings) -> Iterator[np.ndarray]:
-    """The batches of the epoch that are still to do, drawn from the clustered images with a mesh."""
-    clustered = feed.with_mesh[run.tensors["labels"].numpy()[feed.with_mesh] >= 0]
+    Drawn from the clustered images with a mesh; each is made while the one before it is learnt from.
+    """
+    labels, epoch, first = run.tensors["labels"].numpy(), run.epoch, run.step
+    clustered = feed.with_mesh[labels[feed.with_mesh] >= 0]
     if len(clustered) == 0:
         raise GenreidError(
             "no image has both a pseudo-identity and a mesh: look at the summary of `genreid mesh-extract`, "
             "or raise `train_joint.clustering.eps`"
         )
-    order = numpy_rng(settings.seed, "batches", run.epoch)
-    return islice(shuffled_batches(clustered, settings.batch_size, order), run.step, settings.steps_per_epoch)
+    pairs = settings.generation.same_person > 0 and settings.generator_learns
+    partners = Partners(labels, feed.with_mesh) if pairs else None
+    order = shuffled_batches(clustered, settings.batch_size, numpy_rng(settings.seed, "batches", epoch))
+
+    def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
+        for step, index in enumerate(islice(order, first, settings.steps_per_epoch), start=first):
+            rng = numpy_rng(settings.seed, "step", epoch, step)
+            draw = torch_rng(settings.seed, "partners", epoch, step)
+            paired = partners if settings.generator_due(epoch, step) else None
+            chosen = None if paired is None else paired.draw(index, draw)
+            streets = draw_streets(index, camera_id, feed.with_mesh, rng) if settings.moves else None
+            yield rng, feed.batch(index, rng, partners=chosen, streets=streets)
+
+    return one_ahead(batches())
 
 
 def draw_mixture(batch: Batch, targets: Targets, settings: JointSettings, rng: np.random.Generator) -> Mix:
