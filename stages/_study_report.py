@@ -28,11 +28,26 @@ def write_report(root: Path, study: Study, split: str) -> list[Path]:
         raise PipelineError(
             f"{RUNS} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
         )
+    _require_one_encoder_a_warm_up(rows)
     picture = root / RUNS.replace("runs.csv", f"{study.name}-{split}.png")
     draw(study, rows, picture)
     page = root / RESULTS
     _replace_between(page, study.name, text(study, rows, split, picture.relative_to(page.parent)))
     return [page, picture]
+
+
+def _require_one_encoder_a_warm_up(rows: Sequence[Row]) -> None:
+    """Another processor rounds otherwise, and its warm-up of the same seed is another encoder."""
+    encoders: dict[str, dict[str, str]] = {}
+    for row in rows:
+        encoders.setdefault(row["warm_up"], {})[row["warm_up_fingerprint"]] = row.get("machine") or "unknown"
+    for warm_up, found in encoders.items():
+        if len(found) > 1:
+            made = "; ".join(f"{fingerprint} on {machine}" for fingerprint, machine in sorted(found.items()))
+            raise PipelineError(
+                f"{RUNS}: trials of warm-up {warm_up} start from {len(found)} encoders ({made}), so that "
+                "their difference is not the arms'; delete the rows of all but one, and run the study again"
+            )
 
 
 def figures_of(rows: Sequence[Row], column: str) -> dict[str, dict[Pairing, float]]:

@@ -27,6 +27,7 @@ def project(tmp_path: Path) -> Path:
         for warm_up, gain in enumerate(gains, start=1):
             row = {"study": "two", "arm": arm, "warm_up": warm_up, "seed": 1, "split": "val"}
             row |= {"commit": "abc", "date": "2026-11-23", "machine": "some CPU", "cpu_seconds": 60.0}
+            row |= {"warm_up_fingerprint": f"encoder {warm_up}"}
             row |= {
                 f"{encoder}.{name}": 40.0 for encoder in ("warm_up", "joint") for name in ("rank_1", "mINP")
             }
@@ -54,4 +55,14 @@ def test_a_report_needs_rows_and_a_place(project: Path, study: Study) -> None:
         write_report(project, study, "test")
     (project / "docs" / "results.md").write_text("nothing here", encoding="utf-8")
     with pytest.raises(PipelineError, match="add the lines `<!-- study two: begin -->`"):
+        write_report(project, study, "val")
+
+
+def test_a_warm_up_of_another_machine_is_not_compared_with(project: Path, study: Study) -> None:
+    rows = (project / RUNS).read_text(encoding="utf-8").splitlines()
+    assert "encoder 2" in rows[-1]
+    rows[-1] = rows[-1].replace("encoder 2", "encoder 3").replace("some CPU", "other CPU")
+    (project / RUNS).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    expected = "warm-up 2 start from 2 encoders \\(encoder 2 on some CPU; encoder 3 on other CPU\\)"
+    with pytest.raises(PipelineError, match=expected):
         write_report(project, study, "val")
