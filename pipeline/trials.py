@@ -50,7 +50,8 @@ class Slot:
         if not (self.folder / ".git").exists():
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             _run("git", "clone", "--quiet", "--no-checkout", str(self.project), str(self.folder))
-        self._git("fetch", "--quiet", "origin")
+        # HEAD itself, which no branch need have.
+        self._git("fetch", "--quiet", "origin", "HEAD")
         self._git("checkout", "--quiet", "--force", "--detach", commit)
         self._dvc("config", "--local", "cache.dir", str(cache))
 

@@ -170,6 +170,15 @@ def test_what_another_machine_has_made_is_made_here_once(project: Path, tmp_path
     assert (tmp_path / "done.txt").read_text(encoding="utf-8").count("encoder") == 1
 
 
+def test_a_slot_comes_to_a_commit_that_no_branch_has(project: Path, tmp_path: Path) -> None:
+    slot = Slot(project, tmp_path / "slot", 1)
+    slot.prepare(cache_folder(project), require_committed(project))
+    git(project, "checkout", "--quiet", "--detach")
+    git(project, "commit", "--quiet", "--allow-empty", "--message", "later")
+    slot.prepare(cache_folder(project), require_committed(project))
+    assert git(slot.folder, "rev-parse", "HEAD") == git(project, "rev-parse", "HEAD")
+
+
 def test_a_study_needs_a_commit(project: Path, tmp_path: Path) -> None:
     (project / "params.yaml").write_text(PARAMS + "\n", encoding="utf-8")
     with pytest.raises(PipelineError, match="files differ from the last commit"):
