@@ -101,6 +101,7 @@ def settings_of_project(way: str = "float32") -> JointSettings:
         precision=precision,
         compile="compiled" in words,
         generator_every=1,
+        contrast_teaches_generator=True,
         contrast=replace(settings.contrast, street="own", mixup_partner="random", mixup_mesh="own"),
         generation=generation,
         detach_appearance=False,

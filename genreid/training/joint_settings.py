@@ -23,7 +23,8 @@ class JointSettings:
 
     compile: whether torch.compile translates the networks (`run.compile_networks`). generator: whether
     E_str, G and D go on learning (`learns`) or stay as pretrained (`frozen`);
-    generator_every: steps of E_id to one of theirs (1: the paper). cluster_on: what is
+    generator_every: steps of E_id to one of theirs (1: the paper); contrast_teaches_generator: whether
+    gradients of the contrastive losses reach them through the second views. cluster_on: what is
     clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether without the mean
     of each camera. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether L_gen
     teaches E_id nothing: a(x) is detached before G paints with it, and E_id's weights take no gradient of
@@ -41,6 +42,7 @@ class JointSettings:
     generation: GenerationSettings
     generator: Literal["learns", "frozen"]
     generator_every: int
+    contrast_teaches_generator: bool
     generated_batchnorm: GeneratedStatistics
     detach_appearance: bool
     augmentation: AugmentationSettings

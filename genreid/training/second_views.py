@@ -46,6 +46,10 @@ def paint_views(
         teaches_encoder=teaches,
         recompute=settings.generation.recompute,
     )
+    if not settings.contrast_teaches_generator:
+        return views, SecondViews(
+            views.rotated.detach(), None if views.mixed is None else views.mixed.detach()
+        )
     # What E_id has seen without learning from it, it has to see again for the contrast.
     return views, views.second() if teaches else SecondViews(views.rotated, views.mixed)
 

@@ -52,6 +52,7 @@ SETTINGS = JointSettings(
     generation=GENERATION,
     generator="learns",
     generator_every=1,
+    contrast_teaches_generator=True,
     generated_batchnorm="separate",
     detach_appearance=False,
     augmentation=replace(NO_AUGMENTATION, flip=0.5, erase=0.5),
@@ -261,6 +262,22 @@ def test_the_generator_learns_in_every_so_many_steps(boxes: Boxes, monkeypatch: 
     run(boxes, replace(SETTINGS, generator_every=2, generation=generation))
     rests = (False,) * 4
     assert seen == [(True,) * 4, rests, (True, True, True, False), rests, (True,) * 4, rests]
+
+
+@pytest.mark.parametrize("teaches", [True, False])
+def test_the_contrast_teaches_the_generator_only_where_it_may(boxes: Boxes, teaches: bool) -> None:
+    parts, settings = networks(), replace(SETTINGS, contrast_teaches_generator=teaches)
+    parts.encoder.train()
+    batch = boxes.feed.batch(np.array([0, 7, 13]), np.random.default_rng(0))
+    mix, real = Mix(0.7, torch.tensor([2, 0, 1])), parts.encoder(batch.image)
+    views, painted = paint_views(parts, batch, real, mix, settings, learns=True)
+    assert views is not None and views.rotated.requires_grad
+    found = embed_views(parts.encoder, batch, real, painted, mix, settings, np.random.default_rng(0))
+    assert found.second is not None and found.mixed is not None
+    (found.second[:, 0].sum() + found.mixed[:, 0].sum()).backward()
+    reached = [parameter.grad is not None for parameter in parts.generator.parameters()]
+    assert all(reached) if teaches else not any(reached)
+    assert all(parameter.grad is not None for parameter in parts.encoder.backbone.parameters())
 
 
 def test_second_views_in_another_street_are_embedded_as_they_are_put_there(boxes: Boxes) -> None:
