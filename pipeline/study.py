@@ -24,7 +24,7 @@ KEYS = ("study", "arm", "warm_up", "seed", "split")
 """The columns that tell a trial."""
 
 _ARM_KEYS = ("about", "params", "warm_ups", "seeds")
-_STUDY_KEYS = ("title", "reference", "recipe", "common", "warm_ups", "seeds", "arms")
+_STUDY_KEYS = ("title", "reference", "recipe", "common", "warm_ups", "seeds", "arms", "contrasts")
 _WARM_UP_SEEDS = ("pretrain_encoder.seed", "pretrain_generator.seed")
 _SEED = "train_joint.seed"
 
@@ -43,10 +43,20 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """What `arm` has over `against`, for those who ask something else than the reference answers."""
+
+    question: str
+    arm: str
+    against: str
+
+
+@dataclass(frozen=True)
 class Study:
     """name: of its file. reference: the arm that all others are compared with, pair by pair.
 
-    common: params of all arms, those of a recipe first where the study names one.
+    common: params of all arms, those of a recipe first where the study names one. contrasts: further pairs
+    of arms that the report compares.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Study:
     reference: str
     common: Mapping[str, Any]
     arms: tuple[Arm, ...]
+    contrasts: tuple[Contrast, ...] = ()
 
     def trials(self, split: str, arms: Sequence[str] = ()) -> list[Trial]:
         """All trials of the study, or of some of its arms: warm-up by warm-up, seed by seed, arm by arm, so
@@ -121,16 +132,30 @@ def load_study(root: Path, name: str) -> Study:
         known = study_names(root)
         raise PipelineError(f"no study '{name}' in {STUDIES}/{nearest(name, known)}")
     file, params = load_params(path), load_params(root / "params.yaml")
-    _require_keys(file, "", file.values, _STUDY_KEYS, optional=("recipe",))
+    _require_keys(file, "", file.values, _STUDY_KEYS, optional=("recipe", "contrasts"))
     common = load_overrides(params, root / "recipes", file.value("recipe")) if "recipe" in file.values else {}
     common |= _known(file, "common", params)
     warm_ups, seeds = _seeds(file, "warm_ups"), _seeds(file, "seeds")
     arms = tuple(_arm(file, name, params, warm_ups, seeds) for name in file.value("arms"))
+    known = [arm.name for arm in arms]
     reference = str(file.value("reference"))
-    if reference not in [arm.name for arm in arms]:
-        known = [arm.name for arm in arms]
+    if reference not in known:
         raise PipelineError(f"{file.place('reference')}: no arm '{reference}'{nearest(reference, known)}")
-    return Study(name, str(file.value("title")), reference, common, arms)
+    contrasts = _contrasts(file, known) if "contrasts" in file.values else ()
+    return Study(name, str(file.value("title")), reference, common, arms, contrasts)
+
+
+def _contrasts(file: Params, known: Sequence[str]) -> tuple[Contrast, ...]:
+    found = []
+    for question, pair in file.value("contrasts").items():
+        place = file.place(f"contrasts.{question}")
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise PipelineError(f"{place}: expected two arms, [one, against another], found {pair!r}")
+        for name in pair:
+            if name not in known:
+                raise PipelineError(f"{place}: no arm '{name}'{nearest(str(name), known)}")
+        found.append(Contrast(str(question), *pair))
+    return tuple(found)
 
 
 def _arm(file: Params, name: str, params: Params, warm_ups: tuple[int, ...], seeds: tuple[int, ...]) -> Arm:

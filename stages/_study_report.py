@@ -84,7 +84,22 @@ def text(study: Study, rows: Sequence[Row], split: str, picture: Path) -> str:
         lines.append(
             _row((f"`{name}`: {arms[name]}", *cells, cost, *_difference_cells(compared["mAP"][name])))
         )
-    return "\n".join([*lines, "", f"![{study.title}]({picture})", "", _made_at(rows)])
+    contrasts = _contrast_lines(study, figures_of(rows, "joint.mAP"))
+    return "\n".join([*lines, "", *contrasts, f"![{study.title}]({picture})", "", _made_at(rows)])
+
+
+def _contrast_lines(study: Study, figures: Mapping[str, Mapping[Pairing, float]]) -> list[str]:
+    """The study's further comparisons that have trials, as a list, and an empty line behind it."""
+    lines = []
+    for contrast in study.contrasts:
+        pair = {name: figures[name] for name in (contrast.arm, contrast.against) if name in figures}
+        if len(pair) == 2 and pair[contrast.arm].keys() & pair[contrast.against].keys():
+            _, mean, errors, by_warm_up = _difference_cells(compare(pair, contrast.against)[contrast.arm])
+            what = f"`{contrast.arm}` against `{contrast.against}`"
+            lines.append(
+                f"- {contrast.question} ({what}): {mean} mAP, in errors {errors}, by warm-up {by_warm_up}"
+            )
+    return [*lines, ""] if lines else []
 
 
 def _warm_up_cells(rows: Sequence[Row]) -> Sequence[str]:

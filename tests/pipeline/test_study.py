@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import Trial, add_row, finished, load_study, read_rows, study_names
+from pipeline.study import Contrast, Trial, add_row, finished, load_study, read_rows, study_names
 from pipeline.trials import Slot, run_trials
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +18,8 @@ common:
   train_joint.epochs: 2
 warm_ups: [1, 2]
 seeds: [1, 2]
+contrasts:
+  Is it the views?: [views, plain]
 arms:
   plain:
     about: nothing
@@ -61,6 +63,10 @@ def test_trials_are_arms_by_warm_ups_by_seeds(project: Path) -> None:
     }
 
 
+def test_further_pairs_of_arms_are_named_by_their_question(project: Path) -> None:
+    assert load_study(project, "two").contrasts == (Contrast("Is it the views?", "views", "plain"),)
+
+
 def test_trials_of_one_warm_up_share_what_comes_before_joint_training(project: Path) -> None:
     first, other_seed, other_warm_up, other_arm = load_study(project, "two").trials("val")[:4]
     assert first.before_joint == other_seed.before_joint
@@ -90,7 +96,7 @@ def test_the_project_s_own_studies_load(name: str) -> None:
             r"yaml:2: reference: no arm 'plan'; did you mean 'plain'",
         ),
         ("title:", "titel:", r"two.yaml:1: titel: unknown key; did you mean 'title'"),
-        ("    about: nothing\n", "", r"two.yaml:8: arms.plain: missing about"),
+        ("    about: nothing\n", "", r"two.yaml:10: arms.plain: missing about"),
         ("joint.epochs", "joint.epoch", r"common: train_joint.epoch: .*did you mean 'epochs'"),
         (
             "contrast.views: generated",
@@ -103,6 +109,8 @@ def test_the_project_s_own_studies_load(name: str) -> None:
             "warm_ups: 2",
             r"views.warm_ups: expected different integers in a list, got 2",
         ),
+        ("[views, plain]", "[views]", r"contrasts.Is it the views\?: expected two arms, .*found \['views'\]"),
+        ("[views, plain]", "[veiws, plain]", r"no arm 'veiws'; did you mean 'views'"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused(project: Path, old: str, new: str, message: str) -> None:

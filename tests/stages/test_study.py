@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import RUNS, Arm, Study, add_row
+from pipeline.study import RUNS, Arm, Contrast, Study, add_row
 from stages._study_report import write_report
 
 PAGE = "before\n<!-- study two: begin -->\nold\n<!-- study two: end -->\nafter\n"
@@ -48,6 +49,14 @@ def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> Non
     assert "4 trials, 2026-11-23, at abc, on some CPU." in text
     assert f"({picture.relative_to(page.parent)})" in text
     assert cv2.imread(str(picture)).shape[1] > 800
+
+
+def test_further_pairs_of_arms_are_compared_below_the_table(project: Path, study: Study) -> None:
+    asked = (Contrast("Is it the views?", "views", "plain"), Contrast("And this?", "views", "unknown"))
+    page, _ = write_report(project, replace(study, contrasts=asked), "val")
+    lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
+    expected = "`views` against `plain`): +2.0 ± 1.0 mAP, in errors +2.0, by warm-up +3.0, +1.0"
+    assert lines == [f"- Is it the views? ({expected}"]
 
 
 def test_a_report_needs_rows_and_a_place(project: Path, study: Study) -> None:
