@@ -85,6 +85,7 @@ LIMITS: Mapping[str, Limit] = {
     "num_negatives": _AT_LEAST_1,
     "mixup_alpha": _POSITIVE,
     "r1_every": _AT_LEAST_1,
+    "generator_every": _AT_LEAST_1,
     "k1": _AT_LEAST_1,
     "k2": _AT_LEAST_1,
     "eps": Limit(0, 1, above=True, below=True),

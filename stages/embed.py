@@ -75,14 +75,7 @@ def embed(
         for table in Bars(show=progress).track(tables, "embedding", len(names), size=len):
             writer.write_table(table)
             num_embedded += table.num_rows - table["embedding"].null_count
-    project.show(
-        "Embeddings",
-        {
-            "images": len(names),
-            "embedded": num_embedded,
-            "unreadable": len(names) - num_embedded,
-            "embedding width": info.embedding_dim,
-            "image size": f"{height_px} × {width_px}",
-            "written to": output,
-        },
-    )
+    figures = {"images": len(names), "embedded": num_embedded, "unreadable": len(names) - num_embedded}
+    size = f"{height_px} × {width_px}"
+    made = {"embedding width": info.embedding_dim, "image size": size, "written to": output}
+    project.show("Embeddings", figures | made)

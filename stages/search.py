@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stages._options import Device
 from stages._using import CheckpointOption
 from stages.embed import DEFAULT_OUTPUT
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def search(
@@ -39,9 +43,6 @@ def search(
     check_picture_name(picture)
     project = open_project(device)
 
-    from rich.markup import escape
-    from rich.table import Table
-
     from genreid.data.images import read_image
     from genreid.data.transforms import resize
     from genreid.deployment.gallery import Gallery, embed_image
@@ -69,13 +70,7 @@ def search(
 
     # not as the table's title, which would be broken at the table's width
     project.console.print(f"{image} in {len(embedded.path)} images", markup=False, soft_wrap=True)
-    table = Table()
-    table.add_column("rank", justify="right")
-    table.add_column("similarity", justify="right")
-    table.add_column("image")
-    for rank, (path, cosine) in enumerate(zip(paths, similarity, strict=True), start=1):
-        table.add_row(str(rank), f"{cosine:.4f}", escape(path))
-    project.console.print(table)
+    project.console.print(_table(paths, similarity.tolist()))
     try:
         found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
     except GenreidError as error:
@@ -86,3 +81,16 @@ def search(
         ) from error
     write_picture(picture, search_picture(resize(query, *size), found, similarity.tolist()))
     project.console.print(f"picture: {picture}", markup=False)
+
+
+def _table(paths: Sequence[str], similarity: Sequence[float]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("rank", justify="right")
+    table.add_column("similarity", justify="right")
+    table.add_column("image")
+    for rank, (path, cosine) in enumerate(zip(paths, similarity, strict=True), start=1):
+        table.add_row(str(rank), f"{cosine:.4f}", escape(path))
+    return table

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 STANDARD_WIDTH = 64
+ONEDNN_BLOCK = 16
+"""Channels that oneDNN's convolutions take at a time with AVX-512; 8 with AVX2."""
 
 Stem = Literal["imagenet", "imagenet_no_relu", "imagenet_ceil_pool", "small"]
 """What comes before the first stage. imagenet: 7×7 convolution of stride 2, batch norm, ReLU, 3×3 max-pool of
@@ -71,6 +74,22 @@ class ResNetBackbone(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
+class Shortcut(nn.Conv2d):
+    """A 1×1 convolution, whose stride leaves pixels out.
+
+    Below 16 input channels they are left out beforehand: there the backward pass of oneDNN (3.12, in torch
+    2.14) writes outside its memory where the layout is channels-last and the stride not 1 (oneDNN's issue 6035).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B,C,H,W) → (B,D,h,w)."""
+        if self.in_channels >= ONEDNN_BLOCK:
+            result: Tensor = super().forward(x)
+            return result
+        vertical, horizontal = self.stride
+        return F.conv2d(x[:, :, ::vertical, ::horizontal], self.weight)
+
+
 def _max_pool(stem: Stem) -> nn.Module:
     if stem == "small":
         return nn.Identity()
@@ -86,7 +105,7 @@ def _stage(
     downsample = None
     if stride != 1 or in_channels != out_channels:
         downsample = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
+            Shortcut(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
         )
     blocks = [block(in_channels, width, stride, downsample)]
     blocks += [block(out_channels, width) for _ in range(count - 1)]

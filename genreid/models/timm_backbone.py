@@ -91,6 +91,7 @@ def _create(name: str, last_stride: int, weights: Mapping[str, Any]) -> Any:
     for wish in wishes:
         try:
             return timm.create_model(name, features_only=True, **wish, **weights)
+        # timm's own ways to say that this network cannot be asked for that
         except (TypeError, NotImplementedError, AssertionError) as error:
             refusal = error
         except Exception as error:  # the network, the hub and the cache fail in a dozen ways

@@ -253,9 +253,10 @@ def discriminator_step(
     run: Run,
     number: int,
 ) -> dict[str, Tensor]:
-    """One step of D, its `number`-th. Returns its weighted terms: LSGAN of each kind of fake, of the real
+    """One step of D; returns its weighted terms: LSGAN of each kind of fake, of the real
     batch once, and R1.
 
+    number: of the step, from the start of the run or of the epoch.
     R1 is lazy (Karras et al., CVPR 2020, section 3.1): every `r1_every` steps, times r1_every; always in
     float32, since squared gradients overflow half precision. D has no batch norm, so that real images and
     each kind of fake are followed backwards one after the other, and no two hold their maps together.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -22,8 +21,8 @@ from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.seeding import numpy_rng, torch_rng
-from genreid.training.ahead import one_ahead
+from genreid.seeding import numpy_rng
+from genreid.training.ahead import batches_ahead
 from genreid.training.feed import Feed, embed_all
 from genreid.training.generation import (
     GenerationSettings,
@@ -131,17 +130,14 @@ def epoch_batches(
     run: Run, feed: Feed, partners: Partners | None, settings: GeneratorPretrainingSettings
 ) -> Iterator[tuple[np.random.Generator, Batch]]:
     """The batches of the epoch that are still to do, each with its step's random numbers; made ahead."""
-    epoch, first = run.epoch, run.step
-    order = shuffled_batches(feed.with_mesh, settings.batch_size, numpy_rng(settings.seed, "batches", epoch))
+    order = numpy_rng(settings.seed, "batches", run.epoch)
 
-    def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
-        for step, index in enumerate(islice(order, first, settings.steps_per_epoch), start=first):
-            rng = numpy_rng(settings.seed, "step", epoch, step)
-            draw = torch_rng(settings.seed, "partners", epoch, step)
-            chosen = None if partners is None else partners.draw(index, draw)
-            yield rng, feed.batch(index, rng, partners=chosen)
+    def make(step: int, index: np.ndarray, rng: np.random.Generator, draw: torch.Generator) -> Batch:
+        return feed.batch(index, rng, partners=None if partners is None else partners.draw(index, draw))
 
-    return one_ahead(batches())
+    return batches_ahead(
+        shuffled_batches(feed.with_mesh, settings.batch_size, order), run, settings.seed, make
+    )
 
 
 def generator_step(
@@ -160,7 +156,6 @@ def generator_step(
     generator, discriminator, encoder = networks
     device, precision, generation = batch.image.device, settings.precision, settings.generation
     g_optimiser, d_optimiser = optimisers
-    mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
     d_losses: dict[str, Tensor] = {}
     with autocast(device, precision):
         appearance = encoder(batch.image).appearance
@@ -168,6 +163,7 @@ def generator_step(
         with autocast(device, precision):
             losses = first_losses(generator, batch, appearance, generation)
     else:
+        mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
         with autocast(device, precision):
             views = generate(
                 generator,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.agreement import Agreement, cluster_figures
-from genreid.training.ahead import one_ahead
+from genreid.training.ahead import batches_ahead
 from genreid.training.contrast import Targets, contrast_losses
 from genreid.training.feed import Feed, embed_all
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses
@@ -205,7 +204,7 @@ def epoch_batches(
 
     Drawn from the clustered images with a mesh; each is made while the one before it is learnt from.
     """
-    labels, epoch, first = run.tensors["labels"].numpy(), run.epoch, run.step
+    labels, epoch = run.tensors["labels"].numpy(), run.epoch
     clustered = feed.with_mesh[labels[feed.with_mesh] >= 0]
     if len(clustered) == 0:
         raise GenreidError(
@@ -216,16 +215,16 @@ def epoch_batches(
     partners = Partners(labels, feed.with_mesh) if pairs else None
     order = shuffled_batches(clustered, settings.batch_size, numpy_rng(settings.seed, "batches", epoch))
 
-    def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
-        for step, index in enumerate(islice(order, first, settings.steps_per_epoch), start=first):
-            rng = numpy_rng(settings.seed, "step", epoch, step)
-            draw = torch_rng(settings.seed, "partners", epoch, step)
-            paired = partners if settings.generator_due(epoch, step) else None
-            chosen = None if paired is None else paired.draw(index, draw)
-            streets = draw_streets(index, camera_id, feed.with_mesh, rng) if settings.moves else None
-            yield rng, feed.batch(index, rng, partners=chosen, streets=streets)
+    def make(step: int, index: np.ndarray, rng: np.random.Generator, draw: torch.Generator) -> Batch:
+        paired = partners if settings.generator_due(epoch, step) else None
+        return feed.batch(
+            index,
+            rng,
+            partners=None if paired is None else paired.draw(index, draw),
+            streets=draw_streets(index, camera_id, feed.with_mesh, rng) if settings.moves else None,
+        )
 
-    return one_ahead(batches())
+    return batches_ahead(order, run, settings.seed, make)
 
 
 def draw_mixture(batch: Batch, targets: Targets, settings: JointSettings, rng: np.random.Generator) -> Mix:

@@ -11,6 +11,7 @@ from torchvision.models import resnet18, resnet50
 
 from genreid.errors import GenreidError
 from genreid.models.backbone import ResNetBackbone
+from genreid.models.backbone import Shortcut
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.initialisation import build_encoder
 from tests.genreid.models.small import ENCODER, encoder_settings
@@ -143,3 +144,19 @@ def test_embeddings_of_another_width_and_pooling_by_hand(pooling: str, embedding
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(GenreidError, match=message):
         encoder_settings(**changes)
+
+
+@pytest.mark.parametrize("in_channels", [3, 8, 15, 16])
+def test_a_shortcut_is_the_strided_convolution(in_channels: int) -> None:
+    """Values and gradients, against the product with every second pixel."""
+    torch.manual_seed(0)
+    shortcut = Shortcut(in_channels, 5, 1, stride=2, bias=False)
+    x = torch.randn(2, in_channels, 6, 5, requires_grad=True)
+    found = shortcut(x)
+    kept = x[:, :, [0, 2, 4]][..., [0, 2, 4]]
+    expected = torch.einsum("bchw,dc->bdhw", kept, shortcut.weight[..., 0, 0])
+    assert torch.allclose(found, expected, atol=1e-5)
+    own = torch.autograd.grad(found.square().sum(), (x, shortcut.weight), retain_graph=True)
+    plain = torch.autograd.grad(expected.square().sum(), (x, shortcut.weight))
+    for left, right in zip(own, plain, strict=True):
+        assert torch.allclose(left, right, atol=1e-4)

@@ -11,12 +11,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from genreid.data.batch import Batch
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training.generation import (
+    GeneratedViews,
     discriminator_step,
     first_losses,
     generate,
@@ -103,6 +105,29 @@ def test_the_first_epochs_learn_pictures_alone(boxes: Boxes) -> None:
     assert losses < set(second.figures) and "discriminator/lsgan" in second.figures
 
 
+def all_views(
+    generator: Generator,
+    encoder: IdentityEncoder,
+    batch: Batch,
+    appearance: torch.Tensor,
+    mix: Mix,
+    *,
+    encode_mixed: bool,
+) -> GeneratedViews:
+    """All views of a batch, by running statistics, and gradients wherever they can go."""
+    return generate(
+        generator,
+        encoder,
+        batch,
+        appearance,
+        mix,
+        encode_mixed=encode_mixed,
+        batchnorm="frozen",
+        teaches_encoder=True,
+        recompute=False,
+    )
+
+
 def test_same_person_losses_equal_one_pass_an_image(boxes: Boxes) -> None:
     """The code of one image on the mesh of another, held against that other where its box is."""
     generator, discriminator, encoder = networks()
@@ -122,17 +147,7 @@ def test_same_person_losses_equal_one_pass_an_image(boxes: Boxes) -> None:
 
     alone = first_losses(generator, batch, appearance, settings)
     mix = Mix(0.7, torch.tensor([2, 0, 1]))
-    views = generate(
-        generator,
-        encoder,
-        batch,
-        appearance,
-        mix,
-        encode_mixed=True,
-        batchnorm="frozen",
-        teaches_encoder=True,
-        recompute=False,
-    )
+    views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=True)
     whole = generator_losses(views, discriminator, batch, appearance, settings)
     for losses in (alone, whole):
         assert losses["same_person"].item() == pytest.approx(3 * expected / covered, rel=1e-4)
@@ -152,17 +167,7 @@ def test_the_batched_passes_equal_one_pass_a_view(boxes: Boxes) -> None:
     batch = boxes.feed.batch(np.array([0, 7, 13, 20]), np.random.default_rng(0))
     mix = Mix(0.7, torch.tensor([2, 0, 3, 1]))
     appearance = encoder(batch.image).appearance
-    views = generate(
-        generator,
-        encoder,
-        batch,
-        appearance,
-        mix,
-        encode_mixed=True,
-        batchnorm="frozen",
-        teaches_encoder=True,
-        recompute=False,
-    )
+    views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=True)
     losses = generator_losses(views, discriminator, batch, appearance, GENERATION)
 
     own, turned = generator.structure(batch.mesh), generator.structure(batch.mesh_rotated)
@@ -201,17 +206,7 @@ def test_the_discriminator_step_is_the_lsgan_loss_with_r1(boxes: Boxes) -> None:
     batch = boxes.feed.batch(np.array([0, 7, 13, 20]), np.random.default_rng(0))
     mix = draw_mix(4, 0.6, np.random.default_rng(1), CPU)
     appearance = encoder(batch.image).appearance
-    views = generate(
-        generator,
-        encoder,
-        batch,
-        appearance,
-        mix,
-        encode_mixed=False,
-        batchnorm="frozen",
-        teaches_encoder=True,
-        recompute=False,
-    )
+    views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=False)
 
     real = batch.image.clone().requires_grad_()
     fakes = [views.reconstruction, views.rotated, views.cycle, views.mixed]
@@ -238,17 +233,7 @@ def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes
     batch = boxes.feed.batch(np.array([0, 7]), np.random.default_rng(0))
     mix = draw_mix(2, 0.6, np.random.default_rng(1), CPU)
     appearance = encoder(batch.image).appearance
-    views = generate(
-        generator,
-        encoder,
-        batch,
-        appearance,
-        mix,
-        encode_mixed=False,
-        batchnorm="frozen",
-        teaches_encoder=True,
-        recompute=False,
-    )
+    views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=False)
     total(generator_losses(views, discriminator, batch, appearance, GENERATION)).backward()
     assert all(parameter.grad is None for parameter in discriminator.parameters())
     assert all(parameter.grad is not None for parameter in generator.parameters())

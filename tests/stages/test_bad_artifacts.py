@@ -1,0 +1,196 @@
+"""Inputs that are missing, stale or damaged, done for real: one line with place and remedy, no traceback.
+
+Cases that other tests hold are not repeated: an unreadable image becomes a row with a status
+(test_prepare_data), one camera leaves the figures undefined (test_retrieval, test_own_data), a second start
+(test_kill).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.artifacts import write_table
+from tests.stages.odd_project import (
+    NUM_IMAGES,
+    checkpoints,
+    line_of,
+    refused,
+    write_checkpoints,
+    write_inputs,
+)
+from tests.stages.small_project import SmallProject, small
+
+__all__ = ["checkpoints", "small"]
+
+
+def damage(name: str) -> Callable[[Path], None]:
+    def cut(folder: Path) -> None:
+        path = folder / name
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+
+    return cut
+
+
+def replace_image(folder: Path) -> None:
+    (folder / "data" / "images" / "03.png").write_bytes(b"another")
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def forget_meshes(folder: Path) -> None:
+    """The shard is of an older manifest."""
+    path = folder / "data" / "mesh" / "part-00000.parquet"
+    write_table(path, pq.read_table(path).slice(0, 5))
+
+
+def mistake_checkpoints(folder: Path) -> None:
+    shutil.copy(folder / "models" / "generator.pt", folder / "models" / "encoder.pt")
+
+
+def nothing(folder: Path) -> None:
+    """The inputs are odd enough as they are: nobody was found in any image."""
+
+
+ODD_INPUTS: list[tuple[str, str, Callable[[Path], None], tuple[str, ...]]] = [
+    (
+        "a manifest cut short",
+        "render-views",
+        damage("data/manifest.parquet"),
+        ("manifest.parquet", "prepare-data"),
+    ),
+    (
+        "no manifest",
+        "render-views",
+        remove("data/manifest.parquet"),
+        ("is missing", "dvc repro prepare-data"),
+    ),
+    (
+        "a mesh shard cut short",
+        "render-views",
+        damage("data/mesh/part-00000.parquet"),
+        ("part-00000", "mesh-extract"),
+    ),
+    (
+        "no mesh shard",
+        "render-views",
+        remove("data/mesh/part-00000.parquet"),
+        ("holds no shard", "mesh-extract"),
+    ),
+    (
+        "a stale mesh shard",
+        "render-views",
+        forget_meshes,
+        ("data/mesh lacks 7 images (05.png", "mesh_extract"),
+    ),
+    (
+        "another kind of checkpoint",
+        "pretrain-generator",
+        mistake_checkpoints,
+        ("encoder.pt", "found 'genreid.generator'"),
+    ),
+    (
+        "a view shard cut short",
+        "pretrain-generator",
+        damage("data/views/part-00000.parquet"),
+        ("part-00000.parquet", "render-views"),
+    ),
+    ("no view shard", "pretrain-generator", remove("data/views/part-00000.parquet"), ("render-views",)),
+    ("an image changed", "pretrain-encoder", replace_image, ("03.png: 7 bytes", "prepare-data")),
+    (
+        "an image gone",
+        "pretrain-encoder",
+        remove("data/images/03.png"),
+        ("03.png: No such file", "prepare-data"),
+    ),
+    (
+        "an encoder cut short",
+        "pretrain-generator",
+        damage("models/encoder.pt"),
+        ("encoder.pt", "pretrain-encoder"),
+    ),
+    (
+        "no encoder",
+        "pretrain-generator",
+        remove("models/encoder.pt"),
+        ("is missing", "dvc repro pretrain-encoder"),
+    ),
+    ("a regressor of nonsense", "mesh-extract", nothing, ("regressor.pt", "fit-regressor")),
+    ("clusters too few", "pretrain-encoder", nothing, ("clusters", "raise eps or lower min_samples")),
+]
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "expected"), [case[1:] for case in ODD_INPUTS], ids=[case[0] for case in ODD_INPUTS]
+)
+def test_an_artifact_that_is_missing_stale_or_damaged(
+    small: SmallProject,
+    checkpoints: dict[str, dict[str, Any]],
+    stage: str,
+    change: Callable[[Path], None],
+    expected: tuple[str, ...],
+) -> None:
+    write_inputs(small)
+    write_checkpoints(small, checkpoints)
+    small.set(pretrain_encoder__clustering__min_samples=NUM_IMAGES + 1)
+    change(small.folder)
+    message = refused(small, stage)
+    for part in expected:
+        assert part in message
+
+
+@pytest.mark.parametrize("change", [replace_image, remove("data/images/03.png")], ids=["changed", "gone"])
+def test_a_data_set_that_was_moved_is_not_one_without_persons(
+    small: SmallProject, checkpoints: dict[str, dict[str, Any]], change: Callable[[Path], None]
+) -> None:
+    write_inputs(small)
+    write_checkpoints(small, checkpoints)
+    small.set(mesh_extract__estimator="mean_pose")
+    change(small.folder)
+    message = refused(small, "mesh-extract")
+    assert "03.png: " in message and "run `genreid prepare-data` again" in message
+
+
+def test_an_image_without_a_person_has_no_views_and_is_counted(small: SmallProject) -> None:
+    write_inputs(small)
+    done = small.run("render-views", "--no-progress")
+    assert done.code == 0, done.err
+    assert f"images without a mesh │ {NUM_IMAGES}" in " ".join(done.out.split())
+
+
+def test_nobody_anywhere_stops_the_generator(
+    small: SmallProject, checkpoints: dict[str, dict[str, Any]]
+) -> None:
+    write_inputs(small)
+    write_checkpoints(small, checkpoints)
+    assert small.run("render-views", "--no-progress").code == 0
+    message = refused(small, "pretrain-generator")
+    assert (
+        f"none of the {NUM_IMAGES} training images has a mesh view" in message and "mesh-extract" in message
+    )
+
+
+@pytest.mark.parametrize("given", ["nowhere", "params.yaml"])
+def test_a_data_set_that_is_not_there(small: SmallProject, given: str) -> None:
+    small.set(prepare_data__dataset="msmt17", paths__dataset=given)
+    line = line_of(small, "paths.dataset")
+    assert refused(small, "prepare-data") == (
+        f"params.yaml:{line}: paths.dataset: {given} is no folder, and prepare_data.dataset is msmt17: "
+        "set paths.dataset to the folder of its images"
+    )
+
+
+def test_a_damaged_metrics_file(small: SmallProject) -> None:
+    (small.folder / "metrics.json").write_text('{"joint": ')
+    done = small.run("summary")
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert done.err.startswith("error: metrics.json: no readable JSON (")
+    assert "dvc repro --force evaluate" in done.err

@@ -1,0 +1,158 @@
+"""Settings that cannot be, done for real: one line with place and remedy, exit code 2, no traceback.
+
+Cases that other tests hold are not repeated: a device that is not there (test_run), an unknown key of `paths`
+(test_cli).
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from functools import cache
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.params import Params, load_params
+from stages._limits import ANYTHING_ELSE, LIMITS, check_limits, limit_of
+from tests.stages.odd_project import checkpoints, line_of, refused, write_checkpoints, write_inputs
+from tests.stages.small_project import ROOT, SmallProject, small
+
+__all__ = ["checkpoints", "small"]
+
+OUT_OF_LIMITS: list[tuple[str, Any, str]] = [
+    ("prepare_data.height_px", 66, "expected at least 16 and a multiple of 4"),
+    ("prepare_data.width_px", 8, "expected at least 16 and a multiple of 4"),
+    ("prepare_data.val_identities", -1, "expected at least 0"),
+    ("fit_regressor.num_scenes", 0, "expected at least 1"),
+    ("fit_regressor.num_held_out", 0, "expected at least 1"),
+    ("fit_regressor.network.widths", [8, 0], "expected at least 1"),
+    ("fit_regressor.warm_up_share", 2.0, "expected at least 0 and at most 1"),
+    ("fit_regressor.distortion.scale", 1.0, "expected at least 0 and less than 1"),
+    ("mesh_extract.images_per_shard", 0, "expected at least 1"),
+    ("render_views.yaws_deg", [45, 90], "expected 0, the image's own viewpoint, and one or more others"),
+    ("render_views.yaws_deg", [0, 400], "expected at least 0 and at most 359"),
+    ("render_views.images_per_shard", -3, "expected at least 1"),
+    ("pretrain_encoder.clustering.eps", -1, "expected more than 0 and less than 1"),
+    ("pretrain_encoder.clustering.k2", 90, "expected at most k1"),
+    ("pretrain_encoder.clustering.min_samples", 0, "expected at least 1"),
+    ("pretrain_encoder.augmentation.flip", 1.5, "expected at least 0 and at most 1"),
+    ("pretrain_encoder.augmentation.pad_px", -2, "expected at least 0"),
+    ("pretrain_encoder.lr", -0.001, "expected more than 0"),
+    ("pretrain_encoder.lr_step_epochs", 0, "expected at least 1"),
+    ("pretrain_encoder.temperature", 0, "expected more than 0"),
+    ("pretrain_encoder.identities_per_batch", 0, "expected at least 1"),
+    ("pretrain_encoder.images_per_identity", 1, "expected at least 2"),
+    ("pretrain_encoder.embed_batch_size", 0, "expected at least 1"),
+    ("pretrain_generator.batch_size", 0, "expected at least 2"),
+    ("pretrain_generator.steps_per_epoch", 0, "expected at least 1"),
+    ("pretrain_generator.generation.mixup_alpha", 0, "expected more than 0"),
+    ("pretrain_generator.generation.beta2", 1, "expected at least 0 and less than 1"),
+    ("pretrain_generator.generation.r1_every", 0, "expected at least 1"),
+    ("train_joint.batch_size", 1, "expected at least 2"),
+    ("train_joint.generator_every", 0, "expected at least 1"),
+    ("train_joint.epochs", 0, "expected at least 1"),
+    ("train_joint.momentum", 0, "expected more than 0 and less than 1"),
+    ("train_joint.contrast.num_negatives", 0, "expected at least 1"),
+    ("train_joint.contrast.keep_old", 1.2, "expected at least 0 and at most 1"),
+    ("train_joint.contrast.rotation_weight", -1, "expected at least 0"),
+    ("evaluate.batch_size", 0, "expected at least 1"),
+    ("evaluate.max_rank", 0, "expected at least 1"),
+    ("evaluate.num_generated", 1, "expected at least 2"),
+    ("evaluate.reranking", {"k1": 20, "k2": 6, "original_weight": 3, "method": "faiss"}, "at most 1"),
+]
+"""Numbers, which are looked at when a stage opens."""
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("prepare_data.synthetic.train_identities", 0, "expected at least 1"),
+    ("prepare_data.synthetic.num_cameras", 1, "expected at least 2"),
+    ("prepare_data.folder.train", "(", "no regular expression"),
+    ("prepare_data.dataset", "market1502", "did you mean 'market1501'?"),
+    ("prepare_data.dataset", "market1501", "set paths.dataset to the folder of its images"),
+    ("fit_regressor.lr", "fast", "expected a number, got 'fast'"),
+    ("mesh_extract.splits", ["test"], "expected one of 'train', 'query'"),
+    ("mesh_extract.estimator", "grond_truth", "did you mean 'ground_truth'?"),
+    ("mesh_extract.estimator", "ground_truth", "this data set has none"),
+    ("render_views.backend", "opengl", "expected one of"),
+    ("pretrain_encoder.clustering.method", "fais", "expected one of"),
+    ("pretrain_encoder.encoder.backbone", "resnet5", "backbone resnet5"),
+    ("pretrain_encoder.encoder.num_stripes", 0, "at least 1"),
+    ("pretrain_encoder.encoder.pretrained", "weights.pth", "weights.pth"),
+    ("pretrain_generator.generator.decoder_width", 6, "multiple of 4"),
+    ("pretrain_generator.discriminator.num_scales", 0, "at least 1"),
+    ("train_joint.contrast.views", "none ", "expected one of 'generated', 'augmented', 'pasted', 'none'"),
+    ("train_joint.precision", "float16", "expected one of 'float32', 'bfloat16'"),
+    ("evaluate.split", "tset", "did you mean 'test'?"),
+]
+"""Words, and numbers that the science itself refuses."""
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), OUT_OF_LIMITS)
+def test_a_number_out_of_its_limits_is_told_with_its_place(key: str, value: Any, expected: str) -> None:
+    params = default_params()
+    values = copy.deepcopy(dict(params.values))
+    *parents, last = key.split(".")
+    place = values
+    for parent in parents:
+        place = place[parent]
+    assert last in place
+    place[last] = value
+    changed = dataclasses.replace(params, values=values)
+    with pytest.raises(PipelineError) as error:
+        check_limits(changed, [parents[0]])
+    message = str(error.value)
+    assert message.startswith(f"params.yaml:{params.lines[key]}: {key}") and expected in message
+    assert "\n" not in message
+
+
+@cache
+def default_params() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), REFUSED)
+def test_an_impossible_value_is_refused_by_its_stage(
+    small: SmallProject, checkpoints: dict[str, dict[str, Any]], key: str, value: Any, expected: str
+) -> None:
+    write_inputs(small)
+    write_checkpoints(small, checkpoints)
+    small.set(**{key.replace(".", "__"): value})
+    stage = key.partition(".")[0].replace("_", "-")
+    message = refused(small, stage)
+    assert expected in message
+    last = key.rpartition(".")[2]
+    assert last in message or str(value) in message
+
+
+def test_an_unknown_key_names_the_nearest_and_its_line(small: SmallProject) -> None:
+    params = small.folder / "params.yaml"
+    params.write_text(params.read_text().replace("  lr_step_epochs: 16", "  lr_step_epoch: 16"))
+    write_inputs(small)
+    line = line_of(small, "pretrain_encoder.lr_step_epoch")
+    assert refused(small, "pretrain-encoder") == (
+        f"params.yaml:{line}: pretrain_encoder.lr_step_epoch: unknown key; did you mean 'lr_step_epochs'?"
+    )
+
+
+def test_the_message_of_a_limit_whole(small: SmallProject) -> None:
+    small.set(pretrain_encoder__lr=-0.1)
+    line = line_of(small, "pretrain_encoder.lr")
+    write_inputs(small)
+    assert refused(small, "pretrain-encoder") == (
+        f"params.yaml:{line}: pretrain_encoder.lr is -0.1: expected more than 0; set it so in params.yaml"
+    )
+
+
+def test_every_limit_is_of_a_key_that_exists_and_allows_the_default() -> None:
+    params = default_params()
+    check_limits(params, [name for name in params.values if name != "paths"])
+    optional = {"original_weight"}  # of re-ranking, which is null by default
+    for end in set(LIMITS) - optional:
+        assert any(f".{key}".endswith(f".{end}") for key in params.lines), f"nothing is called {end}"
+
+
+def test_the_longest_end_of_a_key_counts() -> None:
+    assert limit_of("prepare_data.height_px").multiple_of == 4
+    assert limit_of("prepare_data.synthetic.height_px") is ANYTHING_ELSE
+    assert not ANYTHING_ELSE.allows(-1e-9) and ANYTHING_ELSE.allows(0)
