@@ -1,7 +1,7 @@
 """Where the time of a re-ranking goes, and what its products cost: `python -m benchmarks.parts`.
 
-Each part by itself, the quickest of a few runs, at Market-1501's size. Nothing of it is a row of the table: the
-figures are for the text of docs/performance.md.
+Each part by itself, the quickest of a few runs, at the size of Market-1501. None is a row of the table:
+they are for the text of docs/performance.md.
 """
 
 from __future__ import annotations
