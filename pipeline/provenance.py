@@ -53,13 +53,17 @@ def write_provenance(
     write_json(root / "provenance" / f"{stage}.json", record)
 
 
-def git_revision(root: Path) -> str:
-    """The commit that is checked out, `+changes` where files differ from it; `none` outside git."""
+def git_revision(root: Path, *, but: str = "") -> str:
+    """The commit that is checked out, `+changes` where files differ from it; `none` outside git.
+
+    but: a file that may differ.
+    """
     from subprocess import CalledProcessError
 
     try:
         revision = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        allowed = [":/", f":(exclude){but}"] if but else []
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *allowed)
     except (OSError, CalledProcessError):
         return "none"
     return revision + ("+changes" if changed else "")

@@ -23,7 +23,7 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.provenance import git_revision, processor
 from pipeline.recipes import as_arguments
-from pipeline.study import Trial
+from pipeline.study import RUNS, Trial
 
 _COST = {"cpu_seconds": "cpu_seconds", "seconds": "wall_seconds", "peak_memory_mb": "peak_memory_mb"}
 """What the provenance of joint training says of its cost, and the column that it goes to."""
@@ -175,8 +175,11 @@ def run_trials(trials: Sequence[Trial], slots: Sequence[Slot], logs: Path) -> It
 
 
 def require_committed(root: Path) -> str:
-    """The commit that is checked out. Raises PipelineError when there is none or files differ from it."""
-    revision = git_revision(root)
+    """The commit that is checked out. Raises PipelineError when there is none or files differ from it.
+
+    Rows of finished trials may differ: an interrupted study has left them there.
+    """
+    revision = git_revision(root, but=RUNS)
     if revision == "none":
         raise PipelineError(f"{root}: a study names the commit that it ran at; make this a git repository")
     if revision.endswith("+changes"):

@@ -19,8 +19,8 @@ from numba import njit
 
 from genreid.clustering.threads import map_row_chunks
 
-BLOCK_ROWS = 4096
-"""Rows and columns of one block (32 MB of bfloat16)."""
+BLOCK_ROWS = 2048
+"""Rows and columns of one block (16 MB of int32, which is what int8 is added up in)."""
 
 GROUP = 64
 """Entries that are dismissed together."""
@@ -28,22 +28,30 @@ GROUP = 64
 Turn = tuple[int, int]
 """How the bits of a float become a key (`_key`)."""
 
-_INTEGERS = {torch.float32: torch.int32, torch.bfloat16: torch.int16}
+_PRODUCTS = {torch.int8: torch.int32}
+"""Dtype of a product, where it is not that of its factors."""
+
+_INTEGERS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.int8: torch.int32}
+"""As what a product of factors of that dtype is compared."""
 
 
 class BestOfRows:
     """The k best columns of each of N rows, as far as they have been offered: the largest, or the `smallest`.
 
     The images that a row is offered must come in rising order, as `upper_blocks` has them.
-    dtype: of the blocks, float32 or bfloat16.
+    dtype: of what is multiplied: float32, bfloat16 or int8. unit: what its products are multiplied by.
     """
 
-    def __init__(self, num: int, k: int, dtype: torch.dtype, *, smallest: bool = False) -> None:
-        self._integer = _INTEGERS[dtype]
-        limits = torch.iinfo(self._integer)
-        kind = np.dtype(limits.dtype)
-        self._turn: Turn = (kind.type(limits.max), kind.type(-1 if smallest else 0))
-        nothing = int(torch.tensor(-torch.inf, dtype=dtype).view(self._integer)) ^ limits.max
+    def __init__(
+        self, num: int, k: int, dtype: torch.dtype, *, smallest: bool = False, unit: float = 1.0
+    ) -> None:
+        self._integer, self._floating, self._unit = _INTEGERS[dtype], dtype.is_floating_point, unit
+        ends = torch.iinfo(self._integer)
+        kind = np.dtype(ends.dtype)
+        self._turn: Turn = (kind.type(ends.max if self._floating else 0), kind.type(-1 if smallest else 0))
+        nothing = ends.min
+        if self._floating:
+            nothing = int(torch.tensor(-torch.inf, dtype=dtype).view(self._integer)) ^ ends.max
         self._keys = np.full((num, k), nothing, kind)
         self._index = np.full((num, k), num, np.int32)
 
@@ -54,14 +62,17 @@ class BestOfRows:
 
     @property
     def limits(self) -> np.ndarray:
-        """(N,) float32: the least of each row's best; −inf (+inf of the smallest) while there are too few."""
+        """(N,) float32: the least of each row's best, in units; while there are too few −inf, or (of int8)
+        far below every product, or above of the smallest.
+        """
         magnitude, flip = self._turn
         entries = self._keys[:, 0] ^ flip
+        if not self._floating:
+            return entries * np.float32(self._unit)
         entries = np.where(entries < 0, entries ^ magnitude, entries)
         if entries.dtype == np.int16:
             entries = entries.astype(np.int32) << 16
-        result: np.ndarray = entries.view(np.float32)
-        return result
+        return entries.view(np.float32) * np.float32(self._unit)
 
     def offer(self, block: torch.Tensor, row: int, column: int) -> None:
         """Offer `block` (R, C), corner at (row, column), to its rows and, off the diagonal, its columns."""
@@ -85,14 +96,21 @@ class BestOfRows:
 def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
     """Row and column of the corner, and the block, for every block of the upper triangle of x·xᵀ.
 
-    A block has the dtype of x, and is overwritten by the next one.
+    x: float32, bfloat16, or int8, whose products are int32. A block is overwritten by the next one.
     """
-    held = x.new_empty(min(BLOCK_ROWS, len(x)) ** 2)
+    held = x.new_empty(min(BLOCK_ROWS, len(x)) ** 2, dtype=_PRODUCTS.get(x.dtype, x.dtype))
     for row in range(0, len(x), BLOCK_ROWS):
         for column in range(row, len(x), BLOCK_ROWS):
             left, right = x[row : row + BLOCK_ROWS], x[column : column + BLOCK_ROWS]
             shape = (len(left), len(right))
-            yield row, column, torch.mm(left, right.T, out=held[: shape[0] * shape[1]].view(shape))
+            yield row, column, product_of(left, right, out=held[: shape[0] * shape[1]].view(shape))
+
+
+def product_of(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+    """left·rightᵀ of rows (R, D) and (C, D), (R, C), in `out` where that is given."""
+    multiply = torch._int_mm if left.dtype == torch.int8 else torch.mm
+    product: torch.Tensor = multiply(left, right.T) if out is None else multiply(left, right.T, out=out)
+    return product
 
 
 @njit(cache=True, nogil=True)

@@ -24,14 +24,16 @@ from genreid.clustering.pruning import (
     search_by_heads,
     short_rows,
 )
+from genreid.clustering.rounded import Factors
 from genreid.clustering.similarity import full_precision, pair_similarity, product_error, squared_distance
 from genreid.errors import GenreidError
 
 NUM_SPARE = 8
 """Candidates beyond k, so that rounding rarely leaves a row undecided."""
 
-ROUNDED_SPARE = 10
-"""Further ones of a product of rounded rows."""
+SPARE_AN_ERROR = 1500
+"""Further ones for each unit of a product's error: 11 for rows in bfloat16, 16 in int8. About so many stand
+that close to the last place, among rows of the benchmark's kind."""
 
 NUM_LEAST = 12
 """Least similar images that are looked at for the farthest one."""
@@ -65,28 +67,28 @@ def search_torch(features: torch.Tensor, num_candidates: int, with_farthest: boo
     with full_precision(features.device):
         if features.device.type != "cpu":
             return _search_on_device(features, num_candidates, with_farthest)
-        if len(features) >= MIN_ROWS and rounded.speed() >= rounded.WORTH_IT:
-            factors, error = rounded.round_rows(features)
-            return _search_blocks(features, factors, num_candidates + ROUNDED_SPARE, error, with_farthest)
-        if not with_farthest and (candidates := _search_by_heads(features, num_candidates)) is not None:
-            return candidates
-        error = product_error(features.shape[1])
-        return _search_blocks(features, features, num_candidates, error, with_farthest)
+        kind = rounded.quickest() if len(features) >= MIN_ROWS else torch.float32
+        if kind == torch.float32 and not with_farthest:
+            candidates = _search_by_heads(features, num_candidates)
+            if candidates is not None:
+                return candidates
+        factors = rounded.round_rows(features, kind)
+        num_candidates += int(SPARE_AN_ERROR * factors.error)
+        return _search_blocks(features, factors, num_candidates, with_farthest)
 
 
 def _search_blocks(
-    features: torch.Tensor, factors: torch.Tensor, num_candidates: int, error: float, with_farthest: bool
+    features: torch.Tensor, factors: Factors, num_candidates: int, with_farthest: bool
 ) -> Candidates:
-    """factors: the features, or what is multiplied in their place; `error`: of the products then."""
-    num = len(features)
-    best = BestOfRows(num, min(num_candidates, num), factors.dtype)
-    least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0, factors.dtype, smallest=True)
-    for row, column, block in upper_blocks(factors):
+    num, rows, unit = len(features), factors.rows, factors.unit
+    best = BestOfRows(num, min(num_candidates, num), rows.dtype, unit=unit)
+    least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0, rows.dtype, smallest=True, unit=unit)
+    for row, column, block in upper_blocks(rows):
         best.offer(block, row, column)
         if with_farthest:
             least.offer(block, row, column)
-    farthest = _farthest(features, least, error) if with_farthest else None
-    return Candidates(best.index, best.limits, error, farthest)
+    farthest = _farthest(features, least, factors.error) if with_farthest else None
+    return Candidates(best.index, best.limits, factors.error, farthest)
 
 
 def search_heads(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
@@ -94,11 +96,9 @@ def search_heads(features: torch.Tensor, num_candidates: int, with_farthest: boo
     if with_farthest:
         raise GenreidError("neighbour search 'heads' does not know the farthest image: set `method` to torch")
     with full_precision(features.device):
-        rows = short_rows(features.cpu())
-        if rounded.speed() >= rounded.WORTH_IT:
-            rows = rows.bfloat16()
-        found = _search_blocks(features, rows, int(HEADS_SPARE * num_candidates), 0.0, with_farthest=False)
-    return replace(found, floor=np.full(len(rows), -np.inf, np.float32))
+        factors = rounded.round_rows(short_rows(features.cpu()), rounded.quickest())
+        found = _search_blocks(features, factors, int(HEADS_SPARE * num_candidates), with_farthest=False)
+    return replace(found, error=0.0, floor=np.full(len(features), -np.inf, np.float32))
 
 
 def _farthest(features: torch.Tensor, least: BestOfRows, error: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import load_study
+from pipeline.study import RUNS, load_study
 from pipeline.trials import Slot, cache_folder, require_committed, run_trials
 
 PARAMS = """\
@@ -177,6 +177,16 @@ def test_a_slot_comes_to_a_commit_that_no_branch_has(project: Path, tmp_path: Pa
     git(project, "commit", "--quiet", "--allow-empty", "--message", "later")
     slot.prepare(cache_folder(project), require_committed(project))
     assert git(slot.folder, "rev-parse", "HEAD") == git(project, "rev-parse", "HEAD")
+
+
+def test_rows_of_an_interrupted_study_need_no_commit(project: Path) -> None:
+    rows = project / RUNS
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    rows.write_text("", encoding="utf-8")
+    git(project, "add", "--force", RUNS)
+    git(project, "commit", "--quiet", "--message", "rows")
+    rows.write_text("study\n", encoding="utf-8")
+    assert require_committed(project) == git(project, "rev-parse", "HEAD").strip()
 
 
 def test_a_study_needs_a_commit(project: Path, tmp_path: Path) -> None:

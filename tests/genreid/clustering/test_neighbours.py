@@ -180,9 +180,9 @@ def test_an_approximate_search_finds_most_neighbours_and_orders_them_truly(metho
     assert (np.diff(found.similarity[:, 1:], axis=1) <= 0).all()
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_short_rows_lose_nothing_where_all_fit(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounded, "speed", lambda: 9.0 if fast else 0.5)
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.int8])
+def test_short_rows_lose_nothing_where_all_fit(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounded, "quickest", lambda: kind)
     features = person_features(700, 64, 7, 0.5, seed=14)
     found = nearest_neighbours(features, 12, method="heads")
     np.testing.assert_array_equal(found.index, nearest_neighbours(features, 12, method="torch").index)
