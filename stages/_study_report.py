@@ -23,16 +23,19 @@ _COST = "cpu_seconds"
 
 def write_report(root: Path, study: Study, split: str) -> list[Path]:
     """Write both; returns their paths. Raises PipelineError where there is nothing to report, or no place."""
-    rows = [row for row in read_rows(root / RUNS) if row["study"] == study.name and row["split"] == split]
+    of_study = [row for row in read_rows(root / RUNS) if row["study"] == study.name]
+    rows = [row for row in of_study if row["split"] == split]
     if not rows:
         raise PipelineError(
             f"{RUNS} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
         )
     _require_one_encoder_a_warm_up(rows)
     picture = root / RUNS.replace("runs.csv", f"{study.name}-{split}.png")
-    draw(study, rows, picture)
+    costs = cost_ratios(of_study, study.reference)
+    draw(study, rows, costs, picture)
     page = root / RESULTS
-    _replace_between(page, study.name, text(study, rows, split, picture.relative_to(page.parent)))
+    place = study.name if split == "val" else f"{study.name} {split}"
+    _replace_between(page, place, text(study, rows, costs, split, picture.relative_to(page.parent)))
     return [page, picture]
 
 
@@ -59,28 +62,44 @@ def figures_of(rows: Sequence[Row], column: str) -> dict[str, dict[Pairing, floa
     return found
 
 
-def text(study: Study, rows: Sequence[Row], split: str, picture: Path) -> str:
-    """The table in Markdown, with what has to be known to read it."""
+def cost_ratios(rows: Sequence[Row], reference: str) -> dict[str, float]:
+    """By arm: CPU time of joint training over the reference's, mean over the pairs that have both.
+
+    A ratio, since seconds of two machines cannot be put together. Trials that are scored on other identities
+    train as these do, and DVC does not train them again: they need not be told apart.
+    """
+    costs = figures_of(rows, _COST)
+    base = costs.get(reference, {})
+    found = {}
+    for arm, own in costs.items():
+        ratios = [cost / base[pair] for pair, cost in own.items() if pair in base]
+        if ratios:
+            found[arm] = sum(ratios) / len(ratios)
+    return found
+
+
+def text(study: Study, rows: Sequence[Row], costs: Mapping[str, float], split: str, picture: Path) -> str:
+    """The table in Markdown, with what has to be known to read it. costs: as `cost_ratios` has them."""
     identities = "validation" if split == "val" else "test"
     arms = {arm.name: arm.about for arm in study.arms}
     compared = {column: compare(figures_of(rows, f"joint.{column}"), study.reference) for column in FIGURES}
-    costs = figures_of(rows, _COST)
+    command = f"genreid study run {study.name}" + ("" if split == "val" else f" --split {split}")
     present = [name for name in arms if name in compared["mAP"]]
     lines = [
         f"### {study.title}",
         "",
-        f"`genreid study run {study.name}` on the {identities} identities. Mean ± standard deviation over n "
-        f"trials; difference to `{study.reference}` over the pairs of equal warm-up and seed, ± its standard "
-        "error, and by warm-up. CPU seconds are those of joint training.",
+        f"`{command}` on the {identities} identities. Mean ± standard deviation over n trials; difference to "
+        f"`{study.reference}` over the pairs of equal warm-up and seed, ± its standard error, and by "
+        "warm-up. Warm-ups differ: where n does, differences can be compared, and means cannot. CPU: time of joint "
+        f"training over that of `{study.reference}`.",
         "",
-        _row(("arm", *FIGURES.values(), "CPU s", "n", "difference in mAP", "in errors", "by warm-up")),
+        _row(("arm", *FIGURES.values(), "CPU", "n", "difference in mAP", "in errors", "by warm-up")),
         _row(["---"] * (len(FIGURES) + 6)),
         _row(_warm_up_cells(rows)),
     ]
     for name in present:
         cells = [_spread(compared[column][name]) for column in FIGURES]
-        own = list(costs.get(name, {}).values())
-        cost = f"{sum(own) / len(own):.0f}" if own else "not measured"
+        cost = f"{costs[name]:.1f}×" if name in costs else "not measured"
         lines.append(
             _row((f"`{name}`: {arms[name]}", *cells, cost, *_difference_cells(compared["mAP"][name])))
         )
@@ -158,8 +177,8 @@ def _replace_between(page: Path, name: str, new: str) -> None:
     write_bytes(page, f"{before}{begin}\n{new}\n{end}{rest.split(end, 1)[1]}".encode())
 
 
-def draw(study: Study, rows: Sequence[Row], path: Path) -> None:
-    """Every pair's difference with mean and standard error; and mAP against what joint training cost."""
+def draw(study: Study, rows: Sequence[Row], costs: Mapping[str, float], path: Path) -> None:
+    """Every pair's difference with mean and standard error; and the gain against what joint training cost."""
     from matplotlib.figure import Figure
 
     compared = compare(figures_of(rows, "joint.mAP"), study.reference)
@@ -167,7 +186,7 @@ def draw(study: Study, rows: Sequence[Row], path: Path) -> None:
     figure = Figure(figsize=(11, 1.5 + 0.42 * len(arms)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_differences(left, {name: compared[name] for name in arms}, study.reference)
-    _draw_costs(right, {name: compared[name] for name in arms}, figures_of(rows, _COST))
+    _draw_costs(right, {name: compared[name] for name in arms}, costs)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
@@ -194,13 +213,12 @@ def _draw_differences(axes: Axes, compared: Mapping[str, Comparison], reference:
     axes.set_xlabel(f"mAP minus that of {reference} (dots: pairs, one colour a warm-up; bar: standard error)")
 
 
-def _draw_costs(
-    axes: Axes, compared: Mapping[str, Comparison], costs: Mapping[str, Mapping[Pairing, float]]
-) -> None:
+def _draw_costs(axes: Axes, compared: Mapping[str, Comparison], costs: Mapping[str, float]) -> None:
     for name, one in compared.items():
-        if own := list(costs.get(name, {}).values()):
-            x = sum(own) / len(own)
-            axes.plot(x, one.mean, "o")
-            axes.annotate(name, (x, one.mean), xytext=(4, 3), textcoords="offset points", fontsize=7)
-    axes.set_xlabel("CPU seconds of joint training")
-    axes.set_ylabel("mAP (%)")
+        if name in costs:
+            gain = one.difference.mean if one.difference else 0.0
+            axes.plot(costs[name], gain, "o")
+            axes.annotate(name, (costs[name], gain), xytext=(4, 3), textcoords="offset points", fontsize=7)
+    axes.margins(x=0.3)  # names stand to the right of their dots
+    axes.set_xlabel("CPU time of joint training, the reference's = 1")
+    axes.set_ylabel("difference in mAP (points)")

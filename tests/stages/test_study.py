@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import RUNS, Arm, Contrast, Study, add_row
+from pipeline.study import RUNS, Arm, Contrast, Study, add_row, read_rows
 from stages._study_report import write_report
 
 PAGE = "before\n<!-- study two: begin -->\nold\n<!-- study two: end -->\nafter\n"
@@ -27,7 +27,8 @@ def project(tmp_path: Path) -> Path:
     for arm, gains in {"plain": (0.0, 0.0), "views": (3.0, 1.0)}.items():
         for warm_up, gain in enumerate(gains, start=1):
             row = {"study": "two", "arm": arm, "warm_up": warm_up, "seed": 1, "split": "val"}
-            row |= {"commit": "abc", "date": "2026-11-23", "machine": "some CPU", "cpu_seconds": 60.0}
+            row |= {"commit": "abc", "date": "2026-11-23", "machine": "some CPU"}
+            row |= {"cpu_seconds": warm_up * (60.0 if arm == "views" else 40.0)}
             row |= {"warm_up_fingerprint": f"encoder {warm_up}"}
             row |= {
                 f"{encoder}.{name}": 40.0 for encoder in ("warm_up", "joint") for name in ("rank_1", "mINP")
@@ -44,11 +45,25 @@ def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> Non
     assert text.endswith("<!-- study two: end -->\nafter\n")
     assert "old" not in text
     # by hand: mean of +3 and +1 is 2, their standard deviation √2, its error √2/√2 = 1
-    row = ("44.0 ± 1.4", "40.0 ± 0.0", "40.0 ± 0.0", "60", "2", "+2.0 ± 1.0", "+2.0", "+3.0, +1.0")
+    row = ("44.0 ± 1.4", "40.0 ± 0.0", "40.0 ± 0.0", "1.5×", "2", "+2.0 ± 1.0", "+2.0", "+3.0, +1.0")
     assert " | ".join(("| `views`: rotated views", *row)) + " |" in text
     assert "4 trials, 2026-11-23, at abc, on some CPU." in text
     assert f"({picture.relative_to(page.parent)})" in text
     assert cv2.imread(str(picture)).shape[1] > 800
+
+
+def test_test_identities_have_their_own_place(project: Path, study: Study) -> None:
+    """Their trials were not trained again: what they cost is told by those on the validation identities."""
+    own = PAGE + PAGE.replace("study two", "study two test")
+    (project / "docs" / "results.md").write_text(own, encoding="utf-8")
+    for row in read_rows(project / RUNS):
+        add_row(project / RUNS, row | {"split": "test", "cpu_seconds": "", "joint.mAP": "30"})
+    page, picture = write_report(project, study, "test")
+    before, after = page.read_text(encoding="utf-8").split("<!-- study two test: begin -->")
+    assert before == PAGE + "before\n"
+    assert "`genreid study run two --split test` on the test identities" in after
+    assert "| 30.0 ± 0.0 | 40.0 ± 0.0 | 40.0 ± 0.0 | 1.5× | 2 | +0.0 ± 0.0 |" in after
+    assert picture.name == "two-test.png"
 
 
 def test_further_pairs_of_arms_are_compared_below_the_table(project: Path, study: Study) -> None:
