@@ -90,8 +90,8 @@ def text(study: Study, rows: Sequence[Row], costs: Mapping[str, float], split: s
         "",
         f"`{command}` on the {identities} identities. Mean ± standard deviation over n trials; difference to "
         f"`{study.reference}` over the pairs of equal warm-up and seed, ± its standard error, and by "
-        "warm-up. Warm-ups differ: where n does, differences can be compared, and means cannot. CPU: time of joint "
-        f"training over that of `{study.reference}`.",
+        "warm-up. Warm-ups differ: where n does, differences can be compared, and means cannot. CPU: time of "
+        f"joint training over that of `{study.reference}`.",
         "",
         _row(("arm", *FIGURES.values(), "CPU", "n", "difference in mAP", "in errors", "by warm-up")),
         _row(["---"] * (len(FIGURES) + 6)),
@@ -214,11 +214,16 @@ def _draw_differences(axes: Axes, compared: Mapping[str, Comparison], reference:
 
 
 def _draw_costs(axes: Axes, compared: Mapping[str, Comparison], costs: Mapping[str, float]) -> None:
-    for name, one in compared.items():
-        if name in costs:
-            gain = one.difference.mean if one.difference else 0.0
-            axes.plot(costs[name], gain, "o")
-            axes.annotate(name, (costs[name], gain), xytext=(4, 3), textcoords="offset points", fontsize=7)
-    axes.margins(x=0.3)  # names stand to the right of their dots
+    known = [name for name in compared if name in costs]
+    middle = (min(costs[name] for name in known) + max(costs[name] for name in known)) / 2 if known else 0
+    for name in known:
+        difference = compared[name].difference
+        gain = difference.mean if difference else 0.0
+        axes.plot(costs[name], gain, "o")
+        # Names stand within the picture.
+        side, align = (-4, "right") if costs[name] > middle else (4, "left")
+        axes.annotate(
+            name, (costs[name], gain), xytext=(side, 3), textcoords="offset points", ha=align, fontsize=7
+        )
     axes.set_xlabel("CPU time of joint training, the reference's = 1")
     axes.set_ylabel("difference in mAP (points)")
