@@ -1,23 +1,26 @@
-"""A study's table and picture, from the rows of its finished trials."""
+"""A study's tables, from the rows of its finished trials, in their place in docs/results.md."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from genreid.evaluation.comparison import Comparison, Pairing, compare
-from pipeline.artifacts import atomic_write, write_bytes
+from pipeline.artifacts import write_bytes
 from pipeline.errors import PipelineError
 from pipeline.study import RUNS, Row, Study, read_rows
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from stages._study_picture import draw
 
 RESULTS = "docs/results.md"
 WARM_UP = "warm_up"
 FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "mINP": "mINP"}
+LEARNT = {
+    "hits_0_60": "hits, 0–60° apart (%)",
+    "hits_120_180": "hits, 120–180° apart (%)",
+    "spread_generated": "spread over painted views",
+    "spread_true": "spread over true views",
+}
 _COST = "cpu_seconds"
 
 
@@ -32,7 +35,7 @@ def write_report(root: Path, study: Study, split: str) -> list[Path]:
     _require_one_encoder_a_warm_up(rows)
     picture = root / RUNS.replace("runs.csv", f"{study.name}-{split}.png")
     costs = cost_ratios(of_study, study.reference)
-    draw(study, rows, costs, picture)
+    draw(study, compare(figures_of(rows, "joint.mAP"), study.reference), costs, picture)
     page = root / RESULTS
     place = study.name if split == "val" else f"{study.name} {split}"
     _replace_between(page, place, text(study, rows, costs, split, picture.relative_to(page.parent)))
@@ -104,7 +107,8 @@ def text(study: Study, rows: Sequence[Row], costs: Mapping[str, float], split: s
             _row((f"`{name}`: {arms[name]}", *cells, cost, *_difference_cells(compared["mAP"][name])))
         )
     contrasts = _contrast_lines(study, figures_of(rows, "joint.mAP"))
-    return "\n".join([*lines, "", *contrasts, f"![{study.title}]({picture})", "", _made_at(rows)])
+    learnt = _learnt_lines(study, rows, present)
+    return "\n".join([*lines, "", *contrasts, *learnt, f"![{study.title}]({picture})", "", _made_at(rows)])
 
 
 def _contrast_lines(study: Study, figures: Mapping[str, Mapping[Pairing, float]]) -> list[str]:
@@ -121,12 +125,38 @@ def _contrast_lines(study: Study, figures: Mapping[str, Mapping[Pairing, float]]
     return [*lines, ""] if lines else []
 
 
+def _learnt_lines(study: Study, rows: Sequence[Row], arms: Sequence[str]) -> list[str]:
+    """What the encoders know of viewpoints, as a table; nothing where no trial has the truth about them."""
+    figures = {name: figures_of(rows, f"invariance.joint_{name}") for name in LEARNT}
+    if not all(found.get(study.reference) for found in figures.values()):
+        return []
+    compared = {name: compare(found, study.reference) for name, found in figures.items()}
+    before = [_spread(_each_warm_up_once(rows, f"invariance.warm_up_{name}")) for name in LEARNT]
+    lines = [
+        "What is learnt of viewpoints, and in brackets the mean difference to the same pairs of "
+        f"`{study.reference}`:",
+        "",
+        _row(("arm", *LEARNT.values())),
+        _row(["---"] * (len(LEARNT) + 1)),
+        _row(("the warm-up", *before)),
+    ]
+    for arm in arms:
+        if all(arm in found for found in compared.values()):
+            lines.append(_row((f"`{arm}`", *(_with_difference(found[arm]) for found in compared.values()))))
+    return [*lines, ""]
+
+
+def _with_difference(comparison: Comparison) -> str:
+    difference, digits = comparison.difference, _digits(comparison)
+    own = f"{comparison.mean:.{digits}f}"
+    return own if difference is None else f"{own} ({difference.mean:+.{digits}f})"
+
+
 def _warm_up_cells(rows: Sequence[Row]) -> Sequence[str]:
     """The encoders before joint training: each once, however many trials start from it."""
     cells = []
     for column in FIGURES:
-        once = {(int(row["warm_up"]), 0): float(row[f"{WARM_UP}.{column}"]) for row in rows}
-        cells.append(_spread(Comparison(once, None)))
+        cells.append(_spread(_each_warm_up_once(rows, f"{WARM_UP}.{column}")))
     return (
         "the warm-up, where all arms start",
         *cells,
@@ -138,9 +168,19 @@ def _warm_up_cells(rows: Sequence[Row]) -> Sequence[str]:
     )
 
 
+def _each_warm_up_once(rows: Sequence[Row], column: str) -> Comparison:
+    return Comparison({(int(row["warm_up"]), 0): float(row[column]) for row in rows if row.get(column)}, None)
+
+
 def _spread(comparison: Comparison) -> str:
-    deviation = comparison.deviation
-    return f"{comparison.mean:.1f}" + ("" if math.isnan(deviation) else f" ± {deviation:.1f}")
+    deviation, digits = comparison.deviation, _digits(comparison)
+    own = f"{comparison.mean:.{digits}f}"
+    return own + ("" if math.isnan(deviation) else f" ± {deviation:.{digits}f}")
+
+
+def _digits(comparison: Comparison) -> int:
+    """Behind the point: percentages have one, ratios of distances two."""
+    return 1 if comparison.mean > 2 else 2
 
 
 def _difference_cells(comparison: Comparison) -> Sequence[str]:
@@ -175,55 +215,3 @@ def _replace_between(page: Path, name: str, new: str) -> None:
         raise PipelineError(f"{page.name}: no place for the study: add the lines `{begin}` and `{end}` to it")
     before, rest = old.split(begin, 1)
     write_bytes(page, f"{before}{begin}\n{new}\n{end}{rest.split(end, 1)[1]}".encode())
-
-
-def draw(study: Study, rows: Sequence[Row], costs: Mapping[str, float], path: Path) -> None:
-    """Every pair's difference with mean and standard error; and the gain against what joint training cost."""
-    from matplotlib.figure import Figure
-
-    compared = compare(figures_of(rows, "joint.mAP"), study.reference)
-    arms = [arm.name for arm in study.arms if arm.name in compared]
-    figure = Figure(figsize=(11, 1.5 + 0.42 * len(arms)), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    _draw_differences(left, {name: compared[name] for name in arms}, study.reference)
-    _draw_costs(right, {name: compared[name] for name in arms}, costs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
-
-
-def _draw_differences(axes: Axes, compared: Mapping[str, Comparison], reference: str) -> None:
-    names = [name for name, one in compared.items() if one.difference is not None][::-1]
-    for height, name in enumerate(names):
-        difference = compared[name].difference
-        assert difference is not None
-        for (warm_up, _), value in difference.pairs.items():
-            axes.plot(value, height, "o", color=f"C{warm_up}", alpha=0.45, markersize=5)
-        error = difference.standard_error
-        axes.errorbar(
-            difference.mean,
-            height,
-            xerr=None if math.isnan(error) else error,
-            fmt="k|",
-            markersize=14,
-            capsize=4,
-        )
-    axes.axvline(0, color="grey", linewidth=0.8)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel(f"mAP minus that of {reference} (dots: pairs, one colour a warm-up; bar: standard error)")
-
-
-def _draw_costs(axes: Axes, compared: Mapping[str, Comparison], costs: Mapping[str, float]) -> None:
-    known = [name for name in compared if name in costs]
-    middle = (min(costs[name] for name in known) + max(costs[name] for name in known)) / 2 if known else 0
-    for name in known:
-        difference = compared[name].difference
-        gain = difference.mean if difference else 0.0
-        axes.plot(costs[name], gain, "o")
-        # Names stand within the picture.
-        side, align = (-4, "right") if costs[name] > middle else (4, "left")
-        axes.annotate(
-            name, (costs[name], gain), xytext=(side, 3), textcoords="offset points", ha=align, fontsize=7
-        )
-    axes.set_xlabel("CPU time of joint training, the reference's = 1")
-    axes.set_ylabel("difference in mAP (points)")

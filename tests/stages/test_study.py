@@ -66,6 +66,24 @@ def test_test_identities_have_their_own_place(project: Path, study: Study) -> No
     assert picture.name == "two-test.png"
 
 
+def test_what_is_learnt_of_viewpoints_is_told_where_it_is_known(project: Path, study: Study) -> None:
+    rows = read_rows(project / RUNS)
+    for row, hits, spread in zip(rows, (30, 32, 35, 40), (0.8, 0.9, 0.7, 0.71), strict=True):
+        row |= {f"invariance.joint_hits_{name}": str(hits) for name in ("0_60", "120_180")}
+        row |= {f"invariance.joint_spread_{name}": str(spread) for name in ("generated", "true")}
+        row |= {f"invariance.warm_up_hits_{name}": "20" for name in ("0_60", "120_180")}
+        row |= {f"invariance.warm_up_spread_{name}": "1" for name in ("generated", "true")}
+    (project / RUNS).unlink()
+    for row in rows:
+        add_row(project / RUNS, row)
+    page, _ = write_report(project, study, "val")
+    text = page.read_text(encoding="utf-8")
+    # by hand: 35, 40 are 5, 8 more than 30, 32; 0.70, 0.71 are 0.10, 0.19 less than 0.8, 0.9
+    assert "| `views` | 37.5 (+6.5) | 37.5 (+6.5) | 0.70 (-0.15) | 0.70 (-0.15) |" in text
+    assert "| `plain` | 31.0 | 31.0 | 0.85 | 0.85 |" in text
+    assert "| the warm-up | 20.0 ± 0.0 | 20.0 ± 0.0 | 1.00 ± 0.00 | 1.00 ± 0.00 |" in text
+
+
 def test_further_pairs_of_arms_are_compared_below_the_table(project: Path, study: Study) -> None:
     asked = (Contrast("Is it the views?", "views", "plain"), Contrast("And this?", "views", "unknown"))
     page, _ = write_report(project, replace(study, contrasts=asked), "val")
