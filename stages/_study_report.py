@@ -199,7 +199,7 @@ def _made_at(rows: Sequence[Row]) -> str:
     dates = sorted({row["date"] for row in rows})
     commits = sorted({row["commit"] for row in rows})
     span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    machines = ", ".join(sorted({row.get("machine") or "unknown machine" for row in rows}))
+    machines = "; ".join(sorted({row.get("machine") or "unknown machine" for row in rows}))
     differ = " (they differ: compare with care)" if len(commits) > 1 else ""
     return f"{len(rows)} trials, {span}, at {', '.join(commits)}{differ}, on {machines}."
 
