@@ -30,6 +30,7 @@ _COST = {"cpu_seconds": "cpu_seconds", "seconds": "wall_seconds", "peak_memory_m
 
 _AGREEMENT = {"ari": "pseudo_labels.ari", "clusters": "pseudo_labels.clusters"}
 
+_JOINT = "provenance/train-joint.json"
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GENREID_WORKERS")
 
@@ -61,7 +62,8 @@ class Slot:
         # The lock file names what another machine has made. Where code and params are the same, DVC looks for
         # that alone, and would run the stage again in each trial although its run cache has what it makes.
         (self.folder / "dvc.lock").unlink(missing_ok=True)
-        started = datetime.now(UTC)
+        # What joint training cost: told anew where it runs, and not where DVC has its outs already.
+        (self.folder / _JOINT).unlink(missing_ok=True)
         command = ["dvc", "exp", "run", "--name", trial.name, *as_arguments(trial.overrides)]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8") as stream:
@@ -78,7 +80,7 @@ class Slot:
         if ended.returncode:
             raise PipelineError(f"{trial.name} failed (exit code {ended.returncode}): see {log}")
         self._fetch_back(trial)
-        return self._columns(started)
+        return self._columns()
 
     def _environment(self) -> dict[str, str]:
         """Commands of this environment, on the slot's code, with the slot's share of the cores."""
@@ -105,9 +107,10 @@ class Slot:
             if name.endswith(f"/{trial.name}"):
                 _run("git", "-C", str(self.project), "fetch", "--quiet", str(self.folder), f"+{name}:{name}")
 
-    def _columns(self, started: datetime) -> dict[str, Any]:
+    def _columns(self) -> dict[str, Any]:
         """What the trial came to: metrics.json with dotted names, and what joint training cost."""
-        joint = self._provenance("train-joint", started)
+        told = self.folder / _JOINT
+        joint = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
         columns: dict[str, Any] = {
             "commit": git_revision(self.folder)[:10],
             "date": datetime.now(UTC).date().isoformat(),
@@ -117,15 +120,6 @@ class Slot:
         columns |= {name: joint.get(key) for key, name in (_COST | _AGREEMENT).items()}
         metrics = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
         return columns | dict(_flat(metrics))
-
-    def _provenance(self, stage: str, started: datetime) -> Mapping[str, Any]:
-        """What the stage told of itself; nothing where DVC had its outs already and did not run it."""
-        try:
-            record = json.loads((self.folder / "provenance" / f"{stage}.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        finished = datetime.fromisoformat(record["finished"])
-        return record if finished >= started.replace(microsecond=0) else {}
 
     def _git(self, *arguments: str) -> str:
         return _run("git", "-C", str(self.folder), *arguments)
