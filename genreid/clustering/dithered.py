@@ -1,17 +1,18 @@
 """Products of rows rounded to int8, which many processors multiply faster than anything else.
 
 Eight bits are few, so two things are done first. The rows are turned, all alike, by random signs and
-Hadamard's matrix: products stay as they are, and no number of a row is much larger than the others, whatever
-the embeddings were, so that 252 steps go a long way. And a number is rounded up or down by chance, up the
-oftener the nearer it is to the step above (a dither): the errors of a row's numbers are then independent and
-zero on average, and add up like a random walk.
+Hadamard's matrix (a randomised Hadamard transform): products stay as they are, and no number of a row is much
+larger than the others, whatever the embeddings were, so that 252 steps go a long way. And a number is rounded
+up or down by chance, up the oftener the nearer it is to the step above (stochastic rounding, one dither for
+all rows): the errors of a row's numbers are then independent and zero on average, and add up like a random
+walk.
 
 With b = x + e and steps of length s, bᵢ·bⱼ − xᵢ·xⱼ = eᵢ·xⱼ + xᵢ·eⱼ + eᵢ·eⱼ. By Hoeffding's inequality
 (Hoeffding 1963, theorem 2; an error has two values s apart) |eᵢ·xⱼ| exceeds s·|xⱼ|·√(L/2) with a probability
-of at most 2·exp(−L). L is such that in one search of a thousand million any of the N² products does.
+of at most 2·exp(−L). L is such that any of a search's N² products does so in one search of 10⁹.
 |eᵢ·eⱼ| is at most |eᵢ||eⱼ|, which are measured. In all that is 0.010 for unit rows of 2048 numbers, where the
-inequality of Cauchy and Schwarz would give 0.04. The chance is that of the dither, which is drawn from a seed
-and knows nothing of the rows.
+inequality of Cauchy and Schwarz would give 0.04 for the same rows. The chance is that of the dither, which is
+drawn from a seed and knows nothing of the rows.
 
 Shapes: N rows x of D numbers.
 """
