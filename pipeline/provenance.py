@@ -56,7 +56,7 @@ def write_provenance(
 def git_revision(root: Path, *, but: str = "") -> str:
     """The commit that is checked out, `+changes` where files differ from it; `none` outside git.
 
-    but: a file that may differ.
+    but: a file or folder that may differ.
     """
     from subprocess import CalledProcessError
 

@@ -1,34 +1,30 @@
 """Studies: arms that are compared over several warm-ups and seeds, described in recipes/studies/NAME.yaml.
 
 A study names the params that each arm changes; its trials are all arms × warm-ups × seeds. What a finished
-trial came to is a row of docs/study/runs.csv, and a trial that has its row is never run again.
+trial came to is a row (pipeline/study_rows.py), and a trial that has its row is never run again.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import write_bytes
 from pipeline.errors import PipelineError
 from pipeline.params import Params, load_params, nearest
 from pipeline.recipes import load_overrides
 
 STUDIES = "recipes/studies"
-RUNS = "docs/study/runs.csv"
-KEYS = ("study", "arm", "warm_up", "seed", "split")
-"""The columns that tell a trial."""
+_ARM_KEYS = (("about", "params"), ("warm_ups", "seeds"))
+_STUDY_KEYS = (
+    ("title", "reference", "common", "warm_ups", "seeds", "arms"),
+    ("recipe", "contrasts", "series", "pictured"),
+)
+"""Those that a study has to have, and those that it may have."""
 
-_ARM_KEYS = ("about", "params", "warm_ups", "seeds")
-_STUDY_KEYS = ("title", "reference", "recipe", "common", "warm_ups", "seeds", "arms", "contrasts")
 _WARM_UP_SEEDS = ("pretrain_encoder.seed", "pretrain_generator.seed")
 _SEED = "train_joint.seed"
-
-Row = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,11 +48,21 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class Point:
+    """Where the gain of `arm` of `study` over that study's reference stands in a series."""
+
+    study: str
+    arm: str
+    x: float
+
+
+@dataclass(frozen=True)
 class Study:
     """name: of its file. reference: the arm that all others are compared with, pair by pair.
 
     common: params of all arms, those of a recipe first where the study names one. contrasts: further pairs
-    of arms that the report compares.
+    of arms that the report compares. series: by what is varied, the arms along which the gain is drawn, of
+    this study or of others. pictured: the arms whose curves over viewpoints are drawn; all by default.
     """
 
     name: str
@@ -65,6 +71,8 @@ class Study:
     common: Mapping[str, Any]
     arms: tuple[Arm, ...]
     contrasts: tuple[Contrast, ...] = ()
+    series: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+    pictured: tuple[str, ...] = ()
 
     def trials(self, split: str, arms: Sequence[str] = ()) -> list[Trial]:
         """All trials of the study, or of some of its arms: warm-up by warm-up, seed by seed, arm by arm, so
@@ -132,17 +140,24 @@ def load_study(root: Path, name: str) -> Study:
         known = study_names(root)
         raise PipelineError(f"no study '{name}' in {STUDIES}/{nearest(name, known)}")
     file, params = load_params(path), load_params(root / "params.yaml")
-    _require_keys(file, "", file.values, _STUDY_KEYS, optional=("recipe", "contrasts"))
+    _require_keys(file, "", file.values, *_STUDY_KEYS)
     common = load_overrides(params, root / "recipes", file.value("recipe")) if "recipe" in file.values else {}
     common |= _known(file, "common", params)
     warm_ups, seeds = _seeds(file, "warm_ups"), _seeds(file, "seeds")
     arms = tuple(_arm(file, name, params, warm_ups, seeds) for name in file.value("arms"))
     known = [arm.name for arm in arms]
     reference = str(file.value("reference"))
-    if reference not in known:
-        raise PipelineError(f"{file.place('reference')}: no arm '{reference}'{nearest(reference, known)}")
-    contrasts = _contrasts(file, known) if "contrasts" in file.values else ()
-    return Study(name, str(file.value("title")), reference, common, arms, contrasts)
+    _require_arms(file.place("reference"), [reference], known)
+    return Study(
+        name,
+        str(file.value("title")),
+        reference,
+        common,
+        arms,
+        contrasts=_contrasts(file, known) if "contrasts" in file.values else (),
+        series=_series(file, name, known) if "series" in file.values else {},
+        pictured=_pictured(file, known) if "pictured" in file.values else tuple(known),
+    )
 
 
 def _contrasts(file: Params, known: Sequence[str]) -> tuple[Contrast, ...]:
@@ -151,16 +166,45 @@ def _contrasts(file: Params, known: Sequence[str]) -> tuple[Contrast, ...]:
         place = file.place(f"contrasts.{question}")
         if not isinstance(pair, list) or len(pair) != 2:
             raise PipelineError(f"{place}: expected two arms, [one, against another], found {pair!r}")
-        for name in pair:
-            if name not in known:
-                raise PipelineError(f"{place}: no arm '{name}'{nearest(str(name), known)}")
+        _require_arms(place, pair, known)
         found.append(Contrast(str(question), *pair))
     return tuple(found)
 
 
+def _series(file: Params, name: str, known: Sequence[str]) -> dict[str, tuple[Point, ...]]:
+    """`ARM: x` or, for an arm of another study, `STUDY/ARM: x`."""
+    found = {}
+    for title, points in file.value("series").items():
+        place = file.place(f"series.{title}")
+        if not isinstance(points, Mapping) or not all(type(x) in (int, float) for x in points.values()):
+            raise PipelineError(
+                f"{place}: expected arms and their numbers, {{arm: 1, other: 2}}, got {points!r}"
+            )
+        _require_arms(place, [arm for arm in points if "/" not in str(arm)], known)
+        found[str(title)] = tuple(
+            Point(own.rpartition("/")[0] or name, own.rpartition("/")[2], float(x))
+            for own, x in points.items()
+        )
+    return found
+
+
+def _pictured(file: Params, known: Sequence[str]) -> tuple[str, ...]:
+    names, place = file.value("pictured"), file.place("pictured")
+    if not isinstance(names, list):
+        raise PipelineError(f"{place}: expected arms, [one, another], got {names!r}")
+    _require_arms(place, names, known)
+    return tuple(names)
+
+
+def _require_arms(place: str, names: Sequence[Any], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise PipelineError(f"{place}: no arm '{name}'{nearest(str(name), known)}")
+
+
 def _arm(file: Params, name: str, params: Params, warm_ups: tuple[int, ...], seeds: tuple[int, ...]) -> Arm:
     place = f"arms.{name}"
-    _require_keys(file, place, file.value(place), _ARM_KEYS, optional=("warm_ups", "seeds"))
+    _require_keys(file, place, file.value(place), *_ARM_KEYS)
     own = file.value(place)
     return Arm(
         name,
@@ -172,15 +216,16 @@ def _arm(file: Params, name: str, params: Params, warm_ups: tuple[int, ...], see
 
 
 def _require_keys(
-    file: Params, place: str, values: Any, known: Sequence[str], *, optional: Sequence[str]
+    file: Params, place: str, values: Any, required: Sequence[str], optional: Sequence[str]
 ) -> None:
     if not isinstance(values, Mapping):
         raise PipelineError(f"{file.place(place)}: expected keys and values, got {values!r}")
+    known = [*required, *optional]
     for key in values:
         if key not in known:
             where = f"{place}.{key}".lstrip(".")
             raise PipelineError(f"{file.place(where)}: unknown key{nearest(str(key), known)}")
-    if missing := [key for key in known if key not in values and key not in optional]:
+    if missing := [key for key in required if key not in values]:
         raise PipelineError(f"{file.place(place)}: missing {', '.join(missing)}")
 
 
@@ -203,36 +248,3 @@ def _seeds(file: Params, place: str) -> tuple[int, ...]:
     if not good or len(set(values)) < len(values):
         raise PipelineError(f"{file.place(place)}: expected different integers in a list, got {values!r}")
     return tuple(values)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The rows of finished trials, in the file's order; none where there is no file."""
-    if not path.exists():
-        return []
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-
-
-def add_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Add a finished trial; rows stay sorted by their keys; a new column is empty in the others."""
-    rows = [*read_rows(path), {name: _text(value) for name, value in row.items()}]
-    columns = list(KEYS) + [name for name in dict.fromkeys(_columns(rows)) if name not in KEYS]
-    rows.sort(key=lambda row: (row["study"], row["split"], row["arm"], int(row["warm_up"]), int(row["seed"])))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
-
-
-def _columns(rows: Sequence[Row]) -> Iterator[str]:
-    for row in rows:
-        yield from row
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def finished(rows: Sequence[Row]) -> set[tuple[str, ...]]:
-    """The keys of the trials that have a row."""
-    return {tuple(row[name] for name in KEYS) for row in rows}

@@ -23,7 +23,8 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.provenance import git_revision, processor
 from pipeline.recipes import as_arguments
-from pipeline.study import RUNS, Trial
+from pipeline.study import Trial
+from pipeline.study_rows import FOLDER, Points
 
 _COST = {"cpu_seconds": "cpu_seconds", "seconds": "wall_seconds", "peak_memory_mb": "peak_memory_mb"}
 """What the provenance of joint training says of its cost, and the column that it goes to."""
@@ -34,8 +35,21 @@ _JOINT = "provenance/train-joint.json"
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GENREID_WORKERS")
 
-Outcome = dict[str, Any] | Exception
-"""The columns of a trial's row, or why there is none."""
+_EVALUATED = "plots/evaluate"
+_CURVES = ("hits_by_viewpoint", "spread", "mixtures", "identity_kept")
+"""What evaluation draws of viewpoints: a list of points in a JSON file each."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """columns: of the trial's row. curves: its points by the name of the curve, where evaluation drew it."""
+
+    columns: Mapping[str, Any]
+    curves: Mapping[str, Points]
+
+
+Outcome = Finished | Exception
+"""What a trial came to, or why it came to nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +70,8 @@ class Slot:
         self._git("checkout", "--quiet", "--force", "--detach", commit)
         self._dvc("config", "--local", "cache.dir", str(cache))
 
-    def run(self, trial: Trial, log: Path) -> dict[str, Any]:
-        """Run the trial; returns the columns of its row. Raises PipelineError when its experiment fails."""
+    def run(self, trial: Trial, log: Path) -> Finished:
+        """Run the trial. Raises PipelineError when its experiment fails."""
         self._git("reset", "--quiet", "--hard")
         # The lock file names what another machine has made. Where code and params are the same, DVC looks for
         # that alone, and would run the stage again in each trial although its run cache has what it makes.
@@ -80,7 +94,7 @@ class Slot:
         if ended.returncode:
             raise PipelineError(f"{trial.name} failed (exit code {ended.returncode}): see {log}")
         self._fetch_back(trial)
-        return self._columns()
+        return Finished(self._columns(), self._curves())
 
     def _environment(self) -> dict[str, str]:
         """Commands of this environment, on the slot's code, with the slot's share of the cores."""
@@ -121,6 +135,14 @@ class Slot:
         metrics = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
         return columns | dict(_flat(metrics))
 
+    def _curves(self) -> dict[str, Points]:
+        paths = {name: self.folder / _EVALUATED / f"{name}.json" for name in _CURVES}
+        return {
+            name: json.loads(path.read_text(encoding="utf-8"))
+            for name, path in paths.items()
+            if path.exists()
+        }
+
     def _git(self, *arguments: str) -> str:
         return _run("git", "-C", str(self.folder), *arguments)
 
@@ -132,6 +154,7 @@ def run_trials(trials: Sequence[Trial], slots: Sequence[Slot], logs: Path) -> It
     """Every trial and its outcome as they finish, as many at a time as there are slots.
 
     The first trial with stages that no other has done yet runs them before others start that share them.
+    Raises what no trial should have raised.
     """
     waiting, opened, opening = list(trials), set[object](), set[object]()
     changed = threading.Condition()
@@ -154,7 +177,8 @@ def run_trials(trials: Sequence[Trial], slots: Sequence[Slot], logs: Path) -> It
         while (trial := take()) is not None:
             try:
                 outcome: Outcome = slot.run(trial, logs / f"{trial.name}.log")
-            except (PipelineError, OSError) as error:
+            except Exception as error:
+                # Whatever it is: who waits for the outcome has to hear of it, or waits for ever.
                 outcome = error
             with changed:
                 opened.add(trial.before_joint)
@@ -165,15 +189,18 @@ def run_trials(trials: Sequence[Trial], slots: Sequence[Slot], logs: Path) -> It
     for slot in slots:
         threading.Thread(target=work, args=(slot,), daemon=True).start()
     for _ in range(len(trials)):
-        yield outcomes.get()
+        trial, outcome = outcomes.get()
+        if isinstance(outcome, Exception) and not isinstance(outcome, PipelineError | OSError):
+            raise outcome
+        yield trial, outcome
 
 
 def require_committed(root: Path) -> str:
     """The commit that is checked out. Raises PipelineError when there is none or files differ from it.
 
-    Rows of finished trials may differ: an interrupted study has left them there.
+    What finished trials came to may differ: an interrupted study has left it there.
     """
-    revision = git_revision(root, but=RUNS)
+    revision = git_revision(root, but=FOLDER)
     if revision == "none":
         raise PipelineError(f"{root}: a study names the commit that it ran at; make this a git repository")
     if revision.endswith("+changes"):

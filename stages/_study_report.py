@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from genreid.evaluation.comparison import Comparison, Pairing, compare
 from pipeline.artifacts import write_bytes
 from pipeline.errors import PipelineError
-from pipeline.study import RUNS, Row, Study, read_rows
+from pipeline.study import Study
+from pipeline.study_rows import FOLDER, RUNS, Row, read_rows
+from stages._study_curves import draw_learnt, draw_series
+from stages._study_figures import cost_ratios, figures_of, gains_of, require_one_encoder_a_warm_up
 from stages._study_picture import draw
 
 RESULTS = "docs/results.md"
@@ -21,68 +25,67 @@ LEARNT = {
     "spread_generated": "spread over painted views",
     "spread_true": "spread over true views",
 }
-_COST = "cpu_seconds"
 
 
 def write_report(root: Path, study: Study, split: str) -> list[Path]:
-    """Write both; returns their paths. Raises PipelineError where there is nothing to report, or no place."""
+    """Write them; returns the paths. Raises PipelineError where there is nothing to report, or no place."""
     of_study = [row for row in read_rows(root / RUNS) if row["study"] == study.name]
     rows = [row for row in of_study if row["split"] == split]
     if not rows:
         raise PipelineError(
             f"{RUNS} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
         )
-    _require_one_encoder_a_warm_up(rows)
-    picture = root / RUNS.replace("runs.csv", f"{study.name}-{split}.png")
-    costs = cost_ratios(of_study, study.reference)
-    draw(study, compare(figures_of(rows, "joint.mAP"), study.reference), costs, picture)
+    require_one_encoder_a_warm_up(rows)
     page = root / RESULTS
+    pictures = _Pictures(root / FOLDER / f"{study.name}-{split}", page.parent)
+    costs = cost_ratios(of_study, study.reference)
+    draw(study, compare(figures_of(rows, "joint.mAP"), study.reference), costs, pictures.path())
+    below = [pictures.line(study.title)]
+    if pairs := draw_learnt(root, study, split, pictures.path("learnt")):
+        below += [
+            "",
+            f"The same along viewpoints, mean over {_told(pairs)}:",
+            "",
+            pictures.line("Curves", "learnt"),
+        ]
+    if gains := gains_of(root, study, split):
+        draw_series(gains, pictures.path("series"))
+        below += ["", pictures.line(f"The gain along {' and '.join(gains)}", "series")]
     place = study.name if split == "val" else f"{study.name} {split}"
-    _replace_between(page, place, text(study, rows, costs, split, picture.relative_to(page.parent)))
-    return [page, picture]
+    _replace_between(page, place, text(study, rows, costs, split, below))
+    return [page, *pictures.written]
 
 
-def _require_one_encoder_a_warm_up(rows: Sequence[Row]) -> None:
-    """Another processor rounds otherwise, and its warm-up of the same seed is another encoder."""
-    encoders: dict[str, dict[str, str]] = {}
-    for row in rows:
-        encoders.setdefault(row["warm_up"], {})[row["warm_up_fingerprint"]] = row.get("machine") or "unknown"
-    for warm_up, found in encoders.items():
-        if len(found) > 1:
-            made = "; ".join(f"{fingerprint} on {machine}" for fingerprint, machine in sorted(found.items()))
-            raise PipelineError(
-                f"{RUNS}: trials of warm-up {warm_up} start from {len(found)} encoders ({made}), so that "
-                "their difference is not the arms'; delete the rows of all but one, and run the study again"
-            )
+@dataclass
+class _Pictures:
+    """Pictures named `stem`, with a word for all but the first, on a page in folder `of_page`."""
+
+    stem: Path
+    of_page: Path
+    written: list[Path] = field(default_factory=list)
+
+    def path(self, word: str = "") -> Path:
+        return self.stem.with_name("-".join([self.stem.name, *([word] if word else [])]) + ".png")
+
+    def line(self, title: str, word: str = "") -> str:
+        self.written.append(self.path(word))
+        return f"![{title}]({self.path(word).relative_to(self.of_page)})"
 
 
-def figures_of(rows: Sequence[Row], column: str) -> dict[str, dict[Pairing, float]]:
-    """By arm, then by warm-up and seed: the value of a column, where it has one."""
-    found: dict[str, dict[Pairing, float]] = {}
-    for row in rows:
-        if value := row.get(column):
-            found.setdefault(row["arm"], {})[int(row["warm_up"]), int(row["seed"])] = float(value)
-    return found
+def _told(pairs: Sequence[Pairing]) -> str:
+    return "; ".join(
+        f"warm-up {warm_up}, seeds {', '.join(str(seed) for one, seed in pairs if one == warm_up)}"
+        for warm_up in sorted({warm_up for warm_up, _ in pairs})
+    )
 
 
-def cost_ratios(rows: Sequence[Row], reference: str) -> dict[str, float]:
-    """By arm: CPU time of joint training over the reference's, mean over the pairs that have both.
+def text(
+    study: Study, rows: Sequence[Row], costs: Mapping[str, float], split: str, below: Sequence[str]
+) -> str:
+    """The table in Markdown, with what has to be known to read it.
 
-    A ratio, since seconds of two machines cannot be put together. Trials that are scored on other identities
-    train as these do, and DVC does not train them again: they need not be told apart.
+    costs: as `cost_ratios` has them. below: lines that come after the tables.
     """
-    costs = figures_of(rows, _COST)
-    base = costs.get(reference, {})
-    found = {}
-    for arm, own in costs.items():
-        ratios = [cost / base[pair] for pair, cost in own.items() if pair in base]
-        if ratios:
-            found[arm] = sum(ratios) / len(ratios)
-    return found
-
-
-def text(study: Study, rows: Sequence[Row], costs: Mapping[str, float], split: str, picture: Path) -> str:
-    """The table in Markdown, with what has to be known to read it. costs: as `cost_ratios` has them."""
     identities = "validation" if split == "val" else "test"
     arms = {arm.name: arm.about for arm in study.arms}
     compared = {column: compare(figures_of(rows, f"joint.{column}"), study.reference) for column in FIGURES}
@@ -108,7 +111,7 @@ def text(study: Study, rows: Sequence[Row], costs: Mapping[str, float], split: s
         )
     contrasts = _contrast_lines(study, figures_of(rows, "joint.mAP"))
     learnt = _learnt_lines(study, rows, present)
-    return "\n".join([*lines, "", *contrasts, *learnt, f"![{study.title}]({picture})", "", _made_at(rows)])
+    return "\n".join([*lines, "", *contrasts, *learnt, *below, "", _made_at(rows)])
 
 
 def _contrast_lines(study: Study, figures: Mapping[str, Mapping[Pairing, float]]) -> list[str]:

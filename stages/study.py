@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,8 +13,12 @@ from rich.table import Table
 
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
-from pipeline.study import KEYS, RUNS, Trial, add_row, finished, load_study, read_rows, study_names
+from pipeline.study import Trial, load_study, study_names
+from pipeline.study_rows import KEYS, RUNS, add_points, add_row, finished, read_rows
 from stages._options import num_cores
+
+if TYPE_CHECKING:
+    from pipeline.trials import Finished
 
 study = typer.Typer(
     help="Compare arms of training over several warm-ups and seeds (docs/studies.md).", no_args_is_help=True
@@ -119,12 +124,20 @@ def _run(root: Path, trials: list[Trial], jobs: int) -> list[str]:
             failed.append(trial.name)
             bars.say(f"error: {outcome}")
         else:
-            add_row(root / RUNS, dict(zip(KEYS, trial.key, strict=True)) | outcome)
-            bars.say(_line(trial, outcome))
+            _keep(root, trial, outcome)
+            bars.say(_line(trial, outcome.columns))
     return failed
 
 
-def _line(trial: Trial, columns: dict[str, object]) -> str:
+def _keep(root: Path, trial: Trial, outcome: Finished) -> None:
+    """The row comes last: a trial that has it is not run again."""
+    key = dict(zip(KEYS, trial.key, strict=True))
+    for name, points in outcome.curves.items():
+        add_points(root, name, key, points)
+    add_row(root / RUNS, {**key, **outcome.columns})
+
+
+def _line(trial: Trial, columns: Mapping[str, object]) -> str:
     def percent(key: str) -> str:
         value = columns.get(key)
         return f"{value:.1f}" if isinstance(value, float) else "undefined"

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import Contrast, Trial, add_row, finished, load_study, read_rows, study_names
-from pipeline.trials import Slot, run_trials
+from pipeline.study import Contrast, Point, Trial, load_study, study_names
+from pipeline.study_rows import CURVES, add_points, add_row, finished, read_rows
+from pipeline.trials import Finished, Slot, run_trials
 
 ROOT = Path(__file__).parents[2]
 FILE = """\
@@ -20,6 +20,9 @@ warm_ups: [1, 2]
 seeds: [1, 2]
 contrasts:
   Is it the views?: [views, plain]
+series:
+  amount: {plain: 0, views: 1, three/views: 2.5}
+pictured: [views]
 arms:
   plain:
     about: nothing
@@ -67,6 +70,17 @@ def test_further_pairs_of_arms_are_named_by_their_question(project: Path) -> Non
     assert load_study(project, "two").contrasts == (Contrast("Is it the views?", "views", "plain"),)
 
 
+def test_arms_of_other_studies_stand_in_a_series_by_the_name_of_theirs(project: Path) -> None:
+    points = load_study(project, "two").series["amount"]
+    assert points == (Point("two", "plain", 0), Point("two", "views", 1), Point("three", "views", 2.5))
+
+
+def test_all_arms_are_pictured_unless_some_are_named(project: Path) -> None:
+    assert load_study(project, "two").pictured == ("views",)
+    write(project, FILE.replace("pictured: [views]\n", ""))
+    assert load_study(project, "two").pictured == ("plain", "views")
+
+
 def test_trials_of_one_warm_up_share_what_comes_before_joint_training(project: Path) -> None:
     first, other_seed, other_warm_up, other_arm = load_study(project, "two").trials("val")[:4]
     assert first.before_joint == other_seed.before_joint
@@ -96,7 +110,7 @@ def test_the_project_s_own_studies_load(name: str) -> None:
             r"yaml:2: reference: no arm 'plan'; did you mean 'plain'",
         ),
         ("title:", "titel:", r"two.yaml:1: titel: unknown key; did you mean 'title'"),
-        ("    about: nothing\n", "", r"two.yaml:10: arms.plain: missing about"),
+        ("    about: nothing\n", "", r"two.yaml:13: arms.plain: missing about"),
         ("joint.epochs", "joint.epoch", r"common: train_joint.epoch: .*did you mean 'epochs'"),
         (
             "contrast.views: generated",
@@ -111,6 +125,10 @@ def test_the_project_s_own_studies_load(name: str) -> None:
         ),
         ("[views, plain]", "[views]", r"contrasts.Is it the views\?: expected two arms, .*found \['views'\]"),
         ("[views, plain]", "[veiws, plain]", r"no arm 'veiws'; did you mean 'views'"),
+        ("{plain: 0,", "{plane: 0,", r"series.amount: no arm 'plane'; did you mean 'plain'"),
+        ("{plain: 0,", "{plain: none,", r"series.amount: expected arms and their numbers, .*'plain': 'none'"),
+        ("pictured: [views]", "pictured: [view]", r"two.yaml:\d+: pictured: no arm 'view'"),
+        ("pictured: [views]", "pictured: views", r"pictured: expected arms, \[one, another\], got 'views'"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused(project: Path, old: str, new: str, message: str) -> None:
@@ -148,17 +166,41 @@ def test_rows_are_sorted_and_found_again(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "none.csv") == []
 
 
+def test_a_trial_s_points_take_the_place_of_those_of_an_earlier_start(tmp_path: Path) -> None:
+    key = {"study": "two", "arm": "views", "warm_up": 1, "seed": 1, "split": "val"}
+    add_points(tmp_path, "hits", key, [{"apart": 45, "warm_up": 0.5}, {"apart": 90, "warm_up": 0.25}])
+    add_points(tmp_path, "hits", key | {"seed": 2}, [{"apart": 45, "warm_up": 1.0}])
+    add_points(tmp_path, "hits", key, [{"apart": 45, "warm_up": 0.75}])
+    rows = read_rows(tmp_path / CURVES / "hits.csv")
+    assert [(row["warm_up"], row["seed"], row["hits.apart"], row["hits.warm_up"]) for row in rows] == [
+        ("1", "1", "45", "0.75"),
+        ("1", "2", "45", "1"),
+    ]
+
+
 class _Recorded(Slot):
     """A slot that writes down what it is asked for."""
 
     asked: list[tuple[str, str]] = []  # noqa: RUF012
 
-    def run(self, trial: Trial, log: Path) -> dict[str, Any]:
+    def run(self, trial: Trial, log: Path) -> Finished:
         self.asked.append(("begin", trial.name))
         if trial.seed == 2 and trial.arm.name == "plain":
             raise PipelineError("no luck")
         self.asked.append(("end", trial.name))
-        return {"joint.mAP": 1.0}
+        return Finished({"joint.mAP": 1.0}, {})
+
+
+class _Broken(Slot):
+    def run(self, trial: Trial, log: Path) -> Finished:
+        raise KeyError("a bug")
+
+
+@pytest.mark.timeout(60)
+def test_what_nobody_expected_ends_the_study_and_does_not_hang_it(project: Path, tmp_path: Path) -> None:
+    trials = load_study(project, "two").trials("val")
+    with pytest.raises(KeyError, match="a bug"):
+        list(run_trials(trials, [_Broken(project, tmp_path / "a", 1)], tmp_path))
 
 
 def test_all_trials_end_and_shared_stages_are_done_by_one_of_them(project: Path, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import RUNS, load_study
-from pipeline.trials import Slot, cache_folder, require_committed, run_trials
+from pipeline.study import load_study
+from pipeline.study_rows import RUNS
+from pipeline.trials import Finished, Slot, cache_folder, require_committed, run_trials
 
 PARAMS = """\
 pretrain_encoder: {seed: 0}
@@ -37,6 +38,7 @@ stages:
     deps: [joint.pt]
     params: [evaluate]
     metrics: [metrics.json: {cache: false}]
+    outs: [plots/evaluate]
 """
 MAKE = """\
 import datetime, json, os, pathlib, sys, yaml
@@ -54,7 +56,10 @@ elif what == "joint":
     record = {"finished": now, "cpu_seconds": 7.5, "seconds": 9.0, "peak_memory_mb": 100, "ari": 0.5}
     json.dump(record, open("provenance/train-joint.json", "w"))
 else:
-    json.dump({"joint": {"mAP": float(open("joint.pt").read())}}, open("metrics.json", "w"))
+    score = float(open("joint.pt").read())
+    json.dump({"joint": {"mAP": score}}, open("metrics.json", "w"))
+    pathlib.Path("plots/evaluate").mkdir(parents=True, exist_ok=True)
+    json.dump([{"yaw_deg": 45, "joint": score}], open("plots/evaluate/spread.json", "w"))
 """
 STUDY = """\
 title: Small
@@ -82,7 +87,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {"params.yaml": PARAMS, "dvc.yaml": GRAPH, "make.py": MAKE, "recipes/studies/small.yaml": STUDY}
     for name, text in files.items():
         (root / name).write_text(text, encoding="utf-8")
-    ignored = "/.genreid/\n/provenance/\n/encoder.pt\n/joint.pt\n"
+    ignored = "/.genreid/\n/provenance/\n/encoder.pt\n/joint.pt\n/plots/\n"
     (root / ".gitignore").write_text(ignored, encoding="utf-8")
     for variable in ("GIT_AUTHOR", "GIT_COMMITTER"):
         monkeypatch.setenv(f"{variable}_NAME", "Test")
@@ -113,10 +118,12 @@ def test_trials_share_their_warm_ups_and_come_back_as_experiments(project: Path,
     assert "failed as it should" in log.read_text(encoding="utf-8")
 
     expected = {"plain-w1": 11.0, "gain-w1": 16.0, "plain-w2": 21.0, "gain-w2": 26.0}
-    found = {name: columns for name, columns in ended.items() if isinstance(columns, dict)}
+    finished = {name: outcome for name, outcome in ended.items() if isinstance(outcome, Finished)}
+    found = {name: outcome.columns for name, outcome in finished.items()}
     assert {name: found[name]["joint.mAP"] for name in found} == {
         f"small-{name}-s1": value for name, value in expected.items()
     }
+    assert finished["small-gain-w2-s1"].curves == {"spread": [{"yaw_deg": 45, "joint": 26.0}]}
     row = found["small-gain-w2-s1"]
     assert (row["cpu_seconds"], row["wall_seconds"], row["pseudo_labels.ari"]) == (7.5, 9.0, 0.5)
     assert commit.startswith(row["commit"])
@@ -138,7 +145,7 @@ def test_a_trial_done_before_is_taken_from_the_cache(project: Path, tmp_path: Pa
     slot = Slot(project, tmp_path / "slot", 1)
     slot.prepare(cache_folder(project), require_committed(project))
     (trial, *_) = load_study(project, "small").trials("val", ["plain"])
-    first, second = (slot.run(trial, tmp_path / "log.txt") for _ in range(2))
+    first, second = (slot.run(trial, tmp_path / "log.txt").columns for _ in range(2))
     assert first["joint.mAP"] == second["joint.mAP"] == 11.0
     assert first["cpu_seconds"] == 7.5
     assert second["cpu_seconds"] is None, "nobody measured it this time"
@@ -166,7 +173,7 @@ def test_what_another_machine_has_made_is_made_here_once(project: Path, tmp_path
     slot.prepare(cache_folder(project), require_committed(project))
     trials = load_study(project, "small").trials("val", ["plain", "gain"])
     first = [trial for trial in trials if trial.name.endswith("w1-s1")]
-    assert [slot.run(trial, tmp_path / "log.txt")["joint.mAP"] for trial in first] == [11.0, 16.0]
+    assert [slot.run(trial, tmp_path / "log.txt").columns["joint.mAP"] for trial in first] == [11.0, 16.0]
     assert (tmp_path / "done.txt").read_text(encoding="utf-8").count("encoder") == 1
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,13 @@ import cv2
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import RUNS, Arm, Contrast, Study, add_row, read_rows
+from pipeline.study import Arm, Contrast, Point, Study
+from pipeline.study_rows import RUNS, add_points, add_row, read_rows
+from stages._study_curves import PANELS, curve_points
+from stages._study_figures import gains_of
 from stages._study_report import write_report
 
+ROOT = Path(__file__).parents[2]
 PAGE = "before\n<!-- study two: begin -->\nold\n<!-- study two: end -->\nafter\n"
 
 
@@ -90,6 +95,54 @@ def test_further_pairs_of_arms_are_compared_below_the_table(project: Path, study
     lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
     expected = "`views` against `plain`): +2.0 ± 1.0 mAP, in errors +2.0, by warm-up +3.0, +1.0"
     assert lines == [f"- Is it the views? ({expected}"]
+
+
+def test_curves_are_drawn_over_the_trials_that_all_arms_have(project: Path, study: Study) -> None:
+    """`views` has no curve of warm-up 2, nor on the validation identities: that of `plain` is left out."""
+    for arm, warm_up, split in (
+        ("plain", 1, "val"),
+        ("plain", 2, "val"),
+        ("views", 1, "val"),
+        ("views", 2, "test"),
+    ):
+        key = {"study": "two", "arm": arm, "warm_up": warm_up, "seed": 1, "split": split}
+        hits = [{"degrees_apart": x, "pairs": 9, "warm_up": 0.1, "joint": 0.5 * warm_up} for x in (15, 45)]
+        add_points(project, "hits_by_viewpoint", key, hits)
+        add_points(project, "identity_kept", key, [{"yaw_deg": 45, "images": 0.5, "rotated_views": 0.4}])
+    pictured = replace(study, pictured=("plain", "views"))
+    page, _, learnt = write_report(project, pictured, "val")
+    assert learnt.name == "two-val-learnt.png"
+    assert cv2.imread(str(learnt)).shape[1] > 800
+    assert "mean over warm-up 1, seeds 1:" in page.read_text(encoding="utf-8")
+    points = curve_points(project, pictured, "val", PANELS[0])
+    assert points["joint"].tolist() == [0.5] * 4
+
+
+def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Path, study: Study) -> None:
+    shutil.copytree(ROOT / "recipes", project / "recipes")
+    shutil.copy(ROOT / "params.yaml", project)
+    for row in read_rows(project / RUNS):
+        arm = {"plain": "continued", "views": "gcl_plus"}[row["arm"]]
+        more = 5.0 if arm == "gcl_plus" else 0.0
+        figures = {"study": "identities_50", "arm": arm, "joint.mAP": float(row["joint.mAP"]) + more}
+        add_row(project / RUNS, row | figures)
+    points = (
+        Point("identities_50", "gcl_plus", 50),
+        Point("two", "views", 100),
+        Point("two", "unknown", 200),
+    )
+    asked = replace(study, series={"identities": points, "nothing yet": (Point("two", "unknown", 1),)})
+    # by hand: +3 and +1; five more for each in the other study
+    gains = gains_of(project, asked, "val")
+    assert list(gains) == ["identities"]
+    assert [(gain.x, gain.comparison.difference.mean) for gain in gains["identities"]] == [
+        (50, 7.0),
+        (100, 2.0),
+    ]
+    page, _, picture = write_report(project, asked, "val")
+    assert picture.name == "two-val-series.png"
+    assert cv2.imread(str(picture)).shape[0] > 300
+    assert "![The gain along identities](study/two-val-series.png)" in page.read_text(encoding="utf-8")
 
 
 def test_a_report_needs_rows_and_a_place(project: Path, study: Study) -> None:
