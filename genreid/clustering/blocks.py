@@ -102,8 +102,16 @@ def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
     for row in range(0, len(x), BLOCK_ROWS):
         for column in range(row, len(x), BLOCK_ROWS):
             left, right = x[row : row + BLOCK_ROWS], x[column : column + BLOCK_ROWS]
-            shape = (len(left), len(right))
-            yield row, column, product_of(left, right, out=held[: shape[0] * shape[1]].view(shape))
+            block = held[: len(left) * len(right)].view(len(left), len(right))
+            _multiply(left, right, block)
+            yield row, column, block
+
+
+def _multiply(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> None:
+    def work(start: int, stop: int) -> None:
+        product_of(left[start:stop], right, out=out[start:stop])
+
+    map_row_chunks(work, len(left), chunks_per_thread=1)
 
 
 def product_of(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
