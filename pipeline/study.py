@@ -1,7 +1,7 @@
 """Studies: arms that are compared over several warm-ups and seeds, described in recipes/studies/NAME.yaml.
 
-A study names the params that each arm changes; its trials are all arms × warm-ups × seeds. What a finished
-trial came to is a row (pipeline/study_rows.py), and a trial that has its row is never run again.
+A study names the params that each arm changes, and the warm-ups and seeds that each is trained with. What a
+finished trial came to is a row (pipeline/study_rows.py), and a trial that has its row is never run again.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ _SEED = "train_joint.seed"
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to train. params: {dotted key: value} that it changes; about: what it is, in half a line."""
+    """One way to train.
+
+    params: {dotted key: value} that it changes; about: what it is, in half a line. pairs: warm-up and seed of
+    each of its trials.
+    """
 
     name: str
     about: str
     params: Mapping[str, Any]
-    warm_ups: tuple[int, ...]
-    seeds: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,7 @@ class Study:
         found = [
             Trial(self.name, arm, warm_up, seed, split, self._overrides(arm, warm_up, seed, split))
             for arm in chosen
-            for warm_up in arm.warm_ups
-            for seed in arm.seeds
+            for warm_up, seed in arm.pairs
         ]
         return sorted(found, key=lambda trial: (trial.warm_up, trial.seed))
 
@@ -210,9 +212,27 @@ def _arm(file: Params, name: str, params: Params, warm_ups: tuple[int, ...], see
         name,
         str(own["about"]),
         _known(file, f"{place}.params", params),
-        _seeds(file, f"{place}.warm_ups") if "warm_ups" in own else warm_ups,
-        _seeds(file, f"{place}.seeds") if "seeds" in own else seeds,
+        _pairs(file, place, warm_ups, seeds),
     )
+
+
+def _pairs(
+    file: Params, place: str, warm_ups: tuple[int, ...], seeds: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Warm-ups × seeds, the arm's own where it names them, or `warm_ups: {warm-up: seeds}`."""
+    own = file.value(place)
+    if isinstance(own.get("warm_ups"), Mapping):
+        if "seeds" in own:
+            raise PipelineError(
+                f"{file.place(f'{place}.seeds')}: its warm_ups name their seeds: leave this out"
+            )
+        where = file.place(f"{place}.warm_ups")
+        _integers(where, list(own["warm_ups"]))
+        named = {warm_up: _integers(where, values) for warm_up, values in own["warm_ups"].items()}
+        return tuple((warm_up, seed) for warm_up, own_seeds in named.items() for seed in own_seeds)
+    warm_ups = _seeds(file, f"{place}.warm_ups") if "warm_ups" in own else warm_ups
+    seeds = _seeds(file, f"{place}.seeds") if "seeds" in own else seeds
+    return tuple((warm_up, seed) for warm_up in warm_ups for seed in seeds)
 
 
 def _require_keys(
@@ -243,8 +263,11 @@ def _known(file: Params, place: str, params: Params) -> dict[str, Any]:
 
 
 def _seeds(file: Params, place: str) -> tuple[int, ...]:
-    values = file.value(place)
+    return _integers(file.place(place), file.value(place))
+
+
+def _integers(place: str, values: Any) -> tuple[int, ...]:
     good = isinstance(values, list) and values and all(type(value) is int for value in values)
     if not good or len(set(values)) < len(values):
-        raise PipelineError(f"{file.place(place)}: expected different integers in a list, got {values!r}")
+        raise PipelineError(f"{place}: expected different integers in a list, got {values!r}")
     return tuple(values)

@@ -66,6 +66,12 @@ def test_trials_are_arms_by_warm_ups_by_seeds(project: Path) -> None:
     }
 
 
+def test_an_arm_may_name_the_seeds_of_each_warm_up(project: Path) -> None:
+    write(project, FILE.replace("warm_ups: [2]", "warm_ups: {1: [2], 3: [1, 4]}"))
+    trials = load_study(project, "two").trials("val", ["views"])
+    assert [trial.name for trial in trials] == ["two-views-w1-s2", "two-views-w3-s1", "two-views-w3-s4"]
+
+
 def test_further_pairs_of_arms_are_named_by_their_question(project: Path) -> None:
     assert load_study(project, "two").contrasts == (Contrast("Is it the views?", "views", "plain"),)
 
@@ -122,6 +128,17 @@ def test_the_project_s_own_studies_load(name: str) -> None:
             "warm_ups: [2]",
             "warm_ups: 2",
             r"views.warm_ups: expected different integers in a list, got 2",
+        ),
+        (
+            "warm_ups: [2]",
+            "warm_ups: {1: [2, 2]}",
+            r"views.warm_ups: expected different integers in a list, got \[2, 2\]",
+        ),
+        ("warm_ups: [2]", "warm_ups: {one: [2]}", r"views.warm_ups: expected .*'one'"),
+        (
+            "warm_ups: [2]",
+            "warm_ups: {1: [2]}\n    seeds: [1]",
+            r"yaml:\d+: arms.views.seeds: its warm_ups name",
         ),
         ("[views, plain]", "[views]", r"contrasts.Is it the views\?: expected two arms, .*found \['views'\]"),
         ("[views, plain]", "[veiws, plain]", r"no arm 'veiws'; did you mean 'views'"),

@@ -15,12 +15,13 @@ from stages._study_figures import gains_of
 from stages._study_report import write_report
 
 ROOT = Path(__file__).parents[2]
+PAIRS = ((1, 1), (2, 1))
 PAGE = "before\n<!-- study two: begin -->\nold\n<!-- study two: end -->\nafter\n"
 
 
 @pytest.fixture
 def study() -> Study:
-    arms = (Arm("plain", "nothing", {}, (1, 2), (1,)), Arm("views", "rotated views", {}, (1, 2), (1,)))
+    arms = (Arm("plain", "nothing", {}, PAIRS), Arm("views", "rotated views", {}, PAIRS))
     return Study("two", "Two arms", "plain", {}, arms)
 
 
