@@ -20,7 +20,7 @@ import torch
 from genreid.clustering.exhaustive import MAX_PAIRS, NUM_SPARE, Candidates, search_heads, search_torch
 from genreid.clustering.faiss_search import search_faiss, search_hnsw
 from genreid.clustering.similarity import (
-    dot_pairs,
+    candidate_similarity,
     full_precision,
     pair_similarity,
     squared_distance,
@@ -86,23 +86,27 @@ def nearest_neighbours(
 
 def _refine(rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Order the candidates by their one true similarity: index (N, k), similarity (N, k), decided (N,)."""
-    num, width = candidates.index.shape
+    chosen = np.ascontiguousarray(candidates.index)
+    num, width = chosen.shape
     index = np.empty((num, k), np.int32)
     similarity = np.empty((num, k), np.float32)
 
-    def work(start: int, stop: int) -> None:
-        chosen = candidates.index[start:stop]
-        own = np.arange(start, stop)
+    def keep_own(start: int, stop: int) -> None:
         # Longer rows beside it can crowd an image out of its own candidates: it takes the last one's place.
-        chosen[:, -1] = np.where((chosen == own[:, None]).any(1), chosen[:, -1], own)
-        values = np.empty(chosen.shape, np.float32)
-        dot_pairs(rows, np.repeat(own, width), chosen.reshape(-1), values.reshape(-1))
-        falling = np.where(chosen == own[:, None], -np.inf, -values)
-        order = np.lexsort((chosen, falling), axis=1)[:, :k]
-        index[start:stop] = np.take_along_axis(chosen, order, 1)
-        similarity[start:stop] = np.take_along_axis(values, order, 1)
+        rows_chosen, own = chosen[start:stop], np.arange(start, stop)
+        rows_chosen[:, -1] = np.where((rows_chosen == own[:, None]).any(1), rows_chosen[:, -1], own)
 
-    map_row_chunks(work, num)
+    def order(start: int, stop: int) -> None:
+        falling = np.where(
+            chosen[start:stop] == np.arange(start, stop)[:, None], -np.inf, -values[start:stop]
+        )
+        best = np.lexsort((chosen[start:stop], falling), axis=1)[:, :k]
+        index[start:stop] = np.take_along_axis(chosen[start:stop], best, 1)
+        similarity[start:stop] = np.take_along_axis(values[start:stop], best, 1)
+
+    map_row_chunks(keep_own, num)
+    values = candidate_similarity(rows, chosen)
+    map_row_chunks(order, num)
     decided = similarity[:, -1] > candidates.floor + candidates.error
     return index, similarity, decided | (width == num)
 

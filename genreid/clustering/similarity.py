@@ -1,6 +1,6 @@
 """Unit rows and their similarities: the one kernel that has the last word on how alike two images are.
 
-Shapes: N images, D embedding width, M pairs.
+Shapes: N images, D embedding width, M pairs, c candidates.
 """
 
 from __future__ import annotations
@@ -45,15 +45,14 @@ def pair_similarity(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np
     result = np.empty(len(left), np.float32)
 
     def work(start: int, stop: int) -> None:
-        dot_pairs(rows, left[start:stop], right[start:stop], result[start:stop])
+        _dot_pairs(rows, left[start:stop], right[start:stop], result[start:stop])
 
     map_row_chunks(work, len(left))
     return result
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def dot_pairs(rows: np.ndarray, left: np.ndarray, right: np.ndarray, result: np.ndarray) -> None:
-    """`pair_similarity` into `result` (M,), in the caller's thread."""
+def _dot_pairs(rows: np.ndarray, left: np.ndarray, right: np.ndarray, result: np.ndarray) -> None:
     for m in range(left.shape[0]):
         a = rows[left[m]]
         b = rows[right[m]]
@@ -61,6 +60,57 @@ def dot_pairs(rows: np.ndarray, left: np.ndarray, right: np.ndarray, result: np.
         for d in range(a.shape[0]):
             total += a[d] * b[d]
         result[m] = total
+
+
+def candidate_similarity(rows: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """(N, c) float32: what `pair_similarity` gives for each image and its candidates `index` (N, c).
+
+    Reading the rows is what takes the time: of two images that are candidates of one another the earlier has
+    the product made, and the later takes it over.
+    """
+    result = np.empty(index.shape, np.float32)
+
+    def multiply(start: int, stop: int) -> None:
+        row, place = np.nonzero(_to_multiply(index, start, stop))
+        values = np.empty(len(row), np.float32)
+        _dot_pairs(rows, row + start, index[start:stop][row, place], values)
+        result[start:stop][row, place] = values
+
+    map_row_chunks(multiply, len(index))
+    map_row_chunks(lambda start, stop: _take_over(index, result, start, stop), len(index))
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _to_multiply(index: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """(stop − start, c) bool: which pairs no earlier row has."""
+    result = np.empty((stop - start, index.shape[1]), np.bool_)
+    for i in range(start, stop):
+        for p in range(index.shape[1]):
+            j = index[i, p]
+            result[i - start, p] = j >= i or _place_of(i, index[j]) < 0
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _take_over(index: np.ndarray, result: np.ndarray, start: int, stop: int) -> None:
+    for i in range(start, stop):
+        for p in range(index.shape[1]):
+            j = index[i, p]
+            if j < i:
+                place = _place_of(i, index[j])
+                if place >= 0:
+                    result[i, p] = result[j, place]
+
+
+@njit(cache=True, nogil=True)
+def _place_of(image: int, candidates: np.ndarray) -> int:
+    """Where `image` stands among the candidates (c,), −1 if it does not."""
+    place = -1
+    for p in range(candidates.shape[0]):
+        if candidates[p] == image:
+            place = p
+    return place
 
 
 def as_factor(rows: torch.Tensor) -> torch.Tensor:

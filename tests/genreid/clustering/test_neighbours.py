@@ -8,7 +8,13 @@ import torch
 from genreid.clustering import blocks, rounded
 from genreid.clustering import neighbours as module
 from genreid.clustering.neighbours import Candidates, nearest_neighbours
-from genreid.clustering.similarity import as_factor, pair_similarity, products, unit_rows
+from genreid.clustering.similarity import (
+    as_factor,
+    candidate_similarity,
+    pair_similarity,
+    products,
+    unit_rows,
+)
 from genreid.errors import GenreidError
 from tests.genreid.clustering.naive import naive_ranks, person_features, squared_distances
 
@@ -32,6 +38,18 @@ def test_equal_to_sorting_all_similarities(method: str, k: int) -> None:
     np.testing.assert_array_equal(found.index, expected)
     distance = np.take_along_axis(squared_distances(features), expected, 1)
     np.testing.assert_allclose(found.distance, distance, atol=2e-6)
+
+
+def test_candidates_of_one_another_have_the_similarity_of_any_other_pair() -> None:
+    """To the last bit, whichever of the two was multiplied: some pairs stand in both rows, some in one."""
+    features = person_features(700, 100, 12, 0.8, seed=2)
+    draw = np.random.default_rng(3)
+    index = np.stack([draw.permutation(700)[:150] for _ in range(700)]).astype(np.int32)
+    left = np.repeat(np.arange(700), 150)
+    expected = pair_similarity(features, left, index.reshape(-1)).reshape(700, 150)
+    both = (index[index] == np.arange(700)[:, None, None]).any(2)
+    assert 0.1 < both.mean() < 0.4
+    np.testing.assert_array_equal(candidate_similarity(features, index), expected)
 
 
 @pytest.mark.parametrize("method", METHODS)
