@@ -29,7 +29,6 @@ class Panel:
     along: str
     before: Callable[[pd.DataFrame], pd.Series]
     after: Callable[[pd.DataFrame], pd.Series]
-    is_before: str = "the warm-up"
 
 
 PANELS = (
@@ -60,11 +59,10 @@ PANELS = (
     Panel(
         "identity_kept",
         "yaw_deg",
-        "Painted views as queries of the warm-up: found first (share)",
+        "Painted views found first by the warm-up (share; dashed: the images)",
         "rotation (degrees)",
         lambda points: points["images"],
         lambda points: points["rotated_views"],
-        "the images themselves",
     ),
 )
 
@@ -92,6 +90,8 @@ def draw_learnt(root: Path, study: Study, split: str, path: Path) -> list[Pairin
     figure = Figure(figsize=(11, 8), layout="constrained")
     for panel, axes in zip(drawn, figure.subplots(2, 2).flat, strict=False):
         _draw_panel(axes, panel, drawn[panel], study)
+    handles = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(handles[0]), fontsize=8)
     for axes in figure.axes[len(drawn) :]:
         axes.set_axis_off()
     _save(figure, path)
@@ -165,12 +165,11 @@ def _of_arm(points: pd.DataFrame, arm: str) -> pd.DataFrame:
 def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, study: Study) -> None:
     """Lines keep an arm's colour from panel to panel, whichever arms have the curve."""
     reference = _of_arm(points, study.reference)
-    _draw_mean(axes, reference[panel.x], panel.before(reference), "k--", panel.is_before)
+    _draw_mean(axes, reference[panel.x], panel.before(reference), "k--", "the warm-up")
     for number, arm in enumerate(study.pictured):
         own = _of_arm(points, arm)
         if len(own):
             _draw_mean(axes, own[panel.x], panel.after(own), f"C{number}o-", arm)
-    axes.legend(fontsize=7)
     axes.set_title(panel.title, fontsize=10)
     axes.set_xlabel(panel.along)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,9 @@ from pipeline.study import Study
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LINES_AN_INCH = 6
+"""Names that can stand above one another beside the picture of costs."""
+
 
 def draw(study: Study, compared: Mapping[str, Comparison], costs: Mapping[str, float], path: Path) -> None:
     """Every pair's difference with mean and standard error; and the gain against what joint training cost."""
@@ -23,7 +26,8 @@ def draw(study: Study, compared: Mapping[str, Comparison], costs: Mapping[str, f
     figure = Figure(figsize=(11, 1.5 + 0.42 * len(arms)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_differences(left, {name: compared[name] for name in arms}, study.reference)
-    _draw_costs(right, {name: compared[name] for name in arms}, costs)
+    lines = LINES_AN_INCH * figure.get_figheight()
+    _draw_costs(right, {name: compared[name] for name in arms}, costs, lines)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
@@ -47,20 +51,36 @@ def _draw_differences(axes: Axes, compared: Mapping[str, Comparison], reference:
         )
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel(f"mAP minus that of {reference} (dots: pairs, one colour a warm-up; bar: standard error)")
+    axes.set_xlabel(
+        f"mAP minus that of {reference}\n(dots: pairs, one colour a warm-up; bar: standard error)"
+    )
 
 
-def _draw_costs(axes: Axes, compared: Mapping[str, Comparison], costs: Mapping[str, float]) -> None:
-    known = [name for name in compared if name in costs]
-    middle = (min(costs[name] for name in known) + max(costs[name] for name in known)) / 2 if known else 0
-    for name in known:
-        difference = compared[name].difference
-        gain = difference.mean if difference else 0.0
+def _draw_costs(
+    axes: Axes, compared: Mapping[str, Comparison], costs: Mapping[str, float], lines: float
+) -> None:
+    differences = {name: compared[name].difference for name in compared if name in costs}
+    gains = {name: difference.mean if difference else 0.0 for name, difference in differences.items()}
+    for (name, gain), height in zip(gains.items(), apart(list(gains.values()), lines), strict=True):
         axes.plot(costs[name], gain, "o")
-        # Names stand within the picture.
-        side, align = (-4, "right") if costs[name] > middle else (4, "left")
+        # Beside the picture, at heights where no two names meet.
         axes.annotate(
-            name, (costs[name], gain), xytext=(side, 3), textcoords="offset points", ha=align, fontsize=7
+            name,
+            (costs[name], gain),
+            xytext=(1.03, height),
+            textcoords=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=7,
+            arrowprops={"arrowstyle": "-", "color": "grey", "linewidth": 0.4},
         )
     axes.set_xlabel("CPU time of joint training, the reference's = 1")
     axes.set_ylabel("difference in mAP (points)")
+
+
+def apart(values: Sequence[float], lines: float) -> list[float]:
+    """The values, lifted where two of them are closer than a line of text, of which `lines` span them all."""
+    gap = (max(values, default=0) - min(values, default=0)) / lines
+    lifted, last = [0.0] * len(values), -math.inf
+    for place in sorted(range(len(values)), key=values.__getitem__):
+        last = lifted[place] = max(values[place], last + gap)
+    return lifted

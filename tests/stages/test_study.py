@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from pipeline.study import Arm, Contrast, Point, Study
 from pipeline.study_rows import RUNS, add_points, add_row, read_rows
 from stages._study_curves import PANELS, curve_points
 from stages._study_figures import gains_of
+from stages._study_picture import apart
 from stages._study_report import write_report
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +58,16 @@ def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> Non
     assert "4 trials, 2026-11-23, at abc, on some CPU." in text
     assert f"({picture.relative_to(page.parent)})" in text
     assert cv2.imread(str(picture)).shape[1] > 800
+
+
+def test_names_in_the_picture_of_costs_do_not_meet() -> None:
+    found = apart([8.0, 0.1, 0.0, 3.0, 0.05], lines=40)
+    assert found[0] == 8.0
+    assert found[3] == 3.0
+    heights = sorted(found)
+    assert min(b - a for a, b in pairwise(heights)) >= 8 / 40 - 1e-9
+    assert found[2] < found[4] < found[1], "in their order"
+    assert apart([], lines=40) == []
 
 
 def test_test_identities_have_their_own_place(project: Path, study: Study) -> None:
