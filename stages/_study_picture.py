@@ -51,9 +51,8 @@ def _draw_differences(axes: Axes, compared: Mapping[str, Comparison], reference:
         )
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel(
-        f"mAP minus that of {reference}\n(dots: pairs, one colour a warm-up; bar: standard error)"
-    )
+    axes.set_ylim(-0.5, len(names) - 0.5)
+    axes.set_xlabel(f"mAP minus that of {reference} (points)\ndots: pairs, one colour a warm-up; bar: error")
 
 
 def _draw_costs(
