@@ -25,6 +25,12 @@ LEARNT = {
     "spread_generated": "spread over painted views",
     "spread_true": "spread over true views",
 }
+VIEWS = {
+    "rotated_person_l1": "L1 within the person",
+    "rotated_person_ssim": "SSIM within the person",
+    "rotated_frechet": "Fréchet distance",
+    "identity_kept": "identity kept",
+}
 
 
 def write_report(root: Path, study: Study, split: str) -> list[Path]:
@@ -110,8 +116,8 @@ def text(
             _row((f"`{name}`: {arms[name]}", *cells, cost, *_difference_cells(compared["mAP"][name])))
         )
     contrasts = _contrast_lines(study, figures_of(rows, "joint.mAP"))
-    learnt = _learnt_lines(study, rows, present)
-    return "\n".join([*lines, "", *contrasts, *learnt, *below, "", _made_at(rows)])
+    further = _learnt_lines(study, rows, present) + _views_lines(study, rows, present)
+    return "\n".join([*lines, "", *contrasts, *further, *below, "", _made_at(rows)])
 
 
 def _contrast_lines(study: Study, figures: Mapping[str, Mapping[Pairing, float]]) -> list[str]:
@@ -129,20 +135,40 @@ def _contrast_lines(study: Study, figures: Mapping[str, Mapping[Pairing, float]]
 
 
 def _learnt_lines(study: Study, rows: Sequence[Row], arms: Sequence[str]) -> list[str]:
-    """What the encoders know of viewpoints, as a table; nothing where no trial has the truth about them."""
-    figures = {name: figures_of(rows, f"invariance.joint_{name}") for name in LEARNT}
+    """What the encoders know of viewpoints, where the data tell the truth about them."""
+    columns = {f"invariance.joint_{name}": title for name, title in LEARNT.items()}
+    before = [f"invariance.warm_up_{name}" for name in LEARNT]
+    return _further_table("What is learnt of viewpoints", study, rows, arms, columns, before)
+
+
+def _views_lines(study: Study, rows: Sequence[Row], arms: Sequence[str]) -> list[str]:
+    """How good the generators' rotated views are, held against the true ones."""
+    columns = {f"views.{name}": title for name, title in VIEWS.items()}
+    return _further_table("Rotated views that the generator paints at the end", study, rows, arms, columns)
+
+
+def _further_table(
+    what: str,
+    study: Study,
+    rows: Sequence[Row],
+    arms: Sequence[str],
+    columns: Mapping[str, str],
+    before: Sequence[str] = (),
+) -> list[str]:
+    """Titles by the columns that they are of; `before`: those of the warm-up. Nothing where none is known."""
+    figures = {name: figures_of(rows, name) for name in columns}
     if not all(found.get(study.reference) for found in figures.values()):
         return []
     compared = {name: compare(found, study.reference) for name, found in figures.items()}
-    before = [_spread(_each_warm_up_once(rows, f"invariance.warm_up_{name}")) for name in LEARNT]
     lines = [
-        "What is learnt of viewpoints, and in brackets the mean difference to the same pairs of "
-        f"`{study.reference}`:",
+        f"{what}, and in brackets the mean difference to the same pairs of `{study.reference}`:",
         "",
-        _row(("arm", *LEARNT.values())),
-        _row(["---"] * (len(LEARNT) + 1)),
-        _row(("the warm-up", *before)),
+        _row(("arm", *columns.values())),
+        _row(["---"] * (len(columns) + 1)),
     ]
+    if before:
+        cells = (_spread(_each_warm_up_once(rows, name)) for name in before)
+        lines.append(_row(("the warm-up", *cells)))
     for arm in arms:
         if all(arm in found for found in compared.values()):
             lines.append(_row((f"`{arm}`", *(_with_difference(found[arm]) for found in compared.values()))))
@@ -182,8 +208,8 @@ def _spread(comparison: Comparison) -> str:
 
 
 def _digits(comparison: Comparison) -> int:
-    """Behind the point: percentages have one, ratios of distances two."""
-    return 1 if comparison.mean > 2 else 2
+    """Behind the point: percentages have one, ratios of distances two, errors of pictures three."""
+    return 1 if comparison.mean > 2 else 2 if comparison.mean > 0.5 else 3
 
 
 def _difference_cells(comparison: Comparison) -> Sequence[str]:
