@@ -103,34 +103,28 @@ def draw_series(gains: Mapping[str, Sequence[Gain]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.5 * max(len(gains), 1), 4), layout="constrained")
-    for (title, points), axes in zip(
-        gains.items(), figure.subplots(1, len(gains), squeeze=False).flat, strict=True
-    ):
-        differences = [(gain, gain.comparison.difference) for gain in sorted(points, key=lambda gain: gain.x)]
-        known = [(gain, difference) for gain, difference in differences if difference is not None]
-        for gain, difference in known:
-            axes.plot(
-                [gain.x] * len(difference.pairs),
-                list(difference.pairs.values()),
-                "o",
-                color="grey",
-                alpha=0.45,
-            )
-            axes.annotate(
-                gain.arm, (gain.x, difference.mean), xytext=(5, 4), textcoords="offset points", fontsize=7
-            )
-        axes.errorbar(
-            [gain.x for gain, _ in known],
-            [difference.mean for _, difference in known],
-            # A single pair has no error.
-            yerr=[difference.standard_error if len(difference.pairs) > 1 else 0 for _, difference in known],
-            fmt="ko-",
-            capsize=4,
-        )
-        axes.axhline(0, color="grey", linewidth=0.8)
+    panels = figure.subplots(1, len(gains), squeeze=False).flat
+    for (title, points), axes in zip(gains.items(), panels, strict=True):
+        _draw_gains(axes, sorted(points, key=lambda gain: gain.x))
         axes.set_xlabel(title)
-        axes.set_ylabel("gain in mAP (points)")
     _save(figure, path)
+
+
+def _draw_gains(axes: Axes, gains: Sequence[Gain]) -> None:
+    xs, means, errors = [], [], []
+    for gain in gains:
+        difference = gain.comparison.difference
+        assert difference is not None, f"{gain.arm} is the reference itself"
+        pairs = list(difference.pairs.values())
+        xs.append(gain.x)
+        means.append(difference.mean)
+        # A single pair has no error.
+        errors.append(difference.standard_error if len(pairs) > 1 else 0)
+        axes.plot([gain.x] * len(pairs), pairs, "o", color="grey", alpha=0.45)
+        axes.annotate(gain.arm, (gain.x, means[-1]), xytext=(5, 4), textcoords="offset points", fontsize=7)
+    axes.errorbar(xs, means, yerr=errors, fmt="ko-", capsize=4)
+    axes.axhline(0, color="grey", linewidth=0.8)
+    axes.set_ylabel("gain in mAP (points)")
 
 
 def curve_points(root: Path, study: Study, split: str, panel: Panel) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def cost_ratios(rows: Sequence[Row], reference: str) -> dict[str, float]:
 
 
 def gains_of(root: Path, study: Study, split: str) -> dict[str, list[Gain]]:
-    """The study's series, with the arms that share a pair with their reference, of whatever study."""
+    """The study's series, of the arms that share a pair with the reference of their own study."""
     rows = [row for row in read_rows(root / RUNS) if row["split"] == split]
     found: dict[str, list[Gain]] = {}
     for title, points in study.series.items():
