@@ -144,7 +144,8 @@ def _learnt_lines(study: Study, rows: Sequence[Row], arms: Sequence[str]) -> lis
 def _views_lines(study: Study, rows: Sequence[Row], arms: Sequence[str]) -> list[str]:
     """How good the generators' rotated views are, held against the true ones."""
     columns = {f"views.{name}": title for name, title in VIEWS.items()}
-    return _further_table("Rotated views that the generator paints at the end", study, rows, arms, columns)
+    what = "Rotated views that the generator paints at the end"
+    return _further_table(what, study, rows, arms, columns, digits=3)
 
 
 def _further_table(
@@ -154,8 +155,12 @@ def _further_table(
     arms: Sequence[str],
     columns: Mapping[str, str],
     before: Sequence[str] = (),
+    digits: int | None = None,
 ) -> list[str]:
-    """Titles by the columns that they are of; `before`: those of the warm-up. Nothing where none is known."""
+    """Titles by the columns that they are of; `before`: those of the warm-up. Nothing where none is known.
+
+    digits: behind the point, in place of the usual ones.
+    """
     figures = {name: figures_of(rows, name) for name in columns}
     if not all(found.get(study.reference) for found in figures.values()):
         return []
@@ -171,12 +176,15 @@ def _further_table(
         lines.append(_row(("the warm-up", *cells)))
     for arm in arms:
         if all(arm in found for found in compared.values()):
-            lines.append(_row((f"`{arm}`", *(_with_difference(found[arm]) for found in compared.values()))))
+            cells = (
+                _with_difference(found[arm], digits or _digits(found[arm])) for found in compared.values()
+            )
+            lines.append(_row((f"`{arm}`", *cells)))
     return [*lines, ""]
 
 
-def _with_difference(comparison: Comparison) -> str:
-    difference, digits = comparison.difference, _digits(comparison)
+def _with_difference(comparison: Comparison, digits: int) -> str:
+    difference = comparison.difference
     own = f"{comparison.mean:.{digits}f}"
     return own if difference is None else f"{own} ({difference.mean:+.{digits}f})"
 
@@ -208,8 +216,8 @@ def _spread(comparison: Comparison) -> str:
 
 
 def _digits(comparison: Comparison) -> int:
-    """Behind the point: percentages have one, ratios of distances two, errors of pictures three."""
-    return 1 if comparison.mean > 2 else 2 if comparison.mean > 0.5 else 3
+    """Behind the point: percentages have one, ratios of distances two."""
+    return 1 if comparison.mean > 2 else 2
 
 
 def _difference_cells(comparison: Comparison) -> Sequence[str]:
@@ -221,6 +229,9 @@ def _difference_cells(comparison: Comparison) -> Sequence[str]:
     if math.isnan(error):
         return (num, f"{difference.mean:+.1f}", "one pair", by_warm_up)
     ratio = f"{difference.mean / error:+.1f}" if error else "no spread"
+    if len(difference.pairs) == 2:
+        # Two may agree by chance, and their error tell little.
+        ratio = "two pairs"
     return (num, f"{difference.mean:+.1f} ± {error:.1f}", ratio, by_warm_up)
 
 
