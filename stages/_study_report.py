@@ -176,9 +176,8 @@ def _further_table(
         lines.append(_row(("the warm-up", *cells)))
     for arm in arms:
         if all(arm in found for found in compared.values()):
-            cells = (
-                _with_difference(found[arm], digits or _digits(found[arm])) for found in compared.values()
-            )
+            own = [found[arm] for found in compared.values()]
+            cells = (_with_difference(one, digits or _digits(one)) for one in own)
             lines.append(_row((f"`{arm}`", *cells)))
     return [*lines, ""]
 

@@ -53,7 +53,7 @@ def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> Non
     assert text.endswith("<!-- study two: end -->\nafter\n")
     assert "old" not in text
     # by hand: mean of +3 and +1 is 2, their standard deviation √2, its error √2/√2 = 1
-    row = ("44.0 ± 1.4", "40.0 ± 0.0", "40.0 ± 0.0", "1.5×", "2", "+2.0 ± 1.0", "+2.0", "+3.0, +1.0")
+    row = ("44.0 ± 1.4", "40.0 ± 0.0", "40.0 ± 0.0", "1.5×", "2", "+2.0 ± 1.0", "two pairs", "+3.0, +1.0")
     assert " | ".join(("| `views`: rotated views", *row)) + " |" in text
     assert "4 trials, 2026-11-23, at abc, on some CPU." in text
     assert f"({picture.relative_to(page.parent)})" in text
@@ -102,6 +102,16 @@ def test_what_is_learnt_of_viewpoints_is_told_where_it_is_known(project: Path, s
     assert "| the warm-up | 20.0 ± 0.0 | 20.0 ± 0.0 | 1.00 ± 0.00 | 1.00 ± 0.00 |" in text
 
 
+def test_differences_are_told_in_errors_where_there_are_three_pairs(project: Path, study: Study) -> None:
+    for row in read_rows(project / RUNS)[1:4:2]:
+        gain = 5.0 if row["arm"] == "views" else 0.0
+        more = {"warm_up": 3, "warm_up_fingerprint": "encoder 3", "joint.mAP": 42.0 + gain}
+        add_row(project / RUNS, row | more)
+    page, _ = write_report(project, study, "val")
+    # by hand: 3, 1, 5 have the mean 3, the standard deviation 2, the error 2/√3 = 1.15
+    assert "| 3 | +3.0 ± 1.2 | +2.6 | +3.0, +1.0, +5.0 |" in page.read_text(encoding="utf-8")
+
+
 def test_the_views_of_each_arm_are_told_where_the_true_ones_are_known(project: Path, study: Study) -> None:
     rows = read_rows(project / RUNS)
     for row, error in zip(rows, (0.125, 0.130, 0.115, 0.110), strict=True):
@@ -121,7 +131,7 @@ def test_further_pairs_of_arms_are_compared_below_the_table(project: Path, study
     asked = (Contrast("Is it the views?", "views", "plain"), Contrast("And this?", "views", "unknown"))
     page, _ = write_report(project, replace(study, contrasts=asked), "val")
     lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
-    expected = "`views` against `plain`): +2.0 ± 1.0 mAP, in errors +2.0, by warm-up +3.0, +1.0"
+    expected = "`views` against `plain`): +2.0 ± 1.0 mAP, in errors two pairs, by warm-up +3.0, +1.0"
     assert lines == [f"- Is it the views? ({expected}"]
 
 
