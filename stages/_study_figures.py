@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genreid.evaluation.comparison import Pairing, compare
 from pipeline.errors import PipelineError
-from pipeline.study import Study, load_study
+from pipeline.study import Point, Study, load_study
 from pipeline.study_rows import RUNS, Row, read_rows
 from stages._study_curves import Gain
 
@@ -55,16 +55,30 @@ def cost_ratios(rows: Sequence[Row], reference: str) -> dict[str, float]:
 
 
 def gains_of(root: Path, study: Study, split: str) -> dict[str, list[Gain]]:
-    """The study's series, of the arms that share a pair with the reference of their own study."""
+    """The study's series, of the arms that share a pair with the reference of their own study.
+
+    Arms of one study are compared over the warm-ups and seeds that all of them have.
+    """
     rows = [row for row in read_rows(root / RUNS) if row["split"] == split]
     found: dict[str, list[Gain]] = {}
     for title, points in study.series.items():
-        for point in points:
-            reference = (study if point.study == study.name else load_study(root, point.study)).reference
-            own = figures_of([row for row in rows if row["study"] == point.study], _SCORE)
-            pair = {name: own[name] for name in (point.arm, reference) if name in own}
-            if len(pair) == 2 and pair[point.arm].keys() & pair[reference].keys():
-                found.setdefault(title, []).append(
-                    Gain(point.arm, point.x, compare(pair, reference)[point.arm])
-                )
+        for name in dict.fromkeys(point.study for point in points):
+            of_study = study if name == study.name else load_study(root, name)
+            own = figures_of([row for row in rows if row["study"] == name], _SCORE)
+            if gains := _gains(own, of_study.reference, [point for point in points if point.study == name]):
+                found.setdefault(title, []).extend(gains)
     return found
+
+
+def _gains(
+    figures: Mapping[str, Mapping[Pairing, float]], reference: str, points: Sequence[Point]
+) -> list[Gain]:
+    known = [point for point in points if point.arm in figures and point.arm != reference]
+    if not known or reference not in figures:
+        return []
+    names = {reference, *(point.arm for point in known)}
+    pairs = set.intersection(*(set(figures[name]) for name in names))
+    if not pairs:
+        return []
+    compared = compare({name: {pair: figures[name][pair] for pair in pairs} for name in names}, reference)
+    return [Gain(point.arm, point.x, compared[point.arm]) for point in known]

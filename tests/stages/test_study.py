@@ -169,13 +169,22 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
         Point("two", "views", 100),
         Point("two", "unknown", 200),
     )
-    asked = replace(study, series={"identities": points, "nothing yet": (Point("two", "unknown", 1),)})
+    asked = replace(study, series={"identities": points, "nothing yet": (Point("two", "planned", 1),)})
     # by hand: +3 and +1; five more for each in the other study
     gains = gains_of(project, asked, "val")
     assert list(gains) == ["identities"]
     assert [(gain.x, gain.comparison.difference.mean) for gain in gains["identities"]] == [
         (50, 7.0),
         (100, 2.0),
+    ]
+    # One of its arms has no trial of warm-up 2: +3 is left to the other too.
+    row = next(row for row in read_rows(project / RUNS) if (row["arm"], row["warm_up"]) == ("views", "1"))
+    add_row(project / RUNS, row | {"arm": "unknown", "joint.mAP": 44.0})
+    gains = gains_of(project, asked, "val")
+    assert [(gain.x, gain.comparison.difference.mean) for gain in gains["identities"]] == [
+        (50, 7.0),
+        (100, 3.0),
+        (200, 2.0),
     ]
     page, _, picture = write_report(project, asked, "val")
     assert picture.name == "two-val-series.png"
