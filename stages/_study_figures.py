@@ -57,7 +57,7 @@ def cost_ratios(rows: Sequence[Row], reference: str) -> dict[str, float]:
 def gains_of(root: Path, study: Study, split: str) -> dict[str, list[Gain]]:
     """The study's series, of the arms that share a pair with the reference of their own study.
 
-    Arms of one study are compared over the warm-ups and seeds that all of them have.
+    Arms of one study are compared over the warm-ups and seeds that all of them have. One arm is no series.
     """
     rows = [row for row in read_rows(root / RUNS) if row["split"] == split]
     found: dict[str, list[Gain]] = {}
@@ -67,7 +67,7 @@ def gains_of(root: Path, study: Study, split: str) -> dict[str, list[Gain]]:
             own = figures_of([row for row in rows if row["study"] == name], _SCORE)
             if gains := _gains(own, of_study.reference, [point for point in points if point.study == name]):
                 found.setdefault(title, []).extend(gains)
-    return found
+    return {title: gains for title, gains in found.items() if len(gains) > 1}
 
 
 def _gains(

@@ -124,13 +124,13 @@ def _run(root: Path, trials: list[Trial], jobs: int) -> list[str]:
             failed.append(trial.name)
             bars.say(f"error: {outcome}")
         else:
-            _keep(root, trial, outcome)
+            keep(root, trial, outcome)
             bars.say(_line(trial, outcome.columns))
     return failed
 
 
-def _keep(root: Path, trial: Trial, outcome: Finished) -> None:
-    """The row comes last: a trial that has it is not run again."""
+def keep(root: Path, trial: Trial, outcome: Finished) -> None:
+    """Write what a trial came to. The row comes last: a trial that has it is not run again."""
     key = dict(zip(KEYS, trial.key, strict=True))
     for name, points in outcome.curves.items():
         add_points(root, name, key, points)

@@ -4,7 +4,7 @@ The kernels release the interpreter lock, so plain threads are enough. No OpenMP
 started: it does not survive the fork of data-loading workers.
 
 Within such a thread torch computes alone. Its own threads, after a product that they have shared, spin for
-a while in wait of the next one, and take the cores from whoever works then: two cores lost a third of the
+a while in wait of the next one, and take the cores from whoever works then: two cores lost a quarter of the
 time of the whole neighbour search to that. So products that kernels come between are shared out here too.
 """
 

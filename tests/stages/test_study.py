@@ -4,17 +4,20 @@ import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.study import Arm, Contrast, Point, Study
-from pipeline.study_rows import RUNS, add_points, add_row, read_rows
+from pipeline.study_rows import CURVES, RUNS, add_points, add_row, read_rows
+from pipeline.trials import Finished
 from stages._study_curves import PANELS, curve_points
 from stages._study_figures import gains_of
 from stages._study_picture import apart
 from stages._study_report import VIEWS, write_report
+from stages.study import keep
 
 ROOT = Path(__file__).parents[2]
 PAIRS = ((1, 1), (2, 1))
@@ -156,6 +159,25 @@ def test_curves_are_drawn_over_the_trials_that_all_arms_have(project: Path, stud
     assert points["joint"].tolist() == [0.5] * 4
 
 
+def test_a_finished_trial_leaves_its_points_and_then_its_row(
+    tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (trial, *_) = study.trials("val", ["views"])
+    curves = {"spread": [{"yaw_deg": 45, "warm_up": 0.5}], "mixtures": [{"lambda": 0.0, "warm_up": 0.25}]}
+    finished = Finished({"joint.mAP": 51.5}, curves)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+        patch.setattr("stages.study.add_points", Mock(side_effect=OSError("the disk is full")))
+        keep(tmp_path, trial, finished)
+    assert read_rows(tmp_path / RUNS) == [], "the trial will be run again"
+
+    keep(tmp_path, trial, finished)
+    key = {"study": "two", "arm": "views", "warm_up": "1", "seed": "1", "split": "val"}
+    assert read_rows(tmp_path / RUNS) == [key | {"joint.mAP": "51.5"}]
+    points = {"spread.yaw_deg": "45", "spread.warm_up": "0.5"}
+    assert read_rows(tmp_path / CURVES / "spread.csv") == [key | points]
+    assert (tmp_path / CURVES / "mixtures.csv").exists()
+
+
 def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Path, study: Study) -> None:
     shutil.copytree(ROOT / "recipes", project / "recipes")
     shutil.copy(ROOT / "params.yaml", project)
@@ -169,7 +191,9 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
         Point("two", "views", 100),
         Point("two", "unknown", 200),
     )
-    asked = replace(study, series={"identities": points, "nothing yet": (Point("two", "planned", 1),)})
+    asked = replace(
+        study, series={"identities": points, "one of two yet": (points[1], Point("two", "planned", 1))}
+    )
     # by hand: +3 and +1; five more for each in the other study
     gains = gains_of(project, asked, "val")
     assert list(gains) == ["identities"]
