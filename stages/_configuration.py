@@ -17,7 +17,7 @@ STAGE_SETTINGS = {
     "render_views": "stages.render_views:RenderViewsSettings",
     "pretrain_encoder": "stages._import:PretrainEncoderSettings",
     "pretrain_generator": "genreid.training.generator:GeneratorPretrainingSettings",
-    "train_joint": "genreid.training.joint_settings:JointSettings",
+    "train_joint": "genreid.training.settings:JointSettings",
     "evaluate": "stages.evaluate:EvaluateSettings",
 }
 """The settings class of each stage's section, imported when it is asked for."""

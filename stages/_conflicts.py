@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genreid.errors import GenreidError
-
 Conflict = tuple[str, str]
 """What cannot go together, and what to do about it."""
 
@@ -17,7 +15,6 @@ def conflicts(settings: Mapping[str, Any]) -> Iterator[Conflict]:
     """Every conflict between the sections; `settings`: each, and their parts, as settings class by name."""
     there = [split for split in _PAIRS if _has_pair(settings, split)]
     yield from _of_texture(settings)
-    yield from _of_contrast(settings)
     yield from _of_splits(settings, ["train", *(name for split in there for name in _PAIRS[split])])
     # A data set without any query is measured on its training images.
     if there and (split := settings["evaluate"].split) not in there:
@@ -40,16 +37,6 @@ def _of_texture(settings: Mapping[str, Any]) -> Iterator[Conflict]:
             "false",
             "set render_views.matches: true",
         )
-
-
-def _of_contrast(settings: Mapping[str, Any]) -> Iterator[Conflict]:
-    from genreid.training.joint_settings import check_settings
-
-    try:
-        check_settings(settings["train_joint"])
-    except GenreidError as error:
-        problem, _, remedy = str(error).partition(": ")
-        yield problem, remedy
 
 
 def _of_splits(settings: Mapping[str, Any], there: list[str]) -> Iterator[Conflict]:

@@ -16,14 +16,14 @@ def pretrain_generator(
         from genreid.models.initialisation import build_discriminator, build_generator
         from genreid.render.views import ViewStore
         from genreid.training import generator as pretraining
-        from genreid.training.feed import Feed
+        from genreid.training.loader import Loader
         from stages._data import read_checkpoint
         from stages._training import train_and_write, training_set
 
         settings = run.settings(pretraining.GeneratorPretrainingSettings)
         train, images = training_set(run)
         carries = settings.generator.carries_texture
-        feed = Feed(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
+        loader = Loader(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)
@@ -34,7 +34,7 @@ def pretrain_generator(
             discriminator,
             encoder,
             images,
-            feed,
+            loader,
             settings,
             device=run.device,
             checkpoints=run.state,
@@ -46,5 +46,5 @@ def pretrain_generator(
             "generator",
             lambda: generator_checkpoint(generator, discriminator),
             "Generator pretraining",
-            {"images": len(train), "images with a mesh": len(feed.with_mesh)},
+            {"images": len(train), "images with a mesh": len(loader.with_mesh)},
         )

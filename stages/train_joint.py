@@ -16,8 +16,8 @@ def train_joint(
         from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
         from genreid.render.views import ViewStore
         from genreid.training import joint
-        from genreid.training.feed import Feed
-        from genreid.training.joint_settings import JointSettings, Networks
+        from genreid.training.loader import Loader
+        from genreid.training.settings import JointSettings, Networks
         from stages._agreement import agreement_with
         from stages._data import read_checkpoint
         from stages._training import train_and_write, training_set
@@ -27,13 +27,13 @@ def train_joint(
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
         carries = generator.settings.carries_texture
-        feed = Feed(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
+        loader = Loader(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         epochs = joint.train_joint(
             networks,
             images,
-            feed,
+            loader,
             settings,
             device=run.device,
             checkpoints=run.state,
@@ -46,5 +46,5 @@ def train_joint(
             "joint",
             lambda: joint_checkpoint(encoder, generator, discriminator),
             "Joint training",
-            {"images": len(train), "images with a mesh": len(feed.with_mesh)},
+            {"images": len(train), "images with a mesh": len(loader.with_mesh)},
         )

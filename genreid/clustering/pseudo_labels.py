@@ -6,6 +6,7 @@ image itself, as SpCL (Ge et al., NeurIPS 2020) and its successors cluster perso
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.jaccard import jaccard_graph
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.similarity import unit_rows
@@ -55,6 +57,14 @@ class PseudoLabels:
         """Images that belong to no cluster."""
         return int(np.count_nonzero(self.labels == OUTLIER))
 
+    def figures(self, judge: Judge) -> dict[str, float]:
+        """What an epoch's clustering has to tell."""
+        return {"clusters": self.num_clusters, "outliers": self.num_outliers, **judge(self)}
+
+
+Judge = Callable[[PseudoLabels], Mapping[str, float]]
+"""Measures pseudo-labels against identities that training code itself cannot reach."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -70,13 +80,19 @@ class Agreement:
     num_unlabelled: int
 
 
-def cluster(features: np.ndarray | torch.Tensor, settings: PseudoLabelSettings) -> PseudoLabels:
+def cluster(
+    features: torch.Tensor, settings: PseudoLabelSettings, centred_on: np.ndarray | None = None
+) -> PseudoLabels:
     """Pseudo-identities of N images from their (N, D) float32 unit rows.
+
+    centred_on: (N,) camera of each image, where its camera's mean is to be left out first; else None.
 
     The labels are those that scikit-learn's DBSCAN gives on the dense float32 matrix of the Jaccard
     distances. k1 is limited to N. Raises GenreidError for settings that are impossible and for features
     that are not finite unit rows; whether the clusters are enough is for `require_clusters` to say.
     """
+    if centred_on is not None:
+        features = without_camera_mean(features, centred_on)
     rows = unit_rows(features)
     neighbours = nearest_neighbours(features, settings.k1, method=settings.method)
     graph = jaccard_graph(rows, neighbours, k1=settings.k1, k2=settings.k2, eps=settings.eps)

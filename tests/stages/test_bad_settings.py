@@ -81,7 +81,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("pretrain_encoder.encoder.pretrained", "weights.pth", "weights.pth"),
     ("pretrain_generator.generator.decoder_width", 6, "multiple of 4"),
     ("pretrain_generator.discriminator.num_scales", 0, "at least 1"),
-    ("train_joint.contrast.views", "none ", "expected one of 'generated', 'augmented', 'pasted', 'none'"),
+    ("train_joint.contrast.views", "none ", "expected one of 'generated', 'augmented', 'copy_paste', 'none'"),
     ("train_joint.precision", "float16", "expected one of 'float32', 'bfloat16'"),
     ("evaluate.split", "tset", "did you mean 'test'?"),
 ]

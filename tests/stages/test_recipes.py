@@ -14,8 +14,8 @@ from genreid.evaluation.reranking import RerankingSettings
 from genreid.mesh.romp import RompSettings
 from genreid.synthetic.settings import SyntheticSettings
 from genreid.training.generator import GeneratorPretrainingSettings
-from genreid.training.joint_settings import JointSettings
 from genreid.training.regressor import FitSettings
+from genreid.training.settings import JointSettings
 from pipeline.params import load_params, section
 from pipeline.recipes import as_arguments, load_overrides, recipe_names, write_overrides
 from stages._import import PretrainEncoderSettings

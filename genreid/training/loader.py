@@ -1,26 +1,35 @@
-"""The way of images and mesh views into the networks."""
+"""The way of images and mesh views into the networks: batches at the training size, made ahead."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genreid.clustering.memory import Members, sample_positives
+from genreid.data.background import without_person
 from genreid.data.batch import Batch
 from genreid.data.carry import carry, keep, normalise_carried
 from genreid.data.images import ImageSet
-from genreid.data.street import without_person
+from genreid.data.samplers import shuffled_batches
 from genreid.data.transforms import normalise, normalise_mesh, resize
 from genreid.errors import GenreidError
 from genreid.models.embedding import embed
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Silent
 from genreid.render.views import ViewStore
+from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.run import Run
+
+T = TypeVar("T")
 
 _CACHE_BYTES = 2 * 1024**3
-"""Of decoded views and emptied streets (2 GiB: a million views of 64×32, 65,000 of 256×128); those beyond are
+"""Of decoded views and backgrounds (2 GiB: a million views of 64×32, 65,000 of 256×128); those beyond are
 made each time."""
 
 
@@ -38,7 +47,41 @@ def embed_all(encoder: IdentityEncoder, images: ImageSet, batch_size: int, devic
     return embed(encoder, load, len(images), batch_size, device, Silent())
 
 
-class Feed:
+class Partners:
+    """For images with a mesh, other images of the same pseudo-identity that have one too: whose meshes their
+    codes are painted on where L_same is learnt.
+
+    labels: (N,) int64 pseudo-labels, −1 for outliers; with_mesh: (M,) positions of the images with a mesh.
+    """
+
+    def __init__(self, labels: np.ndarray, with_mesh: np.ndarray) -> None:
+        own = np.full(len(labels), -1, np.int64)
+        own[with_mesh] = labels[with_mesh]
+        # An outlier stands for itself: nobody knows who else it is.
+        alone = with_mesh[labels[with_mesh] < 0]
+        own[alone] = labels.max(initial=-1) + 1 + np.arange(len(alone))
+        self._members = Members.of(own)
+
+    def draw(self, index: np.ndarray, generator: torch.Generator) -> np.ndarray:
+        """(B,) a partner for each image at `index` (B,): any other one, or itself where there is none."""
+        return sample_positives(self._members, torch.from_numpy(index), generator=generator).numpy()
+
+
+def draw_backgrounds(
+    index: np.ndarray, camera_id: np.ndarray, with_mesh: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """(B,) for each image at `index` (B,) one whose background it may take: of another camera, with a mesh.
+
+    camera_id: (N,) of all images; unknown ones (−1) are one camera. with_mesh: (M,) positions. Where all
+    images are of one camera, any image with a mesh.
+    """
+    cameras = camera_id[with_mesh]
+    others = {camera: with_mesh[cameras != camera] for camera in np.unique(camera_id[index])}
+    pools = [others[camera] if len(others[camera]) else with_mesh for camera in camera_id[index]]
+    return np.array([rng.choice(pool) for pool in pools], np.int64)
+
+
+class Loader:
     """Images with the views of their meshes, at the training size.
 
     images: N images. views: the view shards. carries_texture: whether batches bring the texture that an image
@@ -76,21 +119,52 @@ class Feed:
         self._cache: dict[tuple[int, int | None], np.ndarray] = {}
         self._cached_bytes = 0
 
+    def epoch(
+        self,
+        run: Run,
+        index: np.ndarray,
+        batch_size: int,
+        seed: int,
+        *,
+        partners: Partners | None = None,
+        needs_partners: Callable[[int], bool] = lambda step: True,
+        changes_background: bool = False,
+    ) -> Iterator[tuple[np.random.Generator, Batch]]:
+        """The batches of the run's epoch that are still to do, each with the random numbers of its step.
+
+        index: (M',) positions of images with a mesh; each comes once before any comes twice. partners are
+        drawn for the steps that need them; backgrounds, where they change. A batch is made in a thread while
+        the one before it is learnt from.
+        """
+        epoch, first = run.epoch, run.step  # the run goes on while batches are made
+        order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
+
+        def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
+            for step, chosen in enumerate(islice(order, first, run.steps_per_epoch), start=first):
+                rng, draw = numpy_rng(seed, "step", epoch, step), torch_rng(seed, "partners", epoch, step)
+                paired = partners.draw(chosen, draw) if partners and needs_partners(step) else None
+                backgrounds = None
+                if changes_background:
+                    backgrounds = draw_backgrounds(chosen, self._images.camera_id, self.with_mesh, rng)
+                yield rng, self.batch(chosen, rng, partners=paired, backgrounds=backgrounds)
+
+        return one_ahead(batches())
+
     def batch(
         self,
         index: np.ndarray,
         rng: np.random.Generator,
         *,
         partners: np.ndarray | None = None,
-        streets: np.ndarray | None = None,
+        backgrounds: np.ndarray | None = None,
     ) -> Batch:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
-        partners: (B,) images of the same persons, if any; streets: (B,) images whose streets are wanted, if
-        any; all of them with views.
+        partners: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
+        wanted, if any; all of them with views.
         """
         yaw_deg = rng.choice(self.yaws_deg, len(index))
-        return self.batch_at(index, yaw_deg, partners=partners, streets=streets)
+        return self.batch_at(index, yaw_deg, partners=partners, backgrounds=backgrounds)
 
     def batch_at(
         self,
@@ -98,34 +172,34 @@ class Feed:
         yaw_deg: np.ndarray,
         *,
         partners: np.ndarray | None = None,
-        streets: np.ndarray | None = None,
+        backgrounds: np.ndarray | None = None,
     ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
         carried, kept = self._texture(index, yaw_deg) if self._carries_texture else (None, None)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
-            mesh=self.own_meshes(index),
+            mesh=self._own_meshes(index),
             mesh_rotated=self._view_batch(index, yaw_deg),
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
             carried=carried,
             kept=kept,
             partner_image=None if partners is None else self.images_at(partners),
-            partner_mesh=None if partners is None else self.own_meshes(partners),
-            street=None if streets is None else self.streets_at(streets),
+            partner_mesh=None if partners is None else self._own_meshes(partners),
+            background=None if backgrounds is None else self._backgrounds_at(backgrounds),
         )
 
     def images_at(self, index: np.ndarray) -> Tensor:
         """The images at `index` (B,): (B, 3, H, W), normalised."""
         return to_device(normalise(self._images.load(index)), self._device)
 
-    def streets_at(self, index: np.ndarray) -> Tensor:
-        """The streets of the images at `index` (B,), without their persons: (B, 3, H, W), normalised."""
+    def _backgrounds_at(self, index: np.ndarray) -> Tensor:
+        """The images at `index` (B,) without their persons: (B, 3, H, W), normalised."""
         images = zip(index, self._images.load(index), strict=True)
-        streets = [self._street(int(position), image) for position, image in images]
-        return to_device(normalise(np.stack(streets)), self._device)
+        empty = [self._background(int(position), image) for position, image in images]
+        return to_device(normalise(np.stack(empty)), self._device)
 
-    def own_meshes(self, index: np.ndarray) -> Tensor:
+    def _own_meshes(self, index: np.ndarray) -> Tensor:
         """The meshes of the images at `index` (B,) from the images' own viewpoints: (B, 1, H, W)."""
         return self._view_batch(index, np.zeros(len(index), np.int16))
 
@@ -152,7 +226,7 @@ class Feed:
 
         return self._kept((image, yaw_deg), decode)
 
-    def _street(self, position: int, image: np.ndarray) -> np.ndarray:
+    def _background(self, position: int, image: np.ndarray) -> np.ndarray:
         return self._kept((position, None), lambda: without_person(image, self._view(position, 0)))
 
     def _kept(self, key: tuple[int, int | None], make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -164,3 +238,17 @@ class Feed:
             self._cache[key] = pixels
             self._cached_bytes += pixels.nbytes
         return pixels
+
+
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items in their order, each made in a thread while the one before it is in use.
+
+    An error is raised where its item would have come. The thread ends with the items, or when nobody asks
+    for further ones.
+    """
+    ended = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        coming = pool.submit(next, items, ended)
+        while (item := coming.result()) is not ended:
+            coming = pool.submit(next, items, ended)
+            yield item  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The street of an image: what is left of it without its person.
+"""The background of an image: what is left of it without its person.
 
 Shapes: h×w the training size.
 """
@@ -15,8 +15,8 @@ def without_person(image: np.ndarray, view: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 RGB and the view of its mesh (h, w) uint8, black around the body → (h, w, 3) uint8.
 
     The body, and as much around it as clothes may reach, is filled in smoothly from what is next to it (pull-push:
-    Gortler et al., SIGGRAPH 1996, section 3.4). Nothing but a blur is claimed for it: whoever is put into the
-    street stands there.
+    Gortler et al., SIGGRAPH 1996, section 3.4). Nothing but a blur is claimed for it: whoever is put before it
+    hides it.
     """
     reach = max(1, round(_CLOTHES * len(view)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
