@@ -81,7 +81,9 @@ class Agreement:
 
 
 def cluster(
-    features: torch.Tensor, settings: PseudoLabelSettings, centred_on: np.ndarray | None = None
+    features: np.ndarray | torch.Tensor,
+    settings: PseudoLabelSettings,
+    centred_on: np.ndarray | None = None,
 ) -> PseudoLabels:
     """Pseudo-identities of N images from their (N, D) float32 unit rows.
 
@@ -92,7 +94,7 @@ def cluster(
     that are not finite unit rows; whether the clusters are enough is for `require_clusters` to say.
     """
     if centred_on is not None:
-        features = without_camera_mean(features, centred_on)
+        features = without_camera_mean(torch.as_tensor(features), centred_on)
     rows = unit_rows(features)
     neighbours = nearest_neighbours(features, settings.k1, method=settings.method)
     graph = jaccard_graph(rows, neighbours, k1=settings.k1, k2=settings.k2, eps=settings.eps)
