@@ -9,7 +9,7 @@ from genreid.synthetic.stream import SHOTS_AN_IDENTITY, training_scene
 
 @pytest.fixture(autouse=True)
 def few_cameras(monkeypatch):
-    """Streets are costly; the stream's logic does not depend on their number."""
+    """Plates are costly; the stream's logic does not depend on their number."""
     monkeypatch.setattr(stream, "NUM_CAMERAS", 2)
 
 
