@@ -30,25 +30,11 @@ _HIP_FLEXION = _cycle(
     (0.0, 27.0), (0.12, 23.0), (0.3, 8.0), (0.5, -11.0), (0.6, -6.0), (0.74, 17.0), (0.86, 29.0)
 )
 _KNEE_FLEXION = _cycle(
-    (0.0, 5.0),
-    (0.13, 17.0),
-    (0.27, 10.0),
-    (0.4, 5.0),
-    (0.52, 14.0),
-    (0.62, 40.0),
-    (0.72, 60.0),
-    (0.82, 42.0),
-    (0.92, 10.0),
-)
+    (0.0, 5.0), (0.13, 17.0), (0.27, 10.0), (0.4, 5.0), (0.52, 14.0),
+    (0.62, 40.0), (0.72, 60.0), (0.82, 42.0), (0.92, 10.0),
+)  # fmt: skip
 _ANKLE_DORSIFLEXION = _cycle(
-    (0.0, 1.0),
-    (0.07, -6.0),
-    (0.3, 6.0),
-    (0.46, 10.0),
-    (0.56, -2.0),
-    (0.63, -16.0),
-    (0.75, -2.0),
-    (0.87, 2.0),
+    (0.0, 1.0), (0.07, -6.0), (0.3, 6.0), (0.46, 10.0), (0.56, -2.0), (0.63, -16.0), (0.75, -2.0), (0.87, 2.0)
 )
 
 WALK, STAND = "walk", "stand"
@@ -116,7 +102,7 @@ def _curve(curve: np.ndarray, phase: float) -> float:
 
 
 def sample_pose(rng: np.random.Generator, habit: Habit, breadth: float = 1.0) -> Pose:
-    """One moment of somebody on the street.
+    """One moment of somebody who walks by.
 
     Args:
         breadth: 1 for the benchmark; larger widens every variation (training of the regressor).
@@ -154,12 +140,7 @@ def _sample_arm(rng: np.random.Generator, habit: Habit, side: int) -> str:
 
 
 def _set_legs(
-    turns: np.ndarray,
-    rng: np.random.Generator,
-    habit: Habit,
-    phase: float,
-    stride: float,
-    breadth: float,
+    turns: np.ndarray, rng: np.random.Generator, habit: Habit, phase: float, stride: float, breadth: float
 ) -> None:
     """Hips, knees and ankles: the gait cycle scaled by the stride, or weight on one leg when standing."""
     relaxed = float(rng.choice([-1.0, 1.0])) if stride == 0.0 else 0.0

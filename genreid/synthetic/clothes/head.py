@@ -9,14 +9,8 @@ from genreid.synthetic.person.identity import RGB, Head
 
 _EYE_X, _EYE_Y, _BROW_Y, _MOUTH_Y = 0.030, 0.637, 0.655, 0.574
 _HAIR_LIFT_M = {
-    "bald": 0.0,
-    "buzz": 0.003,
-    "short": 0.013,
-    "bob": 0.024,
-    "long": 0.020,
-    "ponytail": 0.011,
-    "bun": 0.011,
-}
+    "bald": 0.0, "buzz": 0.003, "short": 0.013, "bob": 0.024, "long": 0.020, "ponytail": 0.011, "bun": 0.011
+}  # fmt: skip
 
 
 def _mixed(a: RGB, b: RGB, share: float) -> RGB:
@@ -50,22 +44,11 @@ def _paint_face(canvas: Canvas, head: Head, skin: RGB) -> None:
     canvas.fill(rectangle(-0.03, 0.03, 0.553, 0.560), _mixed(skin, shade, 0.5), FRONT)
     if head.beard > 0.15:
         beard = _mixed(skin, head.hair_rgb, min(0.85, 0.35 + 0.6 * head.beard))
-        canvas.fill(
-            [
-                (-0.066, 0.615),
-                (-0.05, 0.585),
-                (-0.028, 0.588),
-                (0.028, 0.588),
-                (0.05, 0.585),
-                (0.066, 0.615),
-                (0.05, 0.53),
-                (0.0, 0.515),
-                (-0.05, 0.53),
-            ],
-            beard,
-            FRONT,
-            lift_m=0.004,
-        )
+        outline = [
+            (-0.066, 0.615), (-0.05, 0.585), (-0.028, 0.588), (0.028, 0.588), (0.05, 0.585), (0.066, 0.615),
+            (0.05, 0.53), (0.0, 0.515), (-0.05, 0.53),
+        ]  # fmt: skip
+        canvas.fill(outline, beard, FRONT, lift_m=0.004)
         canvas.disc(0.0, _MOUTH_Y, 0.02, 0.006, lip, FRONT)
     if head.glasses:
         for sign in (1, -1):
@@ -80,39 +63,17 @@ def _paint_hair(canvas: Canvas, head: Head, skin: RGB) -> None:
     side = 0.56 if covers_ears else 0.625
     fringe = 0.672 if style in ("bob", "short") else 0.69
     front = [
-        (-0.12, 0.8),
-        (-0.12, side),
-        (-0.058, side),
-        (-0.056, 0.665),
-        (-0.045, fringe),
-        (0.0, fringe + 0.006),
-        (0.045, fringe),
-        (0.056, 0.665),
-        (0.058, side),
-        (0.12, side),
-        (0.12, 0.8),
-    ]
+        (-0.12, 0.8), (-0.12, side), (-0.058, side), (-0.056, 0.665), (-0.045, fringe), (0.0, fringe + 0.006),
+        (0.045, fringe), (0.056, 0.665), (0.058, side), (0.12, side), (0.12, 0.8),
+    ]  # fmt: skip
     canvas.fill(front, rgb, FRONT, cloth=0.5, lift_m=lift)
     nape = 0.47 if covers_ears else 0.565
     width = 0.12 if covers_ears else 0.075
-    canvas.fill(
-        [
-            (-0.12, 0.8),
-            (-0.12, 0.66),
-            (-width, 0.64),
-            (-width, nape + 0.03),
-            (-0.04, nape),
-            (0.04, nape),
-            (width, nape + 0.03),
-            (width, 0.64),
-            (0.12, 0.66),
-            (0.12, 0.8),
-        ],
-        rgb,
-        BACK,
-        cloth=0.5,
-        lift_m=lift,
-    )
+    back = [
+        (-0.12, 0.8), (-0.12, 0.66), (-width, 0.64), (-width, nape + 0.03), (-0.04, nape),
+        (0.04, nape), (width, nape + 0.03), (width, 0.64), (0.12, 0.66), (0.12, 0.8),
+    ]  # fmt: skip
+    canvas.fill(back, rgb, BACK, cloth=0.5, lift_m=lift)
     canvas.fill(rectangle(-0.12, 0.12, 0.70, 0.8), rgb, cloth=0.5, lift_m=1.15 * lift)
     strand = _mixed(rgb, (0.9, 0.85, 0.8), 0.07)
     for x in (-0.05, -0.018, 0.022, 0.052):

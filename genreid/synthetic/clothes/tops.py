@@ -72,19 +72,10 @@ def paint_outer(canvas: Canvas, garment: Garment) -> None:
     )
     if opening > 0.0:
         for sign in (1, -1):
-            half = [
-                (0.3, hem),
-                (0.3, 0.25),
-                (_SHOULDER_X + 0.02, 0.25),
-                (_SHOULDER_X + 0.02, 0.53),
-                (0.085, 0.53),
-                (0.07, 0.48),
-                (0.55 * opening + 0.015, 0.36),
-                (opening, 0.2),
-                (1.25 * opening, hem),
-            ]
-            canvas.fill([(sign * x, y) for x, y in half], cloth, FRONT, cloth=0.9, lift_m=garment.ease_m)
             edge = [(0.07, 0.48), (0.55 * opening + 0.015, 0.36), (opening, 0.2), (1.25 * opening, hem)]
+            seam = _SHOULDER_X + 0.02
+            half = [(0.3, hem), (0.3, 0.25), (seam, 0.25), (seam, 0.53), (0.085, 0.53), *edge]
+            canvas.fill([(sign * x, y) for x, y in half], cloth, FRONT, cloth=0.9, lift_m=garment.ease_m)
             canvas.line([(sign * x, y) for x, y in edge], 0.014, darker(garment.rgb, 0.78), FRONT)
     else:
         canvas.fill(_torso_outline(hem, _NECKLINES[neck]), cloth, FRONT, cloth=0.9, lift_m=garment.ease_m)
@@ -102,17 +93,9 @@ def paint_outer(canvas: Canvas, garment: Garment) -> None:
 
 def _torso_outline(hem_m: float, neck: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """The trunk up to the shoulder seams; `neck` runs from the left shoulder to the right one."""
-    return [
-        (-0.3, hem_m),
-        (0.3, hem_m),
-        (0.3, 0.25),
-        (_SHOULDER_X + 0.02, 0.25),
-        (_SHOULDER_X + 0.02, 0.53),
-        *neck,
-        (-_SHOULDER_X - 0.02, 0.53),
-        (-_SHOULDER_X - 0.02, 0.25),
-        (-0.3, 0.25),
-    ]
+    seam = _SHOULDER_X + 0.02
+    left = [(0.3, hem_m), (0.3, 0.25), (seam, 0.25), (seam, 0.53)]
+    return [(-0.3, hem_m), *left, *neck, (-seam, 0.53), (-seam, 0.25), (-0.3, 0.25)]
 
 
 def _drape_waist(canvas: Canvas, cloth: RGB | np.ndarray, hem: float, ease: float) -> None:

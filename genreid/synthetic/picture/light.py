@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,9 +10,8 @@ from genreid.synthetic.background.rays import sunlit
 from genreid.synthetic.world.cameras import Camera, View
 
 
-@dataclass(frozen=True)
-class Illumination:
-    """Light where the person stands, linear, in the camera frame of the crop.
+class Illumination(NamedTuple):
+    """Light where the person stands, linear, in the camera frame of the crop (a tuple, for compiled loops).
 
     Attributes:
         sun: (3,) unit vector towards the sun.  sun_rgb, sky_rgb, ground_rgb: (3,) its colour, the sky's,

@@ -52,11 +52,7 @@ def shade(
         _FOLDS,
         fold_shift,
         ring,
-        light.sun.astype(np.float32),
-        light.sun_rgb.astype(np.float32),
-        light.sky_rgb.astype(np.float32),
-        light.ground_rgb.astype(np.float32),
-        light.up.astype(np.float32),
+        Illumination(*(part.astype(np.float32) for part in light)),
         np.zeros((0, 0), np.float32) if shadow is None else shadow.depth,
         np.eye(3, dtype=np.float32) if shadow is None else shadow.axes.astype(np.float32),
         figure.foot_m,
@@ -79,17 +75,14 @@ def _shade(
     folds: np.ndarray,
     fold_shift: int,
     ring: np.ndarray,
-    sun: np.ndarray,
-    sun_rgb: np.ndarray,
-    sky_rgb: np.ndarray,
-    ground_rgb: np.ndarray,
-    up: np.ndarray,
+    light: Illumination,
     shadow: np.ndarray,
     shadow_axes: np.ndarray,
     foot: float,
     out: np.ndarray,
 ) -> None:
     height, width = face_index.shape
+    sun, sun_rgb, sky_rgb, ground_rgb, up = light
     point, normal, colour = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(4, np.float32)
     for row in range(height):
         for column in range(width):
