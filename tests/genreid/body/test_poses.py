@@ -3,22 +3,22 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from genreid.body.body import BodyParameters
-from genreid.body.poses import SWING, WALK, Habit, sample_habit, sample_pose
+from genreid.body.body import Body, BodyParameters
+from genreid.body.poses import SWING, WALK, Habit, Pose, sample_habit, sample_pose
 
 
-def posed_joints(body, poses) -> np.ndarray:
+def posed_joints(body: Body, poses: list[Pose]) -> np.ndarray:
     num = len(poses)
     pose = torch.from_numpy(np.stack([p.body_pose() for p in poses]))
     return body.pose(BodyParameters(torch.zeros(num, 3), pose, torch.zeros(num, 10))).joints.numpy()
 
 
-def sampled(num: int, breadth: float = 1.0):
+def sampled(num: int, breadth: float = 1.0) -> list[Pose]:
     rng = np.random.default_rng(0)
     return [sample_pose(rng, sample_habit(rng), breadth) for _ in range(num)]
 
 
-def test_arms_hang_and_legs_carry(body):
+def test_arms_hang_and_legs_carry(body: Body) -> None:
     poses = sampled(60)
     joints = posed_joints(body, poses)
     height = joints[..., 1]
@@ -33,7 +33,7 @@ def test_arms_hang_and_legs_carry(body):
     assert np.abs(joints[:, 15] - feet)[:, [0, 2]].max() < 0.45
 
 
-def test_knees_bend_backwards_only(body):
+def test_knees_bend_backwards_only(body: Body) -> None:
     joints = posed_joints(body, sampled(60))
     for hip, knee, ankle in ((1, 4, 7), (2, 5, 8)):
         thigh, shin = joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee]
@@ -42,7 +42,7 @@ def test_knees_bend_backwards_only(body):
         assert (bend > -0.012).all()
 
 
-def test_walkers_swing_arms_against_legs(body):
+def test_walkers_swing_arms_against_legs(body: Body) -> None:
     habit = Habit(
         stride=1.0,
         arm_swing_deg=22.0,
@@ -62,6 +62,6 @@ def test_walkers_swing_arms_against_legs(body):
     assert np.abs(leg).max() > 0.45
 
 
-def test_breadth_widens():
+def test_breadth_widens() -> None:
     usual, wide = (np.stack([p.body_pose() for p in sampled(80, breadth)]) for breadth in (1.0, 2.5))
     assert wide[:, 6:9].std() > 1.2 * usual[:, 6:9].std()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.body.body import BodyParameters
+from genreid.body.body import Body, BodyParameters
 from genreid.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle, rotate_about_vertical
 from genreid.body.turns import axis_angle, axis_angles, bone_turns, tilt_turn_roll, turn_about
 
@@ -15,26 +15,26 @@ def matrices(angles: np.ndarray) -> np.ndarray:
     return axis_angle_to_matrix(torch.from_numpy(angles)).numpy()
 
 
-def test_axis_angles_give_the_rotation_back():
+def test_axis_angles_give_the_rotation_back() -> None:
     rng = np.random.default_rng(1)
     angles = rng.normal(0.0, 0.8, (50, 3)) * np.linspace(0.0, 1.0, 50)[:, None]
     assert np.allclose(axis_angles(matrices(angles)), angles, atol=1e-7)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_turns_about_the_axes(axis):
+def test_turns_about_the_axes(axis: int) -> None:
     vector = np.zeros(3)
     vector[axis] = np.radians(37.0)
     assert np.allclose(turn_about(axis, 37.0), matrices(vector[None])[0])
 
 
-def test_the_order_of_euler_turns():
+def test_the_order_of_euler_turns() -> None:
     expected = turn_about(0, 10.0) @ turn_about(1, 20.0) @ turn_about(2, -30.0)
     assert np.allclose(tilt_turn_roll(10.0, 20.0, -30.0), expected)
 
 
 @pytest.mark.parametrize("heading", [0.0, 33.0, 90.0, -179.9, 180.0])
-def test_half_turns_and_yaw(heading):
+def test_half_turns_and_yaw(heading: float) -> None:
     root = turn_about(0, 195.0) @ turn_about(1, heading)
     expected = matrix_to_axis_angle(torch.from_numpy(root[None]))[0].numpy()
     assert np.allclose(matrices(axis_angle(root)[None])[0], root, atol=1e-6)
@@ -43,7 +43,7 @@ def test_half_turns_and_yaw(heading):
     assert np.allclose(axis_angle_to_matrix(turned)[0].numpy(), root @ turn_about(1, 45.0), atol=1e-6)
 
 
-def test_bones_turn_as_the_body_poses_them(body):
+def test_bones_turn_as_the_body_poses_them(body: Body) -> None:
     rng = np.random.default_rng(2)
     local = matrices(rng.normal(0.0, 0.5, (24, 3)))
     turns = bone_turns(local[0], local[1:])

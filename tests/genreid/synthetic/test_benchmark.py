@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from genreid.body.body import Body
 from genreid.body.camera import project
 from genreid.body.rotations import heading_deg
-from genreid.synthetic import Benchmark
+from genreid.synthetic import Benchmark, Scene, Shot
 from tests.genreid.synthetic.conftest import small_settings
 
 
@@ -15,14 +16,14 @@ def png(image: np.ndarray) -> bytes:
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
-def shots_of_persons(benchmark: Benchmark, num: int):
+def shots_of_persons(benchmark: Benchmark, num: int) -> list[Shot]:
     """Some shots without a person's part out of the box on purpose."""
     return [shot for shot in benchmark.shots if shot.person_id > 0][:: max(1, len(benchmark.shots) // num)][
         :num
     ]
 
 
-def projected(benchmark: Benchmark, scene) -> np.ndarray:
+def projected(benchmark: Benchmark, scene: Scene) -> np.ndarray:
     """(V, 2) pixels of the naked body's vertices, through the public camera."""
     posed = benchmark.body.pose(scene.parameters)
     camera = torch.from_numpy(scene.camera)[None]
@@ -31,7 +32,7 @@ def projected(benchmark: Benchmark, scene) -> np.ndarray:
     ].numpy()
 
 
-def test_a_picture_does_not_depend_on_what_was_drawn_before(benchmark_64, body):
+def test_a_picture_does_not_depend_on_what_was_drawn_before(benchmark_64: Benchmark, body: Body) -> None:
     shots = shots_of_persons(benchmark_64, 3)
     forward = [png(benchmark_64.render(shot).image) for shot in shots]
     fresh = Benchmark(body, benchmark_64.settings, benchmark_64.seed)
@@ -40,7 +41,7 @@ def test_a_picture_does_not_depend_on_what_was_drawn_before(benchmark_64, body):
     assert len(set(forward)) == len(shots)
 
 
-def test_sizes_and_types(benchmark_64):
+def test_sizes_and_types(benchmark_64: Benchmark) -> None:
     scene = benchmark_64.render(benchmark_64.shots[0])
     assert scene.image.shape == (64, 32, 3)
     assert scene.image.dtype == np.uint8
@@ -50,7 +51,7 @@ def test_sizes_and_types(benchmark_64):
     assert len(scene.parameters) == 1
 
 
-def test_other_sizes_are_drawn_with_more_detail(body):
+def test_other_sizes_are_drawn_with_more_detail(body: Body) -> None:
     large = Benchmark(body, small_settings(height_px=128, width_px=64), seed=3)
     shot = shots_of_persons(large, 1)[0]
     small = Benchmark(body, small_settings(), seed=3)
@@ -59,7 +60,7 @@ def test_other_sizes_are_drawn_with_more_detail(body):
     assert (shrunk & b.silhouette).sum() / (shrunk | b.silhouette).sum() > 0.85
 
 
-def test_the_silhouette_covers_the_projected_body(benchmark_64):
+def test_the_silhouette_covers_the_projected_body(benchmark_64: Benchmark) -> None:
     for shot in shots_of_persons(benchmark_64, 6):
         scene = benchmark_64.render(shot)
         u, v = np.floor(projected(benchmark_64, scene)).astype(int).T
@@ -73,7 +74,7 @@ def test_the_silhouette_covers_the_projected_body(benchmark_64):
         assert (body_area & scene.silhouette).sum() > 0.45 * scene.silhouette.sum()
 
 
-def test_heading_is_where_nose_and_hips_point(benchmark_64):
+def test_heading_is_where_nose_and_hips_point(benchmark_64: Benchmark) -> None:
     template = benchmark_64.body.template
     head = np.flatnonzero(template[:, 1] > template[:, 1].max() - 0.22)
     nose = head[template[head, 2].argmax()]
@@ -95,7 +96,7 @@ def test_heading_is_where_nose_and_hips_point(benchmark_64):
         )
 
 
-def test_a_rotated_view_turns_to_the_persons_left(benchmark_64):
+def test_a_rotated_view_turns_to_the_persons_left(benchmark_64: Benchmark) -> None:
     shot = shots_of_persons(benchmark_64, 2)[1]
     scene, turned = benchmark_64.render(shot), benchmark_64.render(shot, 45.0)
     gained = (turned.heading_deg - scene.heading_deg) % 360
@@ -113,7 +114,7 @@ def test_a_rotated_view_turns_to_the_persons_left(benchmark_64):
     assert torch.equal(scene.parameters.betas, turned.parameters.betas)
 
 
-def test_only_the_person_turns(benchmark_64):
+def test_only_the_person_turns(benchmark_64: Benchmark) -> None:
     shot = next(s for s in shots_of_persons(benchmark_64, 6))
     scene, turned = benchmark_64.render(shot), benchmark_64.render(shot, 180.0)
     person = (
@@ -128,15 +129,15 @@ def test_only_the_person_turns(benchmark_64):
     assert difference[inside].mean() > 2.0 * difference[background].mean()
 
 
-def test_a_full_turn_is_no_turn(benchmark_64):
+def test_a_full_turn_is_no_turn(benchmark_64: Benchmark) -> None:
     shot = shots_of_persons(benchmark_64, 1)[0]
     scene, turned = benchmark_64.render(shot), benchmark_64.render(shot, 360.0)
     assert (scene.silhouette ^ turned.silhouette).sum() <= 3
     assert np.abs(scene.image.astype(int) - turned.image.astype(int)).mean() < 0.5
 
 
-def test_junk_boxes_miss_the_person(benchmark_64):
-    def in_box(shot):
+def test_junk_boxes_miss_the_person(benchmark_64: Benchmark) -> None:
+    def in_box(shot: Shot) -> float:
         uv = projected(benchmark_64, benchmark_64.render(shot))
         return ((uv >= 0) & (uv < [32, 64])).all(axis=1).mean()
 

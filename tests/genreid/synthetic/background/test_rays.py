@@ -6,7 +6,7 @@ import pytest
 from genreid.synthetic.background.rays import hit_solid, sunlit
 
 
-def test_slabs_against_many_small_steps():
+def test_slabs_against_many_small_steps() -> None:
     rng = np.random.default_rng(0)
     hits = 0
     for _ in range(250):
@@ -35,14 +35,14 @@ def test_slabs_against_many_small_steps():
     assert hits > 30
 
 
-def test_shadows_of_walls_and_boxes():
+def test_shadows_of_walls_and_boxes() -> None:
     sun = np.array([0.0, np.sin(np.radians(45)), np.cos(np.radians(45))])
     walls = np.array([-8.0, 6.0, 8.0, 6.0])
     no_crowns = np.zeros((0, 5))
     box = np.array([[-1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0]])
     nothing = np.zeros((0, 8))
 
-    def light(q, solids=nothing):
+    def light(q: float, solids: np.ndarray = nothing) -> float:
         return sunlit(np.array([0.0, 0.01, q]), sun, solids, no_crowns, walls)
 
     # A wall of 6 m throws 6 m of shadow at 45°.

@@ -5,7 +5,7 @@ import numpy as np
 from genreid.synthetic.camera.sensor import expose, sample_sensor
 
 
-def test_noise_depends_on_the_seed_and_not_on_the_picture():
+def test_noise_depends_on_the_seed_and_not_on_the_picture() -> None:
     sensor = sample_sensor(np.random.default_rng(5))
     grey = np.full((64, 32, 3), 0.4, np.float32)
     dot = grey.copy()

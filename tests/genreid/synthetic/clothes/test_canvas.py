@@ -14,7 +14,7 @@ def naive_cover(outline_m: list[tuple[float, float]]) -> np.ndarray:
     return cv2.resize(large, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA) / 255.0
 
 
-def test_polygons_are_filled_with_soft_edges():
+def test_polygons_are_filled_with_soft_edges() -> None:
     star = [(-0.4, -0.3), (0.05, 0.62), (0.3, -0.41), (-0.45, 0.21), (0.5, 0.33)]
     canvas = Canvas((0.0, 0.0, 0.0))
     canvas.fill(star, (1.0, 0.5, 0.0), pages=(0,))
@@ -41,21 +41,21 @@ def naive_even_odd(corners: np.ndarray) -> np.ndarray:
     return inside.reshape(HEIGHT_PX, 8, WIDTH_PX, 8).mean(axis=(1, 3))
 
 
-def test_convex_shapes_agree_with_opencv():
+def test_convex_shapes_agree_with_opencv() -> None:
     outline = [(-0.3, -0.2), (0.2, -0.25), (0.26, 0.4), (-0.1, 0.5)]
     canvas = Canvas((0.0, 0.0, 0.0))
     canvas.fill(outline, (1.0, 1.0, 1.0))
     assert np.abs(canvas.texture[1, :, :, 2] / 255.0 - naive_cover(outline)).mean() < 1e-3
 
 
-def test_what_sticks_out_of_the_page_is_cut():
+def test_what_sticks_out_of_the_page_is_cut() -> None:
     canvas = Canvas((0.2, 0.2, 0.2))
     canvas.fill([(-5.0, -5.0), (5.0, -5.0), (5.0, 5.0), (-5.0, 5.0)], (1.0, 1.0, 1.0), cloth=1.0, lift_m=0.01)
     assert (canvas.texture == 255).all()
     assert (canvas.lift == round(0.01 / LIFT_STEP_M)).all()
 
 
-def test_bands_add_thickness():
+def test_bands_add_thickness() -> None:
     canvas = Canvas((0.2, 0.2, 0.2))
     canvas.fill([(-0.2, 0.0), (0.2, 0.0), (0.2, 0.4), (-0.2, 0.4)], (0.5, 0.5, 0.5), lift_m=0.01)
     canvas.line([(0.0, 0.0), (0.0, 0.4)], 0.05, (0.9, 0.1, 0.1), lift_m=0.005)

@@ -7,7 +7,7 @@ import numpy as np
 from genreid.synthetic.person.wardrobe import sample_identity
 
 
-def test_people_wear_what_streets_show():
+def test_people_wear_what_streets_show() -> None:
     people = [sample_identity(4, index, likeness=0.5) for index in range(400)]
     colours = np.array([(person.outer or person.top).rgb for person in people])
     saturation = (colours.max(axis=1) - colours.min(axis=1)) / colours.max(axis=1)
@@ -17,7 +17,7 @@ def test_people_wear_what_streets_show():
     assert 0.02 < np.mean([person.bottom.cut in ("skirt", "dress") for person in people]) < 0.3
 
 
-def test_many_dress_alike_but_nobody_is_a_double():
+def test_many_dress_alike_but_nobody_is_a_double() -> None:
     people = [sample_identity(4, index, likeness=0.6) for index in range(150)]
     looks = np.array([[*(p.outer or p.top).rgb, *p.bottom.rgb] for p in people])
     cuts = [((p.outer or p.top).cut, p.bottom.cut) for p in people]
@@ -31,7 +31,7 @@ def test_many_dress_alike_but_nobody_is_a_double():
     assert len({(p.skin, p.head.hair_rgb) for p in people}) == len(people)
 
 
-def test_an_identity_is_a_function_of_its_number():
+def test_an_identity_is_a_function_of_its_number() -> None:
     a, b = sample_identity(4, 11, 0.5), sample_identity(4, 11, 0.5)
     assert np.array_equal(a.betas, b.betas)
     assert replace(a, betas=b.betas) == b

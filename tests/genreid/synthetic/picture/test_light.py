@@ -7,7 +7,7 @@ from genreid.synthetic.picture.light import light_at
 from genreid.synthetic.world.cameras import build_camera, view_of
 
 
-def test_light_in_the_crop_comes_from_the_same_sun():
+def test_light_in_the_crop_comes_from_the_same_sun() -> None:
     camera = build_camera(2, 2, 288)
     view = view_of(camera, camera.spots[3], 0.95)
     c, s = np.cos(view.pitch_rad), np.sin(view.pitch_rad)

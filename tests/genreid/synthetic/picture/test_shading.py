@@ -6,14 +6,15 @@ import numpy as np
 
 from genreid.body.turns import turn_about
 from genreid.render.zbuffer import rasterise
-from genreid.synthetic.figure.figure import build, dress_up
+from genreid.synthetic.figure.figure import Figure, build, dress_up
+from genreid.synthetic.figure.mannequin import Mannequin
 from genreid.synthetic.picture.light import Illumination
 from genreid.synthetic.picture.shading import shade
 from genreid.synthetic.picture.shadows import ShadowMap, shadow_map
 from tests.genreid.synthetic.people import LOGO, SHIRT, T_POSE, UP, someone
 
 
-def test_sun_lights_its_own_side(figure):
+def test_sun_lights_its_own_side(figure: Figure) -> None:
     points = np.column_stack([figure.vertices[:, :2] * 60 + 64, figure.vertices[:, 2]])
     fragments = rasterise(points, figure.faces, 128, 128)
     light = Illumination(np.array([0.9, -0.3, -0.3]), np.ones(3), 0.2 * np.ones(3), np.zeros(3), UP)
@@ -30,7 +31,7 @@ def test_sun_lights_its_own_side(figure):
     assert dark.sum() < 0.6 * lit.sum()
 
 
-def test_front_and_back_of_a_print_differ(mannequin):
+def test_front_and_back_of_a_print_differ(mannequin: Mannequin) -> None:
     dressed = dress_up(mannequin, someone(top=replace(SHIRT, back=LOGO)))
     chest = []
     for turn in (0.0, 180.0):

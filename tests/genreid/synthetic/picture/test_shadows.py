@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 
 from genreid.render.zbuffer import rasterise
+from genreid.synthetic.figure.figure import Figure
 from genreid.synthetic.picture.shadows import GroundView, shadow_map, shadow_on_ground
 from tests.genreid.synthetic.people import UP
 
 SUN = np.array([0.48, -0.8, -0.36])
 
 
-def test_the_shadow_on_the_ground_is_the_projection_along_the_sun(figure):
+def test_the_shadow_on_the_ground_is_the_projection_along_the_sun(figure: Figure) -> None:
     foot = float((figure.vertices @ UP).min())
     scale, origin = 60.0, np.array([60.0, 60.0])
     shadow = shadow_on_ground(shadow_map(figure, SUN), GroundView(UP, foot, scale, origin, 128, 128))

@@ -5,7 +5,7 @@ import numpy as np
 from genreid.synthetic.world.cameras import build_camera, usual_heading_deg, view_of
 
 
-def test_a_camera_sees_its_spots_and_its_usual_heading():
+def test_a_camera_sees_its_spots_and_its_usual_heading() -> None:
     camera = build_camera(2, 2, 288)
     view = view_of(camera, camera.spots[0], 0.95)
     assert 0 < view.centre_px[0] < camera.lens.width_px
