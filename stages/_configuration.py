@@ -24,7 +24,7 @@ STAGE_SETTINGS = {
 
 _PARTS = {
     "prepare_data.folder": "genreid.data.datasets.folder:FolderSettings",
-    "prepare_data.synthetic": "genreid.synthetic.settings:SyntheticSettings",
+    "prepare_data.synthetic": "genreid.synthetic:SyntheticSettings",
     "mesh_extract.romp": "genreid.mesh.romp:RompSettings",
     "evaluate.reranking": "genreid.evaluation.reranking:RerankingSettings",
 }

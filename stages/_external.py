@@ -17,8 +17,8 @@ from genreid.data.images import ImageSet
 from genreid.data.inspection import inspect_image
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.validation import set_aside
-from genreid.synthetic.contact_sheet import contact_sheet
-from genreid.synthetic.truth import TRUTH_SCHEMA
+from genreid.render.contact_sheet import contact_sheet
+from genreid.synthetic import TRUTH_SCHEMA
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.errors import PipelineError
 from pipeline.pictures import png

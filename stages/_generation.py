@@ -17,7 +17,7 @@ from genreid.evaluation.generation import (
 from genreid.models.encoder import IdentityEncoder
 from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng
-from genreid.synthetic.truth import benchmark_from_truth
+from genreid.synthetic import benchmark_from_truth
 from pipeline.artifacts import read_table
 from stages._body import open_body
 from stages._retrieval import Pair, Retrieval, why_undefined

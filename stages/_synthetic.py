@@ -11,11 +11,8 @@ import pyarrow as pa
 from genreid.body.body import load_body
 from genreid.data.images import read_image
 from genreid.data.manifest import Manifest, ManifestInfo
-from genreid.synthetic.benchmark import Benchmark
-from genreid.synthetic.contact_sheet import choose_rows, contact_sheet
-from genreid.synthetic.plan import Shot, plan_benchmark
-from genreid.synthetic.settings import SyntheticSettings
-from genreid.synthetic.truth import truth_table
+from genreid.render.contact_sheet import contact_sheet
+from genreid.synthetic import Benchmark, Shot, SyntheticSettings, choose_rows, plan_benchmark, truth_table
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.pictures import png
 from stages._body import body_source

@@ -12,7 +12,7 @@ from stages._run import Options, StageRun, open_stage
 if TYPE_CHECKING:
     from genreid.data.datasets.folder import FolderSettings
     from genreid.data.manifest import Manifest
-    from genreid.synthetic.settings import SyntheticSettings
+    from genreid.synthetic import SyntheticSettings
 
 DatasetName = Literal[
     "synthetic", "market1501", "dukemtmc", "msmt17", "cuhk03_labelled", "cuhk03_detected", "folder"
@@ -24,7 +24,7 @@ class PrepareDataSettings:
     """dataset: where the images come from. body: the body model of the meshes, `open` or a file.
 
     height_px, width_px: the size that training resizes to. val_identities: how many training identities of a
-    labelled data set become the validation pair. synthetic: see `genreid.synthetic.settings`; folder: see
+    labelled data set become the validation pair. synthetic: see `genreid.synthetic`; folder: see
     `genreid.data.datasets.folder`.
     """
 
@@ -43,7 +43,7 @@ def prepare_data(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgr
     options = Options(fresh, "cpu", workers, progress)
     with open_stage("prepare-data", options, params=("paths.dataset",)) as run:
         from genreid.data.datasets.folder import FolderSettings
-        from genreid.synthetic.settings import SyntheticSettings
+        from genreid.synthetic import SyntheticSettings
         from pipeline.artifacts import write_table
 
         settings = run.settings(PrepareDataSettings)

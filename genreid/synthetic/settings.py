@@ -13,7 +13,7 @@ class SyntheticSettings:
 
     Attributes:
         train_identities, val_identities, test_identities: persons of each part; no person is in two.
-        num_cameras: cameras of the world, each with its own street, light, electronics and usual headings.
+        num_cameras: cameras of the world, each with its own background, electronics and usual headings.
         min_images, max_images: pictures of one person, over all cameras.
         height_px, width_px: size of the pictures as they are stored.
     """

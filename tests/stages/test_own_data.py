@@ -10,8 +10,7 @@ import cv2
 import pytest
 
 from genreid.body.body import load_body
-from genreid.synthetic.benchmark import Benchmark
-from genreid.synthetic.settings import SyntheticSettings
+from genreid.synthetic import Benchmark, SyntheticSettings
 from stages.summary import FIGURES
 from tests.stages.small_project import SmallProject, small
 

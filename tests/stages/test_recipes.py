@@ -12,7 +12,7 @@ from genreid.data.datasets.folder import FolderSettings
 from genreid.data.datasets.registry import PUBLISHED
 from genreid.evaluation.reranking import RerankingSettings
 from genreid.mesh.romp import RompSettings
-from genreid.synthetic.settings import SyntheticSettings
+from genreid.synthetic import SyntheticSettings
 from genreid.training.generator import GeneratorPretrainingSettings
 from genreid.training.regressor import FitSettings
 from genreid.training.settings import JointSettings
