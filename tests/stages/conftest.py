@@ -26,6 +26,7 @@ paths:
   joint: models/joint.pt
   metrics: metrics.json
   plots: plots
+  fingerprints: fingerprints
 mesh_extract:
   splits: [train]
   limits: {score: 0.5}
