@@ -36,7 +36,6 @@ check: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python tools/sync_code_deps.py --check
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.run quick

@@ -26,8 +26,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.artifacts import hash_path
+from pipeline.code import code_fingerprint, keep_fingerprint
 from pipeline.errors import PipelineError
-from pipeline.graph import code_dependencies, find_root
+from pipeline.graph import find_root
 from pipeline.params import Params, load_params, section
 from pipeline.provenance import write_provenance
 from pipeline.resume import StageState
@@ -46,7 +47,7 @@ class Paths:
     """The section `paths`: where each artifact is, relative to the project; dvc.yaml uses the same keys.
 
     dataset: the folder of a data set that was not made here, or null. plots: a folder with one folder of
-    curves and pictures a stage.
+    curves and pictures a stage. fingerprints: a folder with a text a stage on the code that it runs.
     """
 
     dataset: str | None
@@ -61,9 +62,11 @@ class Paths:
     joint: str
     metrics: str
     plots: str
+    fingerprints: str
 
 
 PRODUCERS = {
+    "fingerprints": "fingerprint-code",
     "images": "prepare-data",
     "manifest": "prepare-data",
     "truth": "prepare-data",
@@ -200,10 +203,12 @@ def open_stage(
     for key, file in files.items():
         if not (root / file).exists():
             raise PipelineError(f"{file} is missing: run `dvc repro {PRODUCERS[key]}` first")
-    files |= {code: code for code in code_dependencies(root, stage) if (root / code).exists()}
+    code = code_fingerprint(f"stages.{section_name(stage)}")
     fingerprint = dict(_flat(values, (section_name(stage), *params)))
-    fingerprint |= {file: hash_path(root / file) for file in files.values()}
+    fingerprint |= {file: hash_path(root / file) for file in files.values()} | code
     with StageState(root, stage, fingerprint, fresh=options.fresh) as state:
+        # DVC takes down what the file says when the stage has ended: that has to be the code that ran.
+        keep_fingerprint(project.path("fingerprints") / f"{stage}.txt", code)
         tracker = Tracker(state.folder / "live", state.history, show=options.progress)
         if state.notice:
             tracker.say(state.notice)

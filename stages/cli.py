@@ -19,6 +19,7 @@ from stages.doctor import doctor
 from stages.embed import embed
 from stages.evaluate import evaluate
 from stages.export import export
+from stages.fingerprint_code import fingerprint_code
 from stages.fit_regressor import fit_regressor
 from stages.generate import generate
 from stages.mesh_extract import mesh_extract
@@ -42,7 +43,7 @@ STAGES = (
     train_joint,
     evaluate,
 )
-"""The commands that are stages of dvc.yaml, in its order."""
+"""The commands that are stages of dvc.yaml, in its order, after `fingerprint-code`."""
 
 app = typer.Typer(
     help="Unsupervised person re-identification with generated views (GCL+). "
@@ -51,7 +52,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _stage in STAGES:
+for _stage in (fingerprint_code, *STAGES):
     app.command(rich_help_panel="Stages, in order")(_stage)
 for _use in (embed, search, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)

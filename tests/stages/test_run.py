@@ -61,6 +61,17 @@ def test_a_missing_input_names_the_stage_that_makes_it(project: Path) -> None:
         pass
 
 
+def test_the_text_that_dvc_depends_on_is_of_the_code_that_ran(project: Path) -> None:
+    """Though the code was edited after the graph's first stage had written it."""
+    text = project / "fingerprints" / "mesh-extract.txt"
+    text.parent.mkdir()
+    text.write_text("toy.loss 0123456789abcdef\n")
+    with opened() as run:
+        told = [line.split()[0] for line in text.read_text().splitlines()]
+        assert told[:2] == ["toy.loss", "toy.mesh_extract"] and "0123456789abcdef" not in text.read_text()
+        assert run.state.resumed is False
+
+
 def test_success_leaves_provenance_and_no_state(project: Path) -> None:
     with opened() as run:
         run.show("Meshes", {"images": 3, "score": 0.5, "nothing": float("nan")})
@@ -93,7 +104,7 @@ def replace(file: str, old: str, new: str) -> Callable[[Path], None]:
     [
         (replace("params.yaml", "score: 0.5", "score: 0.6"), "mesh_extract.limits.score"),
         (replace("data/manifest.parquet", "rows", "other rows"), "data/manifest.parquet"),
-        (replace("code.py", "x = 1", "x = 2"), "code.py"),
+        (replace("toy/loss.py", "x = 1", "x = 2"), "toy.loss"),
     ],
 )
 def test_what_a_result_depends_on_makes_the_state_stale(
@@ -103,6 +114,12 @@ def test_what_a_result_depends_on_makes_the_state_stale(
     change(project)
     message = f"mesh-extract: starts afresh: {reason} changed since it was interrupted"
     assert goes_on() == (False, message)
+
+
+def test_a_comment_does_not(project: Path) -> None:
+    interrupted()
+    replace("toy/loss.py", "x = 1", '"""A loss."""\n\nx = 1  # of all\n')(project)
+    assert goes_on()[0]
 
 
 def test_another_stages_section_does_not(project: Path) -> None:
