@@ -146,7 +146,7 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, old: str, new: str
 def test_a_number_keeps_the_range_of_its_field(
     tmp_path: Path, bounds: tuple[Any, ...], inside: list[float], outside: list[float]
 ) -> None:
-    hint = Annotated[float, *bounds] if bounds else float
+    hint: Any = Annotated[float, *bounds] if bounds else float
     ranged = make_dataclass("Ranged", [("x", hint), ("many", tuple[hint, ...])], frozen=True)
     for value in inside:
         params = written(tmp_path, f"a: {{x: {value}, many: [{value}, {value}]}}")

@@ -136,8 +136,8 @@ def test_where_no_figure_is_defined_there_is_none() -> None:
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_both_parts_are_embedded_in_evaluation_mode(batch_size: int) -> None:
     encoder = build_encoder(ENCODER, 0).train()
-    images = ImagesOf(QUERIES, 5), ImagesOf(GALLERY, 4)
-    pair = Pair(*(Part(QUERIES.manifest, one) for one in images), None)  # type: ignore[arg-type]
+    queries, gallery = (Part(QUERIES.manifest, ImagesOf(QUERIES, num)) for num in (5, 4))  # type: ignore[arg-type]
+    pair = Pair(queries, gallery, None)
     found = embed_pair(encoder, pair, batch_size, torch.device("cpu"), Silent())
     with torch.no_grad():
         expected = encoder.eval()(normalise(PICTURES)).embedding
@@ -160,7 +160,7 @@ def test_a_picture_of_lists_leaves_out_what_the_ranking_does(
     monkeypatch: pytest.MonkeyPatch, undefined: str | None
 ) -> None:
     shown: list[Any] = []
-    monkeypatch.setattr(retrieval, "ranked_lists_picture", lambda *given: shown.append(given) or PICTURES[0])
+    monkeypatch.setattr(retrieval, "ranked_lists_picture", lambda *given: shown.append(given))
     pair = Pair(Part(QUERIES.manifest, ImagesOf(QUERIES, 1)), GALLERY, undefined)  # type: ignore[arg-type]
     retrieval.picture_of_lists(rank_pair(EMBEDDED, pair, 3, None), pair, 3, 0)
     (pictures, lists, _, known) = shown[0]
