@@ -15,23 +15,23 @@ from rich.console import Console
 
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
-from stages.doctor import doctor
-from stages.embed import embed
+from stages.around.overrides import overrides
+from stages.around.summary import summary
+from stages.doctor.doctor import doctor
 from stages.evaluate import evaluate
-from stages.export import export
 from stages.fingerprint_code import fingerprint_code
 from stages.fit_regressor import fit_regressor
-from stages.generate import generate
 from stages.mesh_extract import mesh_extract
-from stages.overrides import overrides
 from stages.prepare_data import prepare_data
 from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
-from stages.search import search
 from stages.study import study
-from stages.summary import summary
 from stages.train_joint import train_joint
+from stages.using.embed import embed
+from stages.using.export import export
+from stages.using.generate import generate
+from stages.using.search import search
 
 STAGES = (
     prepare_data,

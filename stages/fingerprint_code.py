@@ -10,7 +10,7 @@ from pipeline.code import code_fingerprint, keep_fingerprint
 from pipeline.graph import find_root
 from pipeline.params import load_params, section
 from pipeline.resume import some_of
-from stages._run import PRODUCERS, Paths, section_name
+from stages.shared.run import PRODUCERS, Paths, section_name
 
 
 def fingerprint_code() -> None:

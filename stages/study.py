@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.graph import find_root
 from pipeline.study import Trial, load_study, study_names
 from pipeline.study_rows import KEYS, RUNS, add_points, add_row, finished, read_rows
-from stages._options import num_cores
+from stages.shared.options import num_cores
 
 if TYPE_CHECKING:
     from pipeline.trials import Finished

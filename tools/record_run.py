@@ -45,6 +45,7 @@ def main() -> None:
     replace_between(ROOT / "docs" / "results.md", "\n\n".join(results(metrics, runs)))
     for source, target in PICTURES.items():
         picture = cv2.imread(str(project / source))
+        assert picture is not None, f"{source} is no picture"
         cv2.imwrite(str(ROOT / target), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 

@@ -19,6 +19,7 @@ from genreid.clustering.jaccard import jaccard_graph
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.similarity import unit_rows
 from genreid.errors import GenreidError
+from genreid.ranges import Count, InnerShare
 
 OUTLIER = -1
 
@@ -34,11 +35,18 @@ class PseudoLabelSettings:
     `heads` and `hnsw` are approximate.
     """
 
-    k1: int
-    k2: int
-    eps: float
-    min_samples: int
+    k1: Count
+    k2: Count
+    eps: InnerShare
+    min_samples: Count
     method: str
+
+    def __post_init__(self) -> None:
+        if self.k2 > self.k1:
+            raise GenreidError(
+                f"k2 is {self.k2} and k1 {self.k1}: expected at most k1, whose neighbours it averages over; "
+                "lower k2 or raise k1"
+            )
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from genreid.data.transforms import AugmentationSettings, augment, normalise
 from genreid.losses.contrastive import cluster_nce
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
+from genreid.ranges import Count, Positive, Share, TwoOrMore
 from genreid.seeding import numpy_rng
 from genreid.training.loader import embed_all, to_device
 from genreid.training.run import Precision, Run, autocast, require_finite, set_lr
@@ -55,15 +56,15 @@ class WarmUpSettings:
     augmentation: AugmentationSettings
     colour_epochs: int
     epochs: int
-    steps_per_epoch: int
-    identities_per_batch: int
-    images_per_identity: int
-    temperature: float
-    keep_old: float
-    lr: float
+    steps_per_epoch: Count
+    identities_per_batch: Count
+    images_per_identity: TwoOrMore
+    temperature: Positive
+    keep_old: Share
+    lr: Positive
     weight_decay: float
-    lr_step_epochs: int
-    embed_batch_size: int
+    lr_step_epochs: Count
+    embed_batch_size: Count
 
 
 def warm_up(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.code import code_fingerprint
-from stages._run import Options, StageRun, open_stage
+from stages.shared.run import Options, StageRun, open_stage
+from tests.stages.odd_project import checkpoints
+from tests.stages.small_project import small
 from tests.stages.smoke_project import SmokeProject
+
+__all__ = ["checkpoints", "small"]
 
 PARAMS = """\
 paths:
@@ -38,6 +43,19 @@ fit_regressor:
 CODE = {"toy/mesh_extract.py": "from toy import loss\n", "toy/loss.py": "x = 1\n"}
 
 
+@dataclass(frozen=True)
+class Limits:
+    score: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `mesh_extract` of the small project."""
+
+    splits: tuple[str, ...]
+    limits: Limits
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a project with a manifest, and the current one."""
@@ -49,7 +67,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("stages._run.code_fingerprint", _of_toy)
+    monkeypatch.setattr("stages.shared.run.code_fingerprint", _of_toy)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "manifest.parquet").write_bytes(b"rows")
     return tmp_path
@@ -66,8 +84,8 @@ def options(*, fresh: bool = False, workers: int = 1, device: str = "cpu") -> Op
 
 def opened(**changes: Any) -> AbstractContextManager[StageRun]:
     """`mesh-extract` of the small project."""
-    inputs = changes.pop("inputs", ("manifest",))
-    return open_stage("mesh-extract", options(**changes), inputs=inputs)
+    inputs, settings_class = changes.pop("inputs", ("manifest",)), changes.pop("settings_class", Settings)
+    return open_stage("mesh-extract", options(**changes), settings_class, inputs=inputs)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from stages import cli
 from stages.cli import STAGES
-from stages.summary import FIGURES
+from stages.shared.results import FIGURES
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "pandas", "pyarrow", "numpy", "cv2", "numba", "dvc", "dvclive", "faiss")

@@ -146,7 +146,7 @@ def test_the_code_of_the_first_stage_itself(project: StandIns) -> None:
 
 
 INTERRUPTED = """
-from stages._run import Options, open_stage
+from stages.shared.run import Options, open_stage
 with open_stage("mesh-extract", Options(fresh=False, device="cpu", workers=1, progress=False)) as run:
     print(run.state.notice)
     raise SystemExit

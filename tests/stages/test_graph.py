@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 from pipeline.code import PROJECT, code_fingerprint
 from pipeline.params import load_params, section
 from pipeline.recipes import load_overrides, recipe_names
-from stages._run import PRODUCERS, Paths, section_name
 from stages.cli import STAGES, app
+from stages.shared.run import PRODUCERS, Paths, section_name
 
 ROOT = Path(__file__).parents[2]
 NAMES = [stage.__name__.replace("_", "-") for stage in STAGES]

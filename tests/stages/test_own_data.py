@@ -11,10 +11,9 @@ import pytest
 
 from genreid.body.body import load_body
 from genreid.synthetic import Benchmark, SyntheticSettings
-from stages.summary import FIGURES
-from tests.stages.small_project import SmallProject, small
+from stages.shared.results import FIGURES
+from tests.stages.small_project import SmallProject
 
-__all__ = ["small"]
 pytestmark = pytest.mark.slow
 
 SETTINGS = SyntheticSettings(

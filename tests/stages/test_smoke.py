@@ -8,9 +8,9 @@ import math
 import pytest
 
 from pipeline.params import load_params, section
-from stages._run import PRODUCERS, Paths
 from stages.cli import STAGES
-from stages.summary import FIGURES
+from stages.shared.results import FIGURES
+from stages.shared.run import PRODUCERS, Paths
 from tests.stages.smoke_project import SmokeProject
 
 pytestmark = pytest.mark.slow

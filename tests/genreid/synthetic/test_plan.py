@@ -89,12 +89,9 @@ def test_each_camera_sees_a_heading_of_its_own() -> None:
         assert 0.1 < against < 0.35, (camera, against)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("num_cameras", 1), ("min_images", 3), ("max_images", 2), ("test_identities", 0)]
-)
-def test_impossible_sizes_are_refused(name: str, value: int) -> None:
-    with pytest.raises(GenreidError, match=f"synthetic.{name} is {value}, expected at least"):
-        small_settings(**{name: value})
+def test_impossible_sizes_are_refused() -> None:
+    with pytest.raises(GenreidError, match="max_images is 2: expected at least min_images"):
+        small_settings(max_images=2)
 
 
 def test_more_persons_than_names_are_refused() -> None:
