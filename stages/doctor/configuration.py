@@ -13,8 +13,8 @@ def stage_settings() -> dict[str, type[Any]]:
     """The settings class of each stage's section; a function, because they bring all of the science."""
     from genreid.evaluation.report import EvaluateSettings
     from genreid.training.generator import GeneratorPretrainingSettings
-    from genreid.training.settings import JointSettings
     from genreid.training.regressor import FitSettings
+    from genreid.training.settings import JointSettings
     from stages.shared.dataset import PrepareDataSettings
     from stages.shared.estimation import MeshExtractSettings
     from stages.shared.imported import PretrainEncoderSettings
