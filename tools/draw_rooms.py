@@ -1,7 +1,7 @@
 """Draws docs/images/rooms.svg, the rooms of the repository: `python tools/draw_rooms.py`.
 
-Layers are those of import-linter's contracts in pyproject.toml, words the first sentences of the packages. Arrows are
-the real imports: each leads to what is imported, unless others lead there by a longer way.
+Layers are those of import-linter's contracts in pyproject.toml, words the first sentences of the packages.
+Arrows are the real imports: each leads to what is imported, unless others lead there by a longer way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COLUMNS = {"deployment": 1.0, "training": 2.0, "evaluation": 3.5, "mesh": 0.0, "
 """Where a room stands, in columns from the left; the others are counted in their layer."""
 WIDTH, HEIGHT, COLUMN, ROW, LEFT, TOP = 150, 80, 166, 124, 40, 270
 LINE, BOLD, MIDDLE = "#52606d", 'font-weight="bold"', 'text-anchor="middle"'
-HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1120 {0}" font-family="Helvetica, Arial, sans-serif">
+HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1120 {0}" font-family="Helvetica, sans-serif">
 <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
 <path d="M0 0L8 4L0 8z" fill="#52606d"/></marker><rect width="1120" height="{0}" fill="#ffffff"/>"""
 
@@ -32,13 +32,6 @@ def layers() -> list[list[str]]:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (science,) = (contract for contract in contracts if contract.get("containers") == ["genreid"])
     return [layer.split(" | ") for layer in science["layers"]]
-
-
-def imported(room: str, graph: grimp.ImportGraph) -> set[str]:
-    """Whom a room imports, without what it reaches through another."""
-    direct = graph.find_modules_directly_imported_by(f"genreid.{room}")
-    near = direct.difference(*map(graph.find_upstream_modules, direct))
-    return {other.removeprefix("genreid.") for other in near}
 
 
 def about(path: str, width: float, lines: int) -> list[str]:
@@ -103,7 +96,9 @@ def drawn() -> str:
         graph.squash_module(room)
     for name, (left, top) in places.items():
         svg.append(named(left, top, WIDTH, HEIGHT, name, 15, about(f"genreid/{name}/__init__.py", 26, 4)))
-        ends = sorted(places[other] for other in imported(name, graph) if other in places)
+        direct = graph.find_modules_directly_imported_by(f"genreid.{name}")
+        near = direct.difference(*map(graph.find_upstream_modules, direct))
+        ends = sorted(places[other] for other in places if f"genreid.{other}" in near)
         for number, (x, y) in enumerate(ends, start=1):
             # Straight down past the rows between, then over to the end.
             start, middle, bend = left + WIDTH * number / (len(ends) + 1), x + WIDTH / 2, y - ROW + HEIGHT
@@ -114,10 +109,8 @@ def drawn() -> str:
     svg.append(panel(900, 200, 204, bottom - 156, "#fdf3e1", "pipeline"))
     modules = sorted(file.stem for file in (ROOT / "pipeline").glob("[!_]*.py"))
     step = (bottom - TOP - 6) / len(modules)
-    for i, name in enumerate(modules):
-        svg.append(
-            named(916, TOP + 36 + step * i, 172, step - 9, name, 12, about(f"pipeline/{name}.py", 31, 2))
-        )
+    for y, name in ((TOP + 36 + step * i, name) for i, name in enumerate(modules)):
+        svg.append(named(916, y, 172, step - 9, name, 12, about(f"pipeline/{name}.py", 31, 2)))
     return "\n".join([*svg, "</svg>\n"])
 
 

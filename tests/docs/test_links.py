@@ -56,14 +56,22 @@ def test_the_line_of_a_link_is_the_definition_or_holds_what_is_quoted() -> None:
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(link_lines, "ROOT", tmp_path)
-    code = "LIMIT: int = 3\n\n\n@cache\ndef first():\n    pass\n\n\nclass Room:\n    def door(self):\n        x = 1\n        return x\n"
-    (tmp_path / "code.py").write_text(code)
+    code = [
+        "LIMIT: int = 3",
+        "@cache",
+        "def first(): pass",
+        "class Room:",
+        "    def door(self):",
+        "        x = 1",
+        "        return x",
+    ]
+    (tmp_path / "code.py").write_text("\n".join(code))
     return tmp_path / "page.md"
 
 
 def test_lines_are_renewed(page: Path) -> None:
     old = '[`LIMIT`](code.py) [`first`](code.py#L9) [`Room.door`](code.py "return x") [code](code.py)'
-    new = '[`LIMIT`](code.py#L1) [`first`](code.py#L5) [`Room.door`](code.py#L12 "return x") [code](code.py)'
+    new = '[`LIMIT`](code.py#L1) [`first`](code.py#L3) [`Room.door`](code.py#L7 "return x") [code](code.py)'
     assert link_lines.linked(old, page) == new
     assert link_lines.linked(new, page) == new
 
