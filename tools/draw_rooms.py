@@ -77,7 +77,7 @@ def commands() -> Iterator[str]:
         for i, name in enumerate(names):
             step = 1068 / len(names)
             lines = about(f"stages/{name}/__init__.py", step / 6, 2) if names is rooms else []
-            yield named(32 + step * i, y, step - 12, height, name, 11, lines)
+            yield named(32 + step * i, y, step - 12, height, name, 10, lines)
     ways = [f"{20 + 1068 / len(stages) * i:g} 84h11" for i in range(1, len(stages))]
     yield from map(arrow, [*ways, "440 174V199", "1000 174V199"])
 
