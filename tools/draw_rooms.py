@@ -96,7 +96,7 @@ def drawn() -> str:
         graph.squash_module(room)
     for name, (left, top) in places.items():
         svg.append(named(left, top, WIDTH, HEIGHT, name, 15, about(f"genreid/{name}/__init__.py", 26, 4)))
-        direct = graph.find_modules_directly_imported_by(f"genreid.{name}")
+        direct = graph.find_modules_directly_imported_by(f"genreid.{name}") - {f"genreid.{name}"}
         near = direct.difference(*map(graph.find_upstream_modules, direct))
         ends = sorted(places[other] for other in places if f"genreid.{other}" in near)
         for number, (x, y) in enumerate(ends, start=1):
