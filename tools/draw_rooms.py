@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "rooms.svg"
 COLUMNS = {"deployment": 1.0, "training": 2.0, "evaluation": 3.5, "mesh": 0.0, "synthetic": 1.0, "body": 1.0}
 """Where a room stands, in columns from the left; the others are counted in their layer."""
-WIDTH, HEIGHT, COLUMN, ROW, LEFT, TOP = 150, 80, 166, 124, 40, 270
+WIDTH, HEIGHT, COLUMN, ROW, LEFT, TOP = 150, 80, 166, 128, 40, 270
 LINE, BOLD, MIDDLE = "#52606d", 'font-weight="bold"', 'text-anchor="middle"'
 HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1120 {0}" font-family="Helvetica, sans-serif">
 <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
@@ -75,10 +75,10 @@ def commands() -> Iterator[str]:
     rooms = sorted(init.parent.name for init in (ROOT / "stages").glob("*/__init__.py"))
     for names, y, height in ((stages, 70, 28), (rooms, 110, 52)):
         for i, name in enumerate(names):
-            step = 1068 / len(names)
+            step = 1066 / len(names)
             lines = about(f"stages/{name}/__init__.py", step / 6, 2) if names is rooms else []
-            yield named(32 + step * i, y, step - 12, height, name, 10, lines)
-    ways = [f"{20 + 1068 / len(stages) * i:g} 84h11" for i in range(1, len(stages))]
+            yield named(32 + step * i, y, step - 10, height, name, 10, lines)
+    ways = [f"{22 + 1066 / len(stages) * i:g} 84h9" for i in range(1, len(stages))]
     yield from map(arrow, [*ways, "440 174V199", "1000 174V199"])
 
 
@@ -108,9 +108,9 @@ def drawn() -> str:
     svg.append(named(LEFT, bottom, 4 * COLUMN + WIDTH, 30, f"for all of them:  {floor}", 12, []))
     svg.append(panel(900, 200, 204, bottom - 156, "#fdf3e1", "pipeline"))
     modules = sorted(file.stem for file in (ROOT / "pipeline").glob("[!_]*.py"))
-    step = (bottom - TOP - 6) / len(modules)
-    for y, name in ((TOP + 36 + step * i, name) for i, name in enumerate(modules)):
-        svg.append(named(916, y, 172, step - 9, name, 12, about(f"pipeline/{name}.py", 31, 2)))
+    step = (bottom - TOP + 22) / len(modules)
+    for y, name in ((TOP + 13 + step * i, name) for i, name in enumerate(modules)):
+        svg.append(named(916, y, 172, step - 6, name, 12, about(f"pipeline/{name}.py", 30, 2)))
     return "\n".join([*svg, "</svg>\n"])
 
 
