@@ -35,49 +35,46 @@ class TestFile:
         return self.name.startswith(folder)
 
 
-def code_version() -> str:
-    """Digest of all that tests run, but for the test files themselves."""
-    run = ("genreid", "pipeline", "stages", "benchmarks", "tests", "recipes", "params.yaml", "dvc.yaml")
-    files = [file for file in project_files() if file.parts[0] in run and not _is_test(file)]
-    return digest(*(f"{file}\0{(ROOT / file).read_bytes()!r}" for file in files))
-
-
 def test_files() -> list[str]:
     return [str(file) for file in project_files() if _is_test(file)]
 
 
-def test_version(name: str) -> str:
-    """Digest of a test file."""
-    path = ROOT / name
-    return digest(path.read_text()) if path.is_file() else ""
+def version(files: Iterable[str]) -> str:
+    """Digest of some files of the project."""
+    paths = [ROOT / file for file in sorted(set(files))]
+    return digest(*(f"{path.name} {path.read_text() if path.is_file() else None}" for path in paths))
 
 
 def _is_test(file: Path) -> bool:
     return file.parts[0] == "tests" and file.name.startswith("test_") and file.suffix == ".py"
 
 
-def recorded(kept: Path, code: str) -> dict[str, TestFile]:
-    """The test files that were recorded with this code and are as they were then."""
+def recorded(kept: Path) -> dict[str, TestFile]:
+    """The test files that were recorded and are as they were then, with all code that they call."""
     found = {}
     for line in kept.read_text().splitlines() if kept.is_file() else ():
         entry = json.loads(line)
-        if entry["code"] == code and entry["version"] == test_version(entry["name"]):
-            called = frozenset((file, first) for file, first in entry["called"])
+        called = frozenset((file, first) for file, first in entry["called"])
+        if entry["version"] == _version(entry["name"], called):
             found[entry["name"]] = TestFile(entry["name"], entry["seconds"], called)
     return found
 
 
-def record(copy: Copy, name: str, kept: Path, code: str) -> TestFile:
+def record(copy: Copy, name: str, kept: Path) -> TestFile:
     """Run a test file as it is. Raises TestsFail where it fails."""
     begin = time.monotonic()
     outcome, called = copy.record(name, _LONGEST_S)
-    seconds = time.monotonic() - begin
+    seconds = round(time.monotonic() - begin, 1)
     if not outcome.passed:
         raise TestsFail(f"{name} fails before anything is changed:\n{outcome.output[-3000:]}")
-    entry = {"name": name, "code": code, "version": test_version(name), "seconds": seconds}
+    entry = {"name": name, "version": _version(name, called), "seconds": seconds, "called": sorted(called)}
     with kept.open("a") as stream:
-        stream.write(json.dumps(entry | {"called": sorted(called)}) + "\n")
+        stream.write(json.dumps(entry) + "\n")
     return TestFile(name, seconds, frozenset(called))
+
+
+def _version(name: str, called: Iterable[tuple[str, int]]) -> str:
+    return version([name, *(file for file, _ in called)])
 
 
 def noticing(mutant: Mutant, tests: Iterable[TestFile]) -> tuple[list[TestFile], list[TestFile]]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from tools.mutants import baseline
 from tools.mutants.baseline import TestFile, noticing
 from tools.mutants.copies import Copy
-from tools.mutants.mutant import Mutant, digest
+from tools.mutants.mutant import Mutant
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,13 +50,12 @@ class Campaign:
 
     def record_tests(self) -> tuple[int, Iterator[TestFile]]:
         """How many test files are still to be run without a fault, and the running of them."""
-        code = baseline.code_version()
-        known = baseline.recorded(self._tests_kept, code)
+        known = baseline.recorded(self._tests_kept)
         missing = [name for name in baseline.test_files() if name not in known]
         self.tests = list(known.values())
 
         def one(copy: Copy, name: str) -> TestFile:
-            return baseline.record(copy, name, self._tests_kept, code)
+            return baseline.record(copy, name, self._tests_kept)
 
         def run() -> Iterator[TestFile]:
             for test in self._in_copies(one, missing):
@@ -108,7 +107,7 @@ class Campaign:
         own, others = noticing(mutant, self.tests)
         killer = by.partition("::")[0]
         names = [killer] if killer.endswith(".py") else [test.name for test in (*own, *others)]
-        return digest(*(f"{name} {baseline.test_version(name)}" for name in sorted(names)))
+        return baseline.version(names)
 
     def _in_copies(self, work: Callable[[Copy, T], R], items: list[T]) -> Iterator[R]:
         def one(item: T) -> R:
