@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -83,7 +83,8 @@ def _operators() -> list[str]:
 def _spared(tree: ast.Module) -> list[tuple[Position, Position]]:
     """Stretches that no run can tell: annotations, assertions (only a bug breaks them), what tells numba how
     to compile."""
-    nodes: list[ast.AST | None] = []
+    nodes: list[ast.stmt | ast.expr | None] = []
+    spared: list[tuple[Position, Position]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Assert):
             nodes.append(node)
@@ -91,12 +92,14 @@ def _spared(tree: ast.Module) -> list[tuple[Position, Position]]:
             nodes.append(node.annotation)
         elif isinstance(node, ast.FunctionDef):
             nodes.append(node.returns)
-            nodes += node.decorator_list if is_kernel(node) else []
-    return [
-        ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))  # type: ignore[attr-defined]
+            if is_kernel(node):
+                spared += [((line.lineno, 0), (node.lineno, 0)) for line in node.decorator_list]
+    spared += [
+        ((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0))
         for node in nodes
         if node is not None
     ]
+    return spared
 
 
 def _made(file: str, change: _Change) -> Mutant:
@@ -109,15 +112,19 @@ def _made(file: str, change: _Change) -> Mutant:
 def described(file: str, source: str, text: str, why: str, *, by_hand: bool) -> Mutant:
     """The mutant that turns `source` into `text`, with the lines in which they differ."""
     before, after = source.splitlines(), text.splitlines()
-    first = next(place for place, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)
+    first = _num_equal(before, after)
     last = 0
     while last < min(len(before), len(after)) - first and before[-1 - last] == after[-1 - last]:
         last += 1
     old, new = before[first : len(before) - last], after[first : len(after) - last]
-    column = next(
-        (i for i, (a, b) in enumerate(zip(before[first], after[first], strict=False)) if a != b),
-        min(len(before[first]), len(after[first])),
-    )
+    alone = (old or new)[0]  # where lines have gone or come only, it begins after the indentation
+    column = _num_equal(old[0], new[0]) if old and new else len(alone) - len(alone.lstrip())
     old_text, new_text = ("\n".join(line.strip() for line in lines) for lines in (old, new))
     function = enclosing_function(ast.parse(source), first + 1, column)
     return Mutant(file, first + 1, function, old_text, new_text, text, why, by_hand)
+
+
+def _num_equal(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many items both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
