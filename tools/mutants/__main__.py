@@ -28,7 +28,7 @@ from tools.mutants.baseline import TestsFail
 from tools.mutants.campaign import Campaign, Verdict
 from tools.mutants.copies import Copy
 from tools.mutants.generated import generated
-from tools.mutants.mutant import ROOMS, ROOT, Mutant, source_files
+from tools.mutants.mutant import ROOMS, ROOT, Mutant, room_of, source_files
 from tools.mutants.written import OutOfDate, equivalents, swaps
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ KEPT = ROOT / ".genreid" / "mutants"
 TARGET = 0.95
 
 Rooms = Annotated[list[str] | None, typer.Option("--room", help=f"Only these rooms: {', '.join(ROOMS)}.")]
-Number = Annotated[int, typer.Option("--sample", help="How many places are drawn.")]
+Number = Annotated[int, typer.Option("--sample", help="How many places are drawn, over all the rooms.")]
 Seed = Annotated[int, typer.Option(help="Of the draw.")]
 All = Annotated[bool, typer.Option("--all", help="Every fault at every place: days, not hours.")]
 Written = Annotated[bool, typer.Option("--swaps", help="Those written by hand alone.")]
@@ -66,8 +66,10 @@ def main(
         if unknown := rooms - set(ROOMS):
             raise OutOfDate(f"no room {', '.join(sorted(unknown))}: expected some of {', '.join(ROOMS)}")
         reasons = equivalents()
-        mutants = swaps() if only_swaps else [*swaps(), *_sample(seed, None if everything else sample)]
-        mutants = [mutant for mutant in mutants if mutant.room in rooms]
+        mutants = [swap for swap in swaps() if swap.room in rooms]
+        if not only_swaps:
+            files = [file for file in source_files() if room_of(file) in rooms]
+            mutants += generated(files, seed=seed, number=None if everything else sample)
         if listing:
             for mutant in mutants:
                 console.print(str(mutant), markup=False, highlight=False, soft_wrap=True)
@@ -79,10 +81,6 @@ def main(
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if _told(mutants, verdicts, reasons, console) else 1)
-
-
-def _sample(seed: int, number: int | None) -> list[Mutant]:
-    return generated(source_files(), seed=seed, number=number)
 
 
 def _judged(mutants: list[Mutant], workers: int, console: Console) -> dict[str, Verdict]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -29,7 +31,7 @@ _COMPARISONS = (
 Position = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class _Change:
     operator: str
     occurrence: int
@@ -41,11 +43,14 @@ def generated(files: list[str], *, seed: int, number: int | None) -> list[Mutant
     A place is a stretch of text that some operator changes. Its rank in the draw is a digest of the seed and
     its line, so that an edit elsewhere leaves most of the sample as it is.
     """
-    places = [place for file in files for place in _places(file, seed)]
+    places = sorted(place for file in files for place in _places(file, seed))
     if number is None:
-        return [_made(file, change) for _, file, changes in places for change in changes]
-    chosen = sorted(places)[:number]
-    return [_made(file, changes[int(rank, 16) % len(changes)]) for rank, file, changes in chosen]
+        return [fault for _, file, changes in places for fault in _made(file, changes)]
+    one_each = (
+        next(_made(file, [*changes[int(rank, 16) % len(changes) :], *changes]), None)
+        for rank, file, changes in places
+    )
+    return list(islice((fault for fault in one_each if fault is not None), number))
 
 
 def _places(file: str, seed: int) -> Iterator[tuple[str, str, list[_Change]]]:
@@ -102,11 +107,15 @@ def _spared(tree: ast.Module) -> list[tuple[Position, Position]]:
     return spared
 
 
-def _made(file: str, change: _Change) -> Mutant:
+def _made(file: str, changes: list[_Change]) -> Iterator[Mutant]:
+    """The faults that these changes make, but for those that are no Python."""
     source = (ROOT / file).read_text()
-    text = mutate_code(source, get_operator(change.operator)(), change.occurrence)
-    assert text is not None, f"{change} makes nothing in {file}"
-    return described(file, source, text, change.operator.removeprefix("core/"), by_hand=False)
+    for change in changes:
+        text = mutate_code(source, get_operator(change.operator)(), change.occurrence)
+        assert text is not None, f"{change} makes nothing in {file}"
+        with suppress(SyntaxError):
+            compile(text, file, "exec")
+            yield described(file, source, text, change.operator.removeprefix("core/"), by_hand=False)
 
 
 def described(file: str, source: str, text: str, why: str, *, by_hand: bool) -> Mutant:
