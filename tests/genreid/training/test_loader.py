@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -83,20 +83,18 @@ def test_items_come_in_order_and_the_thread_ends() -> None:
 
 
 def test_one_item_is_made_while_another_is_in_use() -> None:
-    made: list[int] = []
+    made: SimpleQueue[int] = SimpleQueue()
 
     def items() -> Iterator[int]:
         for number in range(5):
-            made.append(number)
+            made.put(number)
             yield number
 
     ahead = one_ahead(items())
-    assert next(ahead) == 0
-    deadline = time.monotonic() + 10
-    while len(made) < 2 and time.monotonic() < deadline:
-        time.sleep(0.001)
-    time.sleep(0.05)
-    assert made == [0, 1], "the next one, and no further"
+    for number in range(4):
+        assert next(ahead) == number
+        assert [made.get(timeout=60) for _ in range(2 if number == 0 else 1)][-1] == number + 1
+        assert made.empty(), "the next one, and no further"
 
 
 def test_an_error_comes_in_its_items_place() -> None:
