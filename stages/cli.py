@@ -28,7 +28,7 @@ from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
 from stages.search import search
-from stages.study import study
+from stages.studies.command import study
 from stages.summary import summary
 from stages.train_joint import train_joint
 

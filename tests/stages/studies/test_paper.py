@@ -12,9 +12,9 @@ from ruamel.yaml import YAML
 
 from pipeline.params import load_params
 from pipeline.recipes import load_overrides
-from pipeline.study import load_study
+from stages.studies.definition import load_study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECTIONS = ("pretrain_generator", "train_joint")
 DECIDED = {
     "generator.structure_width": 16,
@@ -195,7 +195,7 @@ def test_the_arm_paper_has_all_of_the_papers_values_but_those_of_the_study(paper
 
 def test_what_the_paper_s_arm_is_compared_with_differs_in_its_views_alone() -> None:
     study = load_study(ROOT, "invariance")
-    arms = {arm.name: dict(arm.params) for arm in study.arms}
+    arms = {arm.name: dict(arm.params) for arm in study.arms.values()}
     views = {"train_joint.contrast.views": "none", "train_joint.contrast.mixup": "none"}
     assert views.items() <= arms["paper_continued"].items()
     rest = arms["paper_continued"].keys() - views.keys()
