@@ -26,7 +26,7 @@ from stages.prepare_data import prepare_data
 from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
-from stages.study import study
+from stages.studies.command import study
 from stages.train_joint import train_joint
 from stages.using.embed import embed
 from stages.using.export import export

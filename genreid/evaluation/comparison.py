@@ -1,90 +1,72 @@
-"""Arms of a study side by side: mean, spread, and the difference to a reference pair by pair.
+"""Arms of a study beside a reference, pair by pair, with an error that counts warm-ups.
 
 Trials of the same warm-up and the same seed differ in their arm alone, so what is compared is the difference
-within a pair: what all arms owe to a lucky warm-up cancels.
+within a pair: what all arms owe to a lucky warm-up cancels. Trials of one warm-up are alike, whatever their
+seeds, so that a warm-up is one observation: the mean difference over its pairs.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import pandas as pd
+from scipy import stats
 
 from genreid.errors import GenreidError
 
-Pairing = tuple[int, int]
-"""Warm-up and seed of a trial."""
+ENOUGH_WARM_UPS = 3
+"""Of fewer, the values themselves say more than their mean and its error."""
 
 
 @dataclass(frozen=True)
 class Difference:
     """An arm's figure minus the reference's.
 
-    pairs: the difference for each warm-up and seed that both have. mean: over the pairs. standard_error: of
-    that mean, the pairs' standard deviation over √n; NaN for fewer than two.
-    by_warm_up: the mean over the seeds of each warm-up; trials of one warm-up are alike, so that with several
-    warm-ups their spread is the stricter judge.
+    pairs: for each (warm_up, seed) that both have.
     """
 
-    pairs: Mapping[Pairing, float]
+    pairs: pd.Series
+
+    @property
+    def by_warm_up(self) -> pd.Series:
+        """The mean over the seeds of each warm-up."""
+        return self.pairs.groupby("warm_up").mean()
 
     @property
     def mean(self) -> float:
-        return _mean(list(self.pairs.values()))
+        """Over the warm-ups, each of which counts once."""
+        return float(self.by_warm_up.mean())
 
     @property
-    def standard_error(self) -> float:
-        return deviation(list(self.pairs.values())) / math.sqrt(max(len(self.pairs), 1))
+    def standard_error(self) -> float | None:
+        """Of the mean: the warm-ups' standard deviation (n − 1) over √n; None for too few warm-ups."""
+        values = self.by_warm_up
+        return float(stats.sem(values)) if len(values) >= ENOUGH_WARM_UPS else None
 
     @property
-    def by_warm_up(self) -> dict[int, float]:
-        warm_ups = sorted({warm_up for warm_up, _ in self.pairs})
-        return {w: _mean([value for pair, value in self.pairs.items() if pair[0] == w]) for w in warm_ups}
+    def interval(self) -> tuple[float, float] | None:
+        """Of the mean over all warm-ups, at 95 % (Student's t); None for too few warm-ups."""
+        error, freedom = self.standard_error, len(self.by_warm_up) - 1
+        if error is None:
+            return None
+        reach = float(stats.t.ppf(0.975, freedom)) * error
+        return self.mean - reach, self.mean + reach
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """values: an arm's figure by warm-up and seed. difference: to the reference; None for the reference."""
-
-    values: Mapping[Pairing, float]
-    difference: Difference | None
-
-    @property
-    def mean(self) -> float:
-        return _mean(list(self.values.values()))
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation over the trials (n − 1); NaN for fewer than two."""
-        return deviation(list(self.values.values()))
-
-
-def compare(figures: Mapping[str, Mapping[Pairing, float]], reference: str) -> dict[str, Comparison]:
-    """Every arm beside the `reference`; figures: by arm, then by warm-up and seed.
+def compare(figures: pd.Series, reference: str) -> dict[str, Difference]:
+    """Every other arm's difference to the `reference`. figures: by arm, warm_up and seed, none of them NaN.
 
     Raises GenreidError when the reference has no figure, or an arm shares no pair with it.
     """
-    if not figures.get(reference):
+    arms = figures.unstack("arm")
+    if reference not in arms:
         raise GenreidError(f"the reference arm '{reference}' has no finished trial: run it first")
-    base = figures[reference]
     found = {}
-    for arm, values in figures.items():
-        pairs = {pair: value - base[pair] for pair, value in values.items() if pair in base}
-        if not pairs:
+    for arm in arms.columns.drop(reference):
+        pairs = (arms[arm] - arms[reference]).dropna()
+        if pairs.empty:
             raise GenreidError(
                 f"arm '{arm}' shares no warm-up and seed with '{reference}': run the same ones of both"
             )
-        found[arm] = Comparison(dict(values), None if arm == reference else Difference(pairs))
+        found[str(arm)] = Difference(pairs)
     return found
-
-
-def deviation(values: Sequence[float]) -> float:
-    """Standard deviation with n − 1; NaN for fewer than two values."""
-    if len(values) < 2:
-        return math.nan
-    mean = _mean(values)
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.study import load_study
-from pipeline.study_rows import RUNS
-from pipeline.trials import Finished, Slot, cache_folder, require_committed, run_trials
+from stages.studies.definition import Trial, load_study
+from stages.studies.rows import RUNS
+from stages.studies.trials import Finished, Slot, require_committed, run_trials
 
 PARAMS = """\
 pretrain_encoder: {seed: 0}
@@ -41,7 +41,7 @@ stages:
     outs: [plots/evaluate]
 """
 MAKE = """\
-import datetime, json, os, pathlib, sys, yaml
+import json, os, pathlib, sys, yaml
 what, values = sys.argv[1], yaml.safe_load(open("params.yaml"))
 with open(os.environ["DONE"], "a") as done:
     print(what, os.environ["OMP_NUM_THREADS"], file=done)
@@ -52,8 +52,7 @@ elif what == "joint":
     assert not own["fail"], "failed as it should"
     pathlib.Path("joint.pt").write_text(str(10 * int(open("encoder.pt").read()) + own["gain"] + own["seed"]))
     pathlib.Path("provenance").mkdir(exist_ok=True)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    record = {"finished": now, "cpu_seconds": 7.5, "seconds": 9.0, "peak_memory_mb": 100, "ari": 0.5}
+    record = {"cpu_seconds": 7.5, "seconds": 9.0, "peak_memory_mb": 100, "ari": 0.5, "clusters": 9}
     json.dump(record, open("provenance/train-joint.json", "w"))
 else:
     score = float(open("joint.pt").read())
@@ -65,12 +64,11 @@ STUDY = """\
 title: Small
 reference: plain
 common: {}
-warm_ups: [1, 2]
-seeds: [1]
+trials: {1: [1], 2: [1]}
 arms:
   plain: {about: nothing, params: {train_joint.gain: 0}}
   gain: {about: more, params: {train_joint.gain: 5}}
-  broken: {about: fails, params: {train_joint.fail: true}, warm_ups: [1]}
+  broken: {about: fails, params: {train_joint.fail: true}, trials: {1: [1]}}
 """
 
 
@@ -100,20 +98,26 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+def slots(project: Path, num: int = 1) -> list[Slot]:
+    made = [Slot(project, project / ".genreid" / "studies" / f"slot-{number}", 1) for number in range(num)]
+    for slot in made:
+        slot.prepare()
+    return made
+
+
+def trials(project: Path, *arms: str) -> list[Trial]:
+    return load_study(project, "small").trials("val", arms)
+
+
 @pytest.mark.slow
 def test_trials_share_their_warm_ups_and_come_back_as_experiments(project: Path, tmp_path: Path) -> None:
     """By hand: joint = 10 · warm-up + gain + seed. Five trials, two encoders."""
     before = git(project, "status", "--porcelain")
-    commit, cache = require_committed(project), cache_folder(project)
-    slots = [Slot(project, project / ".genreid" / "studies" / f"slot-{number}", 1) for number in range(2)]
-    for slot in slots:
-        slot.prepare(cache, commit)
-    trials = load_study(project, "small").trials("val")
-    ended = {trial.name: outcome for trial, outcome in run_trials(trials, slots, tmp_path / "logs")}
+    ended = {trial.name: outcome for trial, outcome in run_trials(trials(project), slots(project, 2))}
 
     failed = ended.pop("small-broken-w1-s1")
     assert isinstance(failed, PipelineError)
-    log = tmp_path / "logs" / "small-broken-w1-s1.log"
+    log = project / ".genreid" / "studies" / "logs" / "small-broken-w1-s1.log"
     assert str(failed) == f"small-broken-w1-s1 failed (exit code 255): see {log}"
     assert "failed as it should" in log.read_text(encoding="utf-8")
 
@@ -125,8 +129,9 @@ def test_trials_share_their_warm_ups_and_come_back_as_experiments(project: Path,
     }
     assert finished["small-gain-w2-s1"].curves == {"spread": [{"yaw_deg": 45, "joint": 26.0}]}
     row = found["small-gain-w2-s1"]
-    assert (row["cpu_seconds"], row["wall_seconds"], row["pseudo_labels.ari"]) == (7.5, 9.0, 0.5)
-    assert commit.startswith(row["commit"])
+    assert (row["wall_seconds"], row["pseudo_labels.ari"], row["pseudo_labels.clusters"]) == (9.0, 0.5, 9)
+    assert row["cpu_seconds"] == 7.5
+    assert require_committed(project).startswith(row["commit"])
     fingerprints = {name: columns["warm_up_fingerprint"] for name, columns in found.items()}
     assert fingerprints["small-plain-w1-s1"] == fingerprints["small-gain-w1-s1"]
     assert fingerprints["small-plain-w1-s1"] != fingerprints["small-gain-w2-s1"]
@@ -142,13 +147,12 @@ def test_trials_share_their_warm_ups_and_come_back_as_experiments(project: Path,
 @pytest.mark.slow
 def test_a_trial_done_before_is_taken_from_the_cache(project: Path, tmp_path: Path) -> None:
     """As when a study was killed between the end of a trial and its row."""
-    slot = Slot(project, tmp_path / "slot", 1)
-    slot.prepare(cache_folder(project), require_committed(project))
-    (trial, *_) = load_study(project, "small").trials("val", ["plain"])
-    first, second = (slot.run(trial, tmp_path / "log.txt").columns for _ in range(2))
-    assert first["joint.mAP"] == second["joint.mAP"] == 11.0
-    assert first["cpu_seconds"] == 7.5
-    assert second["cpu_seconds"] is None, "nobody measured it this time"
+    chosen = trials(project, "plain")[:1]
+    (slot,) = slots(project)
+    first, second = (slot.run(chosen[0]) for _ in range(2))
+    assert first.columns["joint.mAP"] == second.columns["joint.mAP"] == 11.0
+    assert first.columns["cpu_seconds"] == 7.5
+    assert second.columns["cpu_seconds"] is None, "nobody measured it this time"
     assert (tmp_path / "done.txt").read_text(encoding="utf-8").count("joint") == 1
 
 
@@ -169,21 +173,18 @@ def test_what_another_machine_has_made_is_made_here_once(project: Path, tmp_path
     git(project, "commit", "--quiet", "--message", "made elsewhere")
     (tmp_path / "done.txt").unlink()
 
-    slot = Slot(project, tmp_path / "slot", 1)
-    slot.prepare(cache_folder(project), require_committed(project))
-    trials = load_study(project, "small").trials("val", ["plain", "gain"])
-    first = [trial for trial in trials if trial.name.endswith("w1-s1")]
-    assert [slot.run(trial, tmp_path / "log.txt").columns["joint.mAP"] for trial in first] == [11.0, 16.0]
+    chosen = [trial for trial in trials(project, "plain", "gain") if trial.name.endswith("w1-s1")]
+    (slot,) = slots(project)
+    found = [slot.run(trial).columns["joint.mAP"] for trial in chosen]
+    assert found == [11.0, 16.0]
     assert (tmp_path / "done.txt").read_text(encoding="utf-8").count("encoder") == 1
 
 
-def test_a_slot_comes_to_a_commit_that_no_branch_has(project: Path, tmp_path: Path) -> None:
-    slot = Slot(project, tmp_path / "slot", 1)
-    slot.prepare(cache_folder(project), require_committed(project))
+def test_the_clone_comes_to_a_commit_that_no_branch_has(project: Path) -> None:
+    slots(project)
     git(project, "checkout", "--quiet", "--detach")
     git(project, "commit", "--quiet", "--allow-empty", "--message", "later")
-    slot.prepare(cache_folder(project), require_committed(project))
-    assert git(slot.folder, "rev-parse", "HEAD") == git(project, "rev-parse", "HEAD")
+    assert git(slots(project)[0].folder, "rev-parse", "HEAD") == git(project, "rev-parse", "HEAD")
 
 
 def test_rows_of_an_interrupted_study_need_no_commit(project: Path) -> None:
@@ -202,3 +203,39 @@ def test_a_study_needs_a_commit(project: Path, tmp_path: Path) -> None:
         require_committed(project)
     with pytest.raises(PipelineError, match="make this a git repository"):
         require_committed(tmp_path)
+
+
+class _Recorded(Slot):
+    """A slot that writes down what it is asked for."""
+
+    asked: list[tuple[str, str]] = []  # noqa: RUF012
+
+    def run(self, trial: Trial) -> Finished:
+        self.asked.append(("begin", trial.name))
+        if trial.arm.name == "broken":
+            raise PipelineError("no luck")
+        self.asked.append(("end", trial.name))
+        return Finished({"joint.mAP": 1.0}, {})
+
+
+class _Broken(Slot):
+    def run(self, trial: Trial) -> Finished:
+        raise KeyError("a bug")
+
+
+@pytest.mark.timeout(60)
+def test_what_nobody_expected_ends_the_study_and_does_not_hang_it(project: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="a bug"):
+        list(run_trials(trials(project), [_Broken(project, tmp_path / "a", 1)]))
+
+
+def test_all_trials_end_and_shared_stages_are_done_by_one_of_them(project: Path, tmp_path: Path) -> None:
+    _Recorded.asked.clear()
+    outcomes = run_trials(trials(project), [_Recorded(project, tmp_path / name, 1) for name in "ab"])
+    ended = {trial.name: outcome for trial, outcome in outcomes}
+    assert set(ended) == {trial.name for trial in trials(project)}
+    failed = {name for name, outcome in ended.items() if isinstance(outcome, Exception)}
+    assert failed == {"small-broken-w1-s1"}
+    for warm_up in (1, 2):
+        own = [(what, name) for what, name in _Recorded.asked if f"-w{warm_up}-" in name]
+        assert own[1] == ("end", own[0][1])

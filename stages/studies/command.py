@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,12 +12,12 @@ from rich.table import Table
 
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
-from pipeline.study import Trial, load_study, study_names
-from pipeline.study_rows import KEYS, RUNS, add_points, add_row, finished, read_rows
 from stages.shared.options import num_cores
+from stages.studies.definition import Trial, load_study, study_names
+from stages.studies.rows import CURVES, KEYS, RUNS, finished, write_rows
 
 if TYPE_CHECKING:
-    from pipeline.trials import Finished
+    from stages.studies.trials import Finished
 
 study = typer.Typer(
     help="Compare arms of training over several warm-ups and seeds (docs/studies.md).", no_args_is_help=True
@@ -46,7 +45,7 @@ def _complete_arm(ctx: typer.Context, incomplete: str) -> list[str]:
         arms = load_study(find_root(Path.cwd()), ctx.params.get("name") or "").arms
     except PipelineError:
         return []
-    return [arm.name for arm in arms if arm.name.startswith(incomplete)]
+    return [name for name in arms if name.startswith(incomplete)]
 
 
 Name = Annotated[
@@ -70,7 +69,7 @@ def run(
     """Run the trials that have no row in docs/study/runs.csv yet, each as a `dvc exp` of its own."""
     root = find_root(Path.cwd())
     trials = load_study(root, name).trials(split, arm or [])
-    done = finished(read_rows(root / RUNS))
+    done = finished(root)
     if show:
         _show(trials, done)
         return
@@ -89,7 +88,7 @@ def report(
     split: Annotated[Split, typer.Option(help="Identities that the trials were scored on.")] = Split.val,
 ) -> None:
     """Write the study's table and picture into docs/results.md, from the rows of docs/study/runs.csv."""
-    from stages._study_report import write_report
+    from stages.studies.report import write_report
 
     root = find_root(Path.cwd())
     for path in write_report(root, load_study(root, name), split):
@@ -108,40 +107,30 @@ def _show(trials: list[Trial], done: set[tuple[str, ...]]) -> None:
 def _run(root: Path, trials: list[Trial], jobs: int) -> list[str]:
     """Run the trials and write their rows; the names of those that failed."""
     from pipeline.tracking import Bars
-    from pipeline.trials import Slot, cache_folder, require_committed, run_trials
+    from stages.studies.trials import Slot, run_trials
 
-    if not trials:
-        return []
-    commit, cache, folder = require_committed(root), cache_folder(root), root / _FOLDER
     threads = max(1, num_cores() // jobs)
-    slots = [Slot(root, folder / f"slot-{number}", threads) for number in range(min(jobs, len(trials)))]
+    slots = [Slot(root, root / _FOLDER / f"slot-{n}", threads) for n in range(min(jobs, len(trials)))]
     for slot in slots:
-        slot.prepare(cache, commit)
+        slot.prepare()
     failed, bars = [], Bars()
-    ended = run_trials(trials, slots, folder / "logs")
-    for trial, outcome in bars.track(ended, "trials", total=len(trials)):
+    for trial, outcome in bars.track(run_trials(trials, slots), "trials", total=len(trials)):
         if isinstance(outcome, Exception):
             failed.append(trial.name)
             bars.say(f"error: {outcome}")
         else:
             keep(root, trial, outcome)
-            bars.say(_line(trial, outcome.columns))
+            bars.say(f"{trial.name}: mAP {outcome.columns['joint.mAP']}")
     return failed
 
 
 def keep(root: Path, trial: Trial, outcome: Finished) -> None:
-    """Write what a trial came to. The row comes last: a trial that has it is not run again."""
+    """Write what a trial came to. The row comes last: a trial that has it is not run again.
+
+    Columns of a curve are named CURVE.NAME: an encoder has the name `warm_up` too.
+    """
     key = dict(zip(KEYS, trial.key, strict=True))
-    for name, points in outcome.curves.items():
-        add_points(root, name, key, points)
-    add_row(root / RUNS, {**key, **outcome.columns})
-
-
-def _line(trial: Trial, columns: Mapping[str, object]) -> str:
-    def percent(key: str) -> str:
-        value = columns.get(key)
-        return f"{value:.1f}" if isinstance(value, float) else "undefined"
-
-    cost = columns.get("cpu_seconds")
-    took = f", joint training {cost:.0f} CPU seconds" if isinstance(cost, int | float) else ""
-    return f"{trial.name}: mAP {percent('warm_up.mAP')} -> {percent('joint.mAP')}{took}"
+    for curve, points in outcome.curves.items():
+        named = [{f"{curve}.{name}": value for name, value in point.items()} for point in points]
+        write_rows(root / CURVES / f"{curve}.csv", [key | point for point in named])
+    write_rows(root / RUNS, [key | dict(outcome.columns)])

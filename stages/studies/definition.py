@@ -1,0 +1,210 @@
+"""Studies: arms that are compared over several warm-ups and seeds, described in recipes/studies/NAME.yaml.
+
+A study names the params that each arm changes, and the seeds that each is trained with from each warm-up.
+What a finished trial came to is a row (stages/studies/rows.py); a trial that has its row is never run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.params import Params, load_params, nearest
+from pipeline.recipes import load_overrides
+
+STUDIES = "recipes/studies"
+_STUDY = (("title", "reference", "common", "trials", "arms"), ("recipe", "contrasts", "series", "pictured"))
+_ARM = (("about", "params"), ("trials",))
+"""Keys that there have to be, and those that there may be."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train.
+
+    about: what it is, in half a line. params: {dotted key: value} that it changes. pairs: warm-up and seed of
+    each of its trials.
+    """
+
+    name: str
+    about: str
+    params: Mapping[str, Any]
+    pairs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """name: of its file. reference: the arm that all others are compared with, pair by pair.
+
+    common: params of all arms, those of a recipe first where the study names one. arms: by name. contrasts:
+    further pairs of arms that the report compares, (one, against another) by question. series: by what is
+    varied, the arms along which the gain is drawn, each with its number; `STUDY/ARM` is one of another study.
+    pictured: the arms whose curves over viewpoints are drawn.
+    """
+
+    name: str
+    title: str
+    reference: str
+    common: Mapping[str, Any]
+    arms: Mapping[str, Arm]
+    contrasts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    series: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    pictured: Sequence[str] = ()
+
+    def trials(self, split: str, arms: Iterable[str] = ()) -> list[Trial]:
+        """All trials of the study, or of some of its arms: warm-up by warm-up, seed by seed, arm by arm, so
+        that whatever is finished when it stops can be compared.
+        """
+        for name in arms:
+            if name not in self.arms:
+                raise PipelineError(f"study {self.name} has no arm '{name}'{nearest(name, self.arms)}")
+        found = [
+            Trial(self.name, arm, *pair, split, self.common)
+            for arm in self.arms.values()
+            if not arms or arm.name in arms
+            for pair in arm.pairs
+        ]
+        return sorted(found, key=lambda trial: (trial.warm_up, trial.seed))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run of a study."""
+
+    study: str
+    arm: Arm
+    warm_up: int
+    seed: int
+    split: str
+    common: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The experiment's name in DVC."""
+        suffix = "" if self.split == "val" else f"-{self.split}"
+        return f"{self.study}-{self.arm.name}-w{self.warm_up}-s{self.seed}{suffix}"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Its values in the columns `rows.KEYS`."""
+        return (self.study, self.arm.name, str(self.warm_up), str(self.seed), self.split)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """{dotted key: value} for `dvc exp run -S`."""
+        seeds = dict.fromkeys(("pretrain_encoder.seed", "pretrain_generator.seed"), self.warm_up)
+        own = {"train_joint.seed": self.seed, "evaluate.split": self.split}
+        return {**self.common, **self.arm.params, **seeds, **own}
+
+    @property
+    def before_joint(self) -> str:
+        """What it shares with others: all params but those of joint training and evaluation."""
+        own = ("train_joint.", "evaluate.")
+        return repr(sorted(item for item in self.overrides.items() if not item[0].startswith(own)))
+
+
+def study_names(root: Path) -> list[str]:
+    """The studies of the project, sorted."""
+    return sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
+
+
+def load_study(root: Path, name: str) -> Study:
+    """The study `name` of the project. Raises PipelineError for anything in its file that cannot be."""
+    path = root / STUDIES / f"{name}.yaml"
+    if not path.exists():
+        raise PipelineError(f"no study '{name}' in {STUDIES}/{nearest(name, study_names(root))}")
+    file, params = load_params(path), load_params(root / "params.yaml")
+    own = _strict(file, "", *_STUDY)
+    recipe = load_overrides(params, root / "recipes", own["recipe"]) if "recipe" in own else {}
+    arms = {name: _arm(file, name, params) for name in _mapping(file, "arms")}
+    pictured = own.get("pictured", list(arms))
+    _require(file, "pictured", isinstance(pictured, list), "arms, [one, another]")
+    _require_arms(file, "reference", [own["reference"]], arms)
+    _require_arms(file, "pictured", pictured, arms)
+    return Study(
+        name,
+        str(own["title"]),
+        own["reference"],
+        recipe | _known(file, "common", params),
+        arms,
+        contrasts=_contrasts(file, arms) if "contrasts" in own else {},
+        series=_series(file, arms) if "series" in own else {},
+        pictured=pictured,
+    )
+
+
+def _arm(file: Params, name: str, params: Params) -> Arm:
+    place = f"arms.{name}"
+    own = _strict(file, place, *_ARM)
+    trials = f"{place}.trials" if "trials" in own else "trials"
+    return Arm(name, str(own["about"]), _known(file, f"{place}.params", params), _pairs(file, trials))
+
+
+def _pairs(file: Params, place: str) -> tuple[tuple[int, int], ...]:
+    """`{warm-up: [seed, seed]}`"""
+    seeds = _mapping(file, place)
+    good = all(isinstance(own, list) and own and len(set(own)) == len(own) for own in seeds.values())
+    pairs = tuple((warm_up, seed) for warm_up, own in seeds.items() for seed in own) if good else ()
+    numbers = all(type(number) is int for pair in pairs for number in pair)
+    _require(file, place, bool(pairs) and numbers, "different integers, {warm-up: [seed, seed]}")
+    return pairs
+
+
+def _contrasts(file: Params, arms: Mapping[str, Arm]) -> dict[str, tuple[str, str]]:
+    for question, pair in _mapping(file, "contrasts").items():
+        place = f"contrasts.{question}"
+        _require(file, place, isinstance(pair, list) and len(pair) == 2, "two arms, [one, against another]")
+        _require_arms(file, place, pair, arms)
+    return {question: (one, other) for question, (one, other) in file.value("contrasts").items()}
+
+
+def _series(file: Params, arms: Mapping[str, Arm]) -> dict[str, Mapping[str, float]]:
+    for title, points in _mapping(file, "series").items():
+        place = f"series.{title}"
+        numbers = isinstance(points, Mapping) and all(type(x) in (int, float) for x in points.values())
+        _require(file, place, numbers, "arms and their numbers, {arm: 1, other: 2}")
+        _require_arms(file, place, [arm for arm in points if "/" not in arm], arms)
+    return dict(file.value("series"))
+
+
+def _strict(file: Params, place: str, required: Sequence[str], optional: Sequence[str]) -> Mapping[str, Any]:
+    """The keys and values at `place`, none too many and none missing."""
+    values, known = _mapping(file, place), [*required, *optional]
+    for key in values:
+        if key not in known:
+            where = file.place(f"{place}.{key}".lstrip("."))
+            raise PipelineError(f"{where}: unknown key{nearest(str(key), known)}")
+    if missing := [key for key in required if key not in values]:
+        raise PipelineError(f"{file.place(place)}: missing {', '.join(missing)}")
+    return values
+
+
+def _known(file: Params, place: str, params: Params) -> dict[str, Any]:
+    """Dotted keys and values at `place`; each has to be a key of params.yaml."""
+    for key in _mapping(file, place):
+        try:
+            params.value(key)
+        except PipelineError as error:
+            raise PipelineError(f"{file.place(place)}: {key}: {error}") from None
+    return dict(file.value(place))
+
+
+def _mapping(file: Params, place: str) -> Mapping[Any, Any]:
+    values = file.value(place) if place else file.values
+    if not isinstance(values, Mapping):
+        raise PipelineError(f"{file.place(place)}: expected keys and values, got {values!r}")
+    return values
+
+
+def _require(file: Params, place: str, good: bool, expected: str) -> None:
+    if not good:
+        raise PipelineError(f"{file.place(place)}: expected {expected}, got {file.value(place)!r}")
+
+
+def _require_arms(file: Params, place: str, names: Iterable[Any], arms: Mapping[str, Arm]) -> None:
+    for name in names:
+        if name not in arms:
+            raise PipelineError(f"{file.place(place)}: no arm '{name}'{nearest(str(name), arms)}")

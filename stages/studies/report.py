@@ -1,0 +1,256 @@
+"""A study's tables, from the rows of its finished trials, in their place in docs/results.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from genreid.evaluation.comparison import Difference, compare
+from pipeline.artifacts import write_bytes
+from pipeline.errors import PipelineError
+from stages.studies.definition import Study, load_study
+from stages.studies.pictures import draw, draw_learnt, draw_series
+from stages.studies.rows import FOLDER, RUNS, figures, read_rows
+
+RESULTS = "docs/results.md"
+SCORE = "joint.mAP"
+SCORES = {"mAP": "mAP", "rank_1": "rank-1", "mINP": "mINP"}
+LEARNT = {
+    "hits_0_60": "hits, 0–60° apart (%)",
+    "hits_120_180": "hits, 120–180° apart (%)",
+    "spread_generated": "spread over painted views",
+    "spread_true": "spread over true views",
+}
+VIEWS = {
+    "rotated_person_l1": "L1 within the person",
+    "rotated_person_ssim": "SSIM within the person",
+    "rotated_frechet": "Fréchet distance",
+    "identity_kept": "identity kept",
+}
+
+
+def write_report(root: Path, study: Study, split: str) -> list[Path]:
+    """Write them; returns the paths. Raises PipelineError where there is nothing to report, or no place."""
+    rows = read_rows(root / RUNS)
+    rows = rows[rows["study"] == study.name]
+    # Trials that are scored on other identities train as these do, and DVC does not train them again.
+    costs = cost_ratios(figures(rows, "cpu_seconds"), study.reference)
+    rows = rows[rows["split"] == split]
+    if rows.empty:
+        raise PipelineError(
+            f"{RUNS} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
+        )
+    require_one_encoder_a_warm_up(rows)
+    page, stem = root / RESULTS, f"{study.name}-{split}"
+    picture = root / FOLDER / f"{stem}.png"
+    learnt, along = picture.with_name(f"{stem}-learnt.png"), picture.with_name(f"{stem}-series.png")
+    draw(study, compare(figures(rows, SCORE), study.reference), costs, picture)
+    written, below = [page, picture], [_image(study.title, picture, page)]
+    if pairs := draw_learnt(root, study, split, learnt):
+        told = "; ".join(f"warm-up {w}, seeds {', '.join(map(str, seeds))}" for w, seeds in pairs.items())
+        below += ["", f"The same along viewpoints, mean over {told}:", "", _image("Curves", learnt, page)]
+        written.append(learnt)
+    if series := gains(root, study, split):
+        draw_series(series, along)
+        below += ["", _image(f"The gain along {' and '.join(series)}", along, page)]
+        written.append(along)
+    place = study.name if split == "val" else f"{study.name} {split}"
+    _replace_between(
+        page, place, "\n".join([*_tables(study, rows, costs, split), *below, "", _made_at(rows)])
+    )
+    return written
+
+
+def require_one_encoder_a_warm_up(rows: pd.DataFrame) -> None:
+    """Another processor rounds otherwise, and its warm-up of the same seed is another encoder."""
+    for warm_up, own in rows.groupby("warm_up"):
+        made = own.groupby("warm_up_fingerprint")["machine"].first()
+        if len(made) > 1:
+            encoders = "; ".join(f"{fingerprint} on {machine}" for fingerprint, machine in made.items())
+            raise PipelineError(
+                f"{RUNS}: trials of warm-up {warm_up} start from {len(made)} encoders ({encoders}), so that "
+                "their difference is not the arms'; delete the rows of all but one, and run the study again"
+            )
+
+
+def cost_ratios(seconds: pd.Series, reference: str) -> dict[str, float]:
+    """By arm: CPU time of joint training over the reference's, mean over the pairs that have both.
+
+    A ratio, since seconds of two machines cannot be put together.
+    """
+    arms = seconds.groupby(seconds.index.names).first().unstack("arm")
+    if reference not in arms:
+        return {}
+    ratios = arms.div(arms[reference], axis=0).mean().dropna()
+    return {str(arm): float(ratio) for arm, ratio in ratios.items()}
+
+
+def gains(root: Path, study: Study, split: str) -> dict[str, dict[float, tuple[str, Difference]]]:
+    """By series: its numbers, with the arm there and its gain over the reference of its own study.
+
+    Arms of one study are compared over the warm-ups and seeds that all of them have. One arm is no series.
+    """
+    rows = read_rows(root / RUNS)
+    rows = rows[rows["split"] == split]
+    found = {}
+    for title, points in study.series.items():
+        by_study: dict[str, dict[str, float]] = {}
+        for place, x in points.items():
+            name, _, arm = place.rpartition("/")
+            by_study.setdefault(name or study.name, {})[arm] = x
+        own: dict[float, tuple[str, Difference]] = {}
+        for name, xs in by_study.items():
+            reference = study.reference if name == study.name else load_study(root, name).reference
+            scores = figures(rows[rows["study"] == name], SCORE).unstack("arm")
+            arms = [arm for arm in xs if arm in scores and arm != reference]
+            scores = scores.reindex(columns=[reference, *arms]).dropna()
+            if len(scores):
+                own |= {xs[arm]: (arm, Difference(scores[arm] - scores[reference])) for arm in arms}
+        if len(own) > 1:
+            found[title] = dict(sorted(own.items()))
+    return found
+
+
+def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split: str) -> list[str]:
+    """In Markdown, with what has to be known to read them."""
+    identities = "validation" if split == "val" else "test"
+    command = f"genreid study run {study.name}" + ("" if split == "val" else f" --split {split}")
+    scores = {column: figures(rows, f"joint.{column}") for column in SCORES}
+    compared = compare(scores["mAP"], study.reference)
+    present = [name for name in study.arms if name == study.reference or name in compared]
+    warm_ups = _warm_ups(rows, study)
+    header = ("arm", *SCORES.values(), "CPU", "n", "difference in mAP by warm-up", "mean", "95 % interval")
+    starts = [_spread(warm_ups[f"warm_up.{column}"].astype(float)) for column in SCORES]
+    lines = [
+        f"### {study.title}",
+        "",
+        f"`{command}` on the {identities} identities. Mean ± standard deviation over n trials; warm-ups "
+        "differ, so that these cannot be compared where n does. "
+        f"Difference to `{study.reference}` pair by pair of equal warm-up and seed, for each warm-up the mean over "
+        "its seeds; for three warm-ups or more their mean ± its standard error and the 95 % interval "
+        "(Student's t, a warm-up counts once). All warm-ups share one drawn population. "
+        f"CPU: time of joint training over that of `{study.reference}`.",
+        "",
+        *_header(header),
+        _row(("the warm-up, where all arms start", *starts, "", str(len(warm_ups)), "", "", "")),
+    ]
+    for name in present:
+        own = [_spread(score.loc[name]) for score in scores.values()]
+        cost = f"{costs[name]:.1f}×" if name in costs else "not measured"
+        told = _told(compared[name]) if name in compared else ("", "", "")
+        about = f"`{name}`: {study.arms[name].about}"
+        lines.append(_row((about, *own, cost, str(len(scores["mAP"].loc[name])), *told)))
+    learnt = {f"invariance.joint_{name}": title for name, title in LEARNT.items()}
+    before = {f"invariance.joint_{name}": f"invariance.warm_up_{name}" for name in LEARNT}
+    views = {f"views.{name}": title for name, title in VIEWS.items()}
+    return [
+        *lines,
+        "",
+        *_contrasts(study, scores["mAP"]),
+        *_further("What is learnt of viewpoints", study, rows, learnt, before),
+        *_further("Rotated views that the generator paints at the end", study, rows, views, digits=3),
+    ]
+
+
+def _contrasts(study: Study, scores: pd.Series) -> list[str]:
+    """The study's further comparisons that have trials, as a list, and an empty line behind it."""
+    lines, arms = [], scores.unstack("arm")
+    for question, (arm, against) in study.contrasts.items():
+        if {arm, against} <= set(arms) and not (arms[arm] - arms[against]).dropna().empty:
+            by_warm_up, mean, interval = _told(compare(scores.loc[[arm, against]], against)[arm])
+            over_all = f"; mean {mean}, 95 % interval {interval}" if mean else ""
+            lines.append(f"- {question} (`{arm}` against `{against}`): {by_warm_up}{over_all}")
+    return [*lines, ""] if lines else []
+
+
+def _further(
+    what: str,
+    study: Study,
+    rows: pd.DataFrame,
+    columns: Mapping[str, str],
+    before: Mapping[str, str] | None = None,
+    digits: int | None = None,
+) -> list[str]:
+    """Titles by the columns that they are of; before: those of the warm-up. Nothing where none is known.
+
+    digits: behind the point, in place of the usual ones.
+    """
+    own = {column: figures(rows, column) for column in columns}
+    if not all(study.reference in values.index.get_level_values("arm") for values in own.values()):
+        return []
+    compared = {column: compare(values, study.reference) for column, values in own.items()}
+    lines = [
+        f"{what}, and in brackets the mean difference to the same pairs of `{study.reference}`:",
+        "",
+        *_header(("arm", *columns.values())),
+    ]
+    if before:
+        warm_ups = _warm_ups(rows, study)
+        cells = [_spread(pd.to_numeric(warm_ups[name]).dropna()) for name in before.values()]
+        lines.append(_row(("the warm-up", *cells)))
+    for arm in study.arms:
+        if not all(arm in values.index.get_level_values("arm") for values in own.values()):
+            continue
+        cells = []
+        for column, values in own.items():
+            mean = values.loc[arm].mean()
+            places = digits or _digits(mean)
+            gain = "" if arm == study.reference else f" ({compared[column][arm].mean:+.{places}f})"
+            cells.append(f"{mean:.{places}f}{gain}")
+        lines.append(_row((f"`{arm}`", *cells)))
+    return [*lines, ""]
+
+
+def _warm_ups(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """A row for each: one of the reference, whose views are the pretrained generator's."""
+    return rows[rows["arm"] == study.reference].drop_duplicates("warm_up")
+
+
+def _told(difference: Difference) -> tuple[str, str, str]:
+    """By warm-up, the mean with its error, and the interval; the last two empty for too few warm-ups."""
+    by_warm_up = ", ".join(f"{value:+.1f}" for value in difference.by_warm_up)
+    error, interval = difference.standard_error, difference.interval
+    if error is None or interval is None:
+        return by_warm_up, "", ""
+    return by_warm_up, f"{difference.mean:+.1f} ± {error:.1f}", f"{interval[0]:.1f} to {interval[1]:.1f}"
+
+
+def _spread(values: pd.Series) -> str:
+    mean, deviation = values.mean(), values.std()
+    own = f"{mean:.{_digits(mean)}f}"
+    return own if len(values) < 2 else f"{own} ± {deviation:.{_digits(mean)}f}"
+
+
+def _digits(mean: float) -> int:
+    """Behind the point: percentages have one, ratios of distances two."""
+    return 1 if mean > 2 else 2
+
+
+def _made_at(rows: pd.DataFrame) -> str:
+    dates, commits, machines = (sorted(set(rows[name])) for name in ("date", "commit", "machine"))
+    span = " to ".join(dict.fromkeys((dates[0], dates[-1])))
+    differ = " (they differ: compare with care)" if len(commits) > 1 else ""
+    return f"{len(rows)} trials, {span}, at {', '.join(commits)}{differ}, on {'; '.join(machines)}."
+
+
+def _image(title: str, path: Path, page: Path) -> str:
+    return f"![{title}]({path.relative_to(page.parent)})"
+
+
+def _header(cells: Sequence[str]) -> list[str]:
+    return [_row(cells), _row(["---"] * len(cells))]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _replace_between(page: Path, name: str, new: str) -> None:
+    begin, end = f"<!-- study {name}: begin -->", f"<!-- study {name}: end -->"
+    old = page.read_text(encoding="utf-8") if page.exists() else ""
+    if begin not in old or end not in old:
+        raise PipelineError(f"{page.name}: no place for the study: add the lines `{begin}` and `{end}` to it")
+    before, rest = old.split(begin, 1)
+    write_bytes(page, f"{before}{begin}\n{new}\n{end}{rest.split(end, 1)[1]}".encode())

@@ -1,0 +1,202 @@
+"""Arm `paper` and the recipe of Market-1501 have all that METHOD or params.yaml names as the paper's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.params import load_params
+from pipeline.recipes import load_overrides
+from stages.studies.definition import load_study
+
+ROOT = Path(__file__).parents[3]
+SECTIONS = ("pretrain_generator", "train_joint")
+DECIDED = {
+    "generator.structure_width": 16,
+    "generator.structure_blocks": 4,
+    "generator.decoder_width": 128,
+    "generator.mlp_width": 512,
+    "discriminator.width": 32,
+    "discriminator.num_blocks": 4,
+    "discriminator.num_scales": 3,
+}
+GENERATION = {
+    "adversarial": 1.0,
+    "image": 5.0,
+    "cycle": 5.0,
+    "feature": 5.0,
+    "real": 4.0,
+    "r1": 0.01,
+    "r1_every": 1,
+    "lr": 1e-4,
+    "beta1": 0.0,
+    "beta2": 0.999,
+    "weight_decay": 5e-4,
+}
+JOINT = {
+    "contrast.views": "generated",
+    "contrast.mixup": "d_mixup",
+    "contrast.mixup_mesh": "own",
+    "contrast.memory": "instance",
+    "contrast.rotation_temperature": 0.04,
+    "contrast.num_negatives": 8192,
+    "contrast.keep_old": 0.2,
+    "clustering.k1": 30,
+    "clustering.k2": 6,
+    "clustering.eps": 0.55,
+    "clustering.min_samples": 4,
+    "cluster_on": "memory",
+    "camera_centred": False,
+    "generation.mixup_alpha": 0.6,
+    "generator": "learns",
+    "generator_every": 1,
+    "contrast_teaches_generator": True,
+    "detach_appearance": False,
+    "epochs": 20,
+    "steps_per_epoch": 400,
+    "batch_size": 16,
+    "lr": 3.5e-4,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+}
+METHOD = {
+    **{f"pretrain_generator.{key}": value for key, value in DECIDED.items()},
+    **{f"{name}.generation.{key}": value for name in SECTIONS for key, value in GENERATION.items()},
+    "pretrain_generator.batch_size": 16,
+    "pretrain_generator.epochs": 40,
+    **{f"train_joint.{key}": value for key, value in JOINT.items()},
+}
+"""What METHOD says of the two stages, but for the rates' fall, which hangs on the number of epochs."""
+
+OF_THE_STUDY = {
+    "pretrain_generator": {
+        "generator.structure_width",
+        "generator.decoder_width",
+        "generator.mlp_width",
+        "discriminator.width",
+        "batch_size",
+        "epochs",
+        "steps_per_epoch",
+    },
+    "train_joint": {"clustering.k1", "clustering.k2", "epochs", "steps_per_epoch"},
+}
+"""Widths, batch, epochs, steps, k1 and k2: the arm's deviations, as docs/studies.md lists them."""
+
+
+FULL_SCALE = ("_width", ".width", ".epochs", ".steps_per_epoch", ".batch_size", "generation.lr", ".beta1")
+"""How the keys end that the comments above the sections name."""
+
+
+def said_in_comments(text: str) -> dict[str, Any]:
+    """`paper: X`, `X (paper …)` behind a key; and `Full scale: …` above a section."""
+    found: dict[str, Any] = {}
+    parts: list[str] = []
+    above = ""
+    for line in text.splitlines():
+        if line.startswith("#"):
+            above = f"{above} {line[1:].strip()}"
+            continue
+        if match := re.match(r"( *)(\w+):", line):
+            parts = [*parts[: len(match[1]) // 2], match[2]]
+            if parts[0] in SECTIONS and len(parts) == 1:
+                found |= _full_scale(parts[0], above)
+            above = ""
+            comment = line.partition("#")[2]
+            if said := re.search(r"(\w+) \(paper\b|(?:^|;) paper: (\S+)", comment):
+                found[".".join(parts)] = YAML(typ="safe").load(said[1] or said[2])
+    return {key: value for key, value in found.items() if key.startswith(SECTIONS)}
+
+
+def _full_scale(section: str, above: str) -> Iterator[tuple[str, Any]]:
+    keys = list(_leaves(load_params(ROOT / "params.yaml").value(section)))
+    for item in re.split(", | of ", above.partition("Full scale: ")[2].rstrip(". ")):
+        first, last = item.rsplit(" ", 1)
+        name, value = (last, first) if first.isdigit() else (first.replace(" ", "."), last)
+        name = {"steps": "steps_per_epoch"}.get(name, name)
+        # Its own key, or else the one below it that ends so: `lr` is that of `generation`.
+        (key,) = [key for key in keys if key == name] or [key for key in keys if key.endswith(f".{name}")]
+        yield f"{section}.{key}", YAML(typ="safe").load(value)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+@pytest.fixture(scope="module")
+def paper() -> dict[str, Any]:
+    """All that is named anywhere."""
+    return said_in_comments((ROOT / "params.yaml").read_text(encoding="utf-8")) | METHOD
+
+
+def settings(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    params = load_params(ROOT / "params.yaml")
+    keys = [f"{section}.{key}" for section in SECTIONS for key in _leaves(params.value(section))]
+    return {key: params.value(key) for key in keys} | dict(overrides)
+
+
+def test_comments_are_read_as_a_person_reads_them() -> None:
+    """By hand, from params.yaml."""
+    found = said_in_comments((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    some = {
+        "pretrain_generator.generator.structure_width": 16,
+        "pretrain_generator.discriminator.width": 32,
+        "pretrain_generator.epochs": 40,
+        "pretrain_generator.generation.lr": 1e-4,
+        "pretrain_generator.generation.same_person": 0,
+        "pretrain_generator.reconstruction_epochs": 0,
+        "train_joint.steps_per_epoch": 400,
+        "train_joint.contrast.mixup_partner": "random",
+        "train_joint.cluster_on": "memory",
+        "train_joint.generator_every": 1,
+        "train_joint.contrast_teaches_generator": True,
+    }
+    assert some.items() <= found.items()
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    own = text[text.index("\npretrain_generator:") : text.index("\nevaluate:")]
+    told = [line for line in own.splitlines() if "paper" in line and not line.startswith("#")]
+    assert len([key for key in found if not key.endswith(FULL_SCALE)]) == len(told), (
+        "a comment of another form"
+    )
+    assert {key: METHOD[key] for key in found if key in METHOD}.items() <= found.items()
+
+
+def test_the_recipe_of_market1501_has_all_of_the_papers_values(paper: dict[str, Any]) -> None:
+    params = load_params(ROOT / "params.yaml")
+    found = settings(load_overrides(params, ROOT / "recipes", "market1501"))
+    assert {key: found[key] for key in paper} == paper
+    assert found["train_joint.lr_step_epochs"] == 10
+    assert found["pretrain_generator.lr_step_epochs"] >= found["pretrain_generator.epochs"], (
+        "its rate never falls"
+    )
+
+
+def test_the_arm_paper_has_all_of_the_papers_values_but_those_of_the_study(paper: dict[str, Any]) -> None:
+    (trial, *_) = load_study(ROOT, "invariance").trials("val", ["paper"])
+    found, default = settings(trial.overrides), settings({})
+    own = {f"{section}.{key}" for section, keys in OF_THE_STUDY.items() for key in keys}
+    assert {key: found[key] for key in paper if key not in own} == {
+        key: value for key, value in paper.items() if key not in own
+    }
+    assert {key: found[key] for key in own} == {key: default[key] for key in own}
+    assert found["train_joint.lr_step_epochs"] / found["train_joint.epochs"] == 10 / 20
+    assert found["pretrain_generator.lr_step_epochs"] >= found["pretrain_generator.epochs"], (
+        "its rate never falls"
+    )
+
+
+def test_what_the_paper_s_arm_is_compared_with_differs_in_its_views_alone() -> None:
+    study = load_study(ROOT, "invariance")
+    arms = {arm.name: dict(arm.params) for arm in study.arms.values()}
+    views = {"train_joint.contrast.views": "none", "train_joint.contrast.mixup": "none"}
+    assert views.items() <= arms["paper_continued"].items()
+    rest = arms["paper_continued"].keys() - views.keys()
+    assert {key: arms["paper"][key] for key in rest} == {key: arms["paper_continued"][key] for key in rest}
