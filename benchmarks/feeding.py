@@ -47,7 +47,9 @@ class WrittenViews:
         self._view = np.frombuffer(view, np.uint8)
 
     def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
-        return cv2.imdecode(self._view, cv2.IMREAD_GRAYSCALE)
+        view = cv2.imdecode(self._view, cv2.IMREAD_GRAYSCALE)
+        assert view is not None
+        return view
 
 
 def compare(project: Path = Path()) -> list[Row]:
@@ -114,8 +116,8 @@ def measure_loading(arguments: argparse.Namespace) -> None:
         for _ in range(2):
             order = rng.permutation(NUM_PICTURES)
             start = time.process_time()
-            for first in range(0, NUM_PICTURES, 16):
-                loader.batch_at(order[first : first + 16], np.full(16, 90, np.int16))
+            for place in range(0, NUM_PICTURES, 16):
+                loader.batch_at(order[place : place + 16], np.full(16, 90, np.int16))
             seconds.append(time.process_time() - start)
     first, later = (NUM_PICTURES / value for value in seconds)
     cost = Cost(float("nan"), seconds[0] * 16 / NUM_PICTURES, float("nan"))

@@ -101,7 +101,7 @@ def settings_of_project(way: Precision = "float32") -> JointSettings:
     )
 
 
-def prepared(backbone: str, way: str) -> tuple[Networks, JointSettings]:
+def prepared(backbone: str, way: Precision) -> tuple[Networks, JointSettings]:
     """Networks and settings of our step in one of the ways."""
     networks, settings = paper_networks(backbone), settings_of_project(way)
     networks.encoder.train()
@@ -154,7 +154,7 @@ def run_side(arguments: argparse.Namespace) -> None:
     finish_side(arguments, cost, {})
 
 
-def profile(backbone: str, way: str) -> str:
+def profile(backbone: str, way: Precision) -> str:
     """Shares of the CPU time of our step (without R1) by kind of operation, as a Markdown table."""
     height, width, num = SIZES[backbone]
     networks, settings = prepared(backbone, way)
