@@ -63,7 +63,7 @@ def test_no_constant_is_missed() -> None:
 
 
 def test_each_addition_has_a_switch_that_the_recipe_turns() -> None:
-    switched = {}
+    switched: dict[str, str] = {}
     for addition, _, switches in (row for row in rows("Beyond the paper")[1:] if len(row) == 3):
         found = re.findall(r"`([\w.]+): ([\w.]+)`", switches)
         assert found, addition
