@@ -10,11 +10,12 @@ export PATH := $(BIN):$(PATH)
 # Named after the folder and what is installed there: it is out of date when one of them has changed.
 STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 
-.PHONY: help install repro test test-fast check bench bench-full romp clean
+.PHONY: help install repro test test-fast check mutants bench bench-full romp clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
 	@echo "  make test-fast, make check, make install, make clean"
+	@echo "  make mutants: which faults the tests let pass (an hour; ARGS=--help for more)"
 	@echo "  make bench, make bench-full: what docs/performance.md says, measured here"
 	@echo "  make romp: the estimator of meshes for photographs (needs a C++ compiler)"
 
@@ -36,7 +37,10 @@ check: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python tools/sync_code_deps.py --check
+
+# What it has found is kept, so it can be stopped and run again.
+mutants: $(STAMP)
+	@$(BIN)/python -m tools.mutants $(ARGS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.run quick

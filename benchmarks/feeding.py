@@ -1,8 +1,8 @@
 """How long a step waits for its images and views: `python -m benchmarks.feeding`.
 
 waiting: the default run's own data and networks (made by `make repro`), its share of the time of a step.
-loading: the feed alone at the paper's size, on pictures of Market-1501's size written for the purpose: images
-a second when nothing has been read yet, and when everything has.
+loading: the loader alone at the paper's size, on pictures of Market-1501's size written for the purpose:
+images a second when nothing has been read yet, and when everything has.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Cost, Row, finish_side, read_rows, row, side, side_arguments, table
-from genreid.clustering.memory import InstanceMemory, Members
+from genreid.clustering.memory import InstanceMemory, Members, Targets
+from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.models.checkpoint import load_encoder, load_generator
 from genreid.render.views import ViewStore, encode_png
-from genreid.training.contrast import Targets
-from genreid.training.feed import Feed
 from genreid.training.joint import Optimisers, epoch_batches, joint_step
-from genreid.training.joint_settings import JointSettings, Networks
+from genreid.training.loader import Loader
 from genreid.training.run import Run
+from genreid.training.settings import JointSettings, Networks
 from pipeline.artifacts import read_table, read_torch
 from pipeline.params import load_params, section
 
@@ -47,7 +47,9 @@ class WrittenViews:
         self._view = np.frombuffer(view, np.uint8)
 
     def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
-        return cv2.imdecode(self._view, cv2.IMREAD_GRAYSCALE)
+        view = cv2.imdecode(self._view, cv2.IMREAD_GRAYSCALE)
+        assert view is not None
+        return view
 
 
 def compare(project: Path = Path()) -> list[Row]:
@@ -72,12 +74,12 @@ def is_full_size(kept: Row) -> bool:
 
 
 def measure_waiting(arguments: argparse.Namespace) -> None:
-    """Steps of the default joint training, the feed and the rest timed apart; cost: a step."""
+    """Steps of the default joint training, the loader and the rest timed apart; cost: a step."""
     project = arguments.project
     paths = SimpleNamespace(**load_params(project / "params.yaml").value("paths"))
     manifest = Manifest.from_table(read_table(project / paths.manifest, "make repro")).select("train")
     images = ImageSet(project / manifest.info.root, manifest)
-    feed = Feed(images, ViewStore(sorted((project / paths.views).glob("*.parquet"))), CPU)
+    loader = Loader(images, ViewStore(sorted((project / paths.views).glob("*.parquet"))), CPU)
     checkpoint = read_torch(project / paths.joint, "make repro")
     networks = Networks(load_encoder(checkpoint), *load_generator(checkpoint))
     settings = section(load_params(project / "params.yaml"), "train_joint", JointSettings)
@@ -90,14 +92,13 @@ def measure_waiting(arguments: argparse.Namespace) -> None:
     for epoch in range(settings.epochs):
         run = Run(settings.epochs, settings.steps_per_epoch)
         run.epoch, run.tensors = epoch, {"labels": labels}
-        steps = epoch_batches(run, feed, images.camera_id, settings)
+        steps = epoch_batches(run, loader, PseudoLabels(labels.numpy()), settings)
         waited = worked = 0.0
         for run.step in range(settings.steps_per_epoch):
             start = time.perf_counter()
             rng, batch = next(steps)
             loaded = time.perf_counter()
-            negatives = torch.Generator().manual_seed(run.step)
-            joint_step(networks, optimisers, batch, targets, settings, run, rng, negatives)
+            joint_step(networks, optimisers, batch, targets, settings, run, rng)
             waited, worked = waited + loaded - start, worked + time.perf_counter() - loaded
         shares.append(waited / (waited + worked))
         total += waited, worked
@@ -107,23 +108,23 @@ def measure_waiting(arguments: argparse.Namespace) -> None:
 
 
 def measure_loading(arguments: argparse.Namespace) -> None:
-    """The feed alone, over all pictures twice; cost: a batch of 16 of the first time."""
+    """The loader alone, over all pictures twice; cost: a batch of 16 of the first time."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        feed = written_feed(Path(folder), rng)
+        loader = written_feed(Path(folder), rng)
         seconds = []
         for _ in range(2):
             order = rng.permutation(NUM_PICTURES)
             start = time.process_time()
-            for first in range(0, NUM_PICTURES, 16):
-                feed.batch_at(order[first : first + 16], np.full(16, 90, np.int16))
+            for place in range(0, NUM_PICTURES, 16):
+                loader.batch_at(order[place : place + 16], np.full(16, 90, np.int16))
             seconds.append(time.process_time() - start)
     first, later = (NUM_PICTURES / value for value in seconds)
     cost = Cost(float("nan"), seconds[0] * 16 / NUM_PICTURES, float("nan"))
     finish_side(arguments, cost, {"first": first, "later": later})
 
 
-def written_feed(folder: Path, rng: np.random.Generator) -> Feed:
+def written_feed(folder: Path, rng: np.random.Generator) -> Loader:
     """JPEGs of 128×64 in a folder, to be trained at 256×128, and views of the same size."""
     names = [f"{number:04d}.jpg" for number in range(NUM_PICTURES)]
     for name in names:
@@ -138,7 +139,7 @@ def written_feed(folder: Path, rng: np.random.Generator) -> Feed:
     view = np.zeros((128, 64), np.uint8)
     cv2.ellipse(view, (32, 64), (14, 50), 0, 0, 360, 160, -1)
     views: Any = WrittenViews(names, encode_png(view))
-    return Feed(ImageSet(folder, manifest), views, CPU)
+    return Loader(ImageSet(folder, manifest), views, CPU)
 
 
 def main() -> None:

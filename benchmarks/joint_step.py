@@ -18,15 +18,14 @@ import torch.nn.functional as F
 
 from benchmarks.measure import Cost, Row, finish_side, measured, row, side, side_arguments, table
 from benchmarks.naive_step import naive_step
-from genreid.clustering.memory import InstanceMemory, Members
+from genreid.clustering.memory import InstanceMemory, Members, Targets
 from genreid.data.batch import Batch
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
-from genreid.training.contrast import Targets
 from genreid.training.joint import Optimisers, joint_step
-from genreid.training.joint_settings import JointSettings, Networks
-from genreid.training.run import Run, compile_networks
+from genreid.training.run import Precision, Run
+from genreid.training.settings import JointSettings, Networks
 from pipeline.params import load_params, section
 
 NUM_IMAGES, NUM_CLUSTERS = 12_936, 700
@@ -34,8 +33,8 @@ R1_EVERY = 4
 SIZES = {"resnet18": (128, 64, 16), "resnet50": (256, 128, 4)}
 """Height, width and batch of the two measurements."""
 
-WAYS = ("bfloat16", "float32", "float32 recomputed")
-"""Ways of our step in the table: precision, and whether the generator's maps are kept."""
+WAYS = ("bfloat16", "float32")
+"""Ways of our step in the table."""
 
 Step = Callable[..., dict[str, float]]
 
@@ -70,13 +69,10 @@ def joined_step(
     targets: Targets,
     settings: JointSettings,
     rng: np.random.Generator,
-    negatives_rng: torch.Generator,
-    *,
-    run: Run | None = None,
+    run: Run,
 ) -> dict[str, float]:
     """The project's step, with the names of the naive one."""
-    run = run or Run(1, 1)
-    losses = joint_step(networks, optimisers, batch, targets, settings, run, rng, negatives_rng)
+    losses = joint_step(networks, optimisers, batch, targets, settings, run, rng)
     return {name.partition("/")[2]: float(value) for name, value in losses.items()}
 
 
@@ -90,33 +86,25 @@ def paper_networks(backbone: str) -> Networks:
     return Networks(encoder, generator, Discriminator(DiscriminatorSettings(32, 4, 3)))
 
 
-def settings_of_project(way: str = "float32") -> JointSettings:
+def settings_of_project(way: Precision = "float32") -> JointSettings:
     """train_joint of params.yaml, the paper's views and lazy R1, in one of the ways."""
-    words = way.split()
     settings = section(load_params(Path("params.yaml")), "train_joint", JointSettings)
-    generation = replace(settings.generation, r1_every=R1_EVERY, recompute="recomputed" in words)
-    precision = "bfloat16" if "bfloat16" in words else "float32"
+    generation = replace(settings.generation, r1_every=R1_EVERY)
     return replace(
         settings,
-        precision=precision,
-        compile="compiled" in words,
+        precision=way,
         generator_every=1,
         contrast_teaches_generator=True,
-        contrast=replace(settings.contrast, street="own", mixup_partner="random", mixup_mesh="own"),
+        contrast=replace(settings.contrast, background="own", mixup_partner="random", mixup_mesh="own"),
         generation=generation,
         detach_appearance=False,
     )
 
 
-def prepared(backbone: str, way: str) -> tuple[Networks, JointSettings]:
+def prepared(backbone: str, way: Precision) -> tuple[Networks, JointSettings]:
     """Networks and settings of our step in one of the ways."""
     networks, settings = paper_networks(backbone), settings_of_project(way)
     networks.encoder.train()
-    if settings.compile:
-        generator = networks.generator
-        compile_networks(
-            networks.encoder.backbone, generator.structure, generator.decoder, networks.discriminator
-        )
     return networks, settings
 
 
@@ -137,7 +125,7 @@ def scene(encoder: IdentityEncoder, height: int, width: int, num: int) -> tuple[
 
 
 def channels_last(batch: Batch) -> Batch:
-    """What the project's feed does with its batches."""
+    """What the project's loader does with its batches."""
     layout = {"memory_format": torch.channels_last}
     names = ("image", "mesh", "mesh_rotated")
     return replace(batch, **{name: getattr(batch, name).contiguous(**layout) for name in names})
@@ -155,22 +143,18 @@ def run_side(arguments: argparse.Namespace) -> None:
 
     def work(first: int, last: int) -> None:
         for number in range(first, last):
-            rng, draw = np.random.default_rng(number), torch.Generator().manual_seed(number)
             run.step = number
-            if arguments.side == "ours":
-                joined_step(networks, optimisers, batch, targets, settings, rng, draw, run=run)
-            else:
-                naive_step(networks, optimisers, batch, targets, settings, rng, draw)
+            step = joined_step if arguments.side == "ours" else naive_step
+            step(networks, optimisers, batch, targets, settings, np.random.default_rng(number), run)
 
-    # The first steps allocate the optimisers' state and the gradients, which belongs to the memory of a step,
-    # and translate what is compiled: with R1 and without.
-    held = measured(lambda: work(0, 2 if settings.compile else 1))[1].memory_mb
+    # The first step allocates the optimisers' state and the gradients, which belongs to the memory of a step.
+    held = measured(lambda: work(0, 1))[1].memory_mb
     _, cost = measured(lambda: work(0, steps))
     cost = Cost(cost.wall_s / steps, cost.cpu_s / steps, max(held, cost.memory_mb))
     finish_side(arguments, cost, {})
 
 
-def profile(backbone: str, way: str) -> str:
+def profile(backbone: str, way: Precision) -> str:
     """Shares of the CPU time of our step (without R1) by kind of operation, as a Markdown table."""
     height, width, num = SIZES[backbone]
     networks, settings = prepared(backbone, way)
@@ -178,10 +162,9 @@ def profile(backbone: str, way: str) -> str:
     batch, optimisers = channels_last(batch), Optimisers.of(networks, settings)
 
     def step(number: int) -> None:
-        rng, draw = np.random.default_rng(number), torch.Generator().manual_seed(number)
         run = Run(1, 2)
         run.step = number
-        joined_step(networks, optimisers, batch, targets, settings, rng, draw, run=run)
+        joined_step(networks, optimisers, batch, targets, settings, np.random.default_rng(number), run)
 
     step(1)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
@@ -197,7 +180,7 @@ def profile(backbone: str, way: str) -> str:
 def main() -> None:
     parser = side_arguments(__doc__)
     parser.add_argument("--backbone", choices=sorted(SIZES), default="resnet18")
-    parser.add_argument("--way", default="bfloat16", help="words of `bfloat16 float32 recomputed compiled`")
+    parser.add_argument("--way", default="bfloat16", choices=WAYS)
     parser.add_argument("--profile", action="store_true", help="where the time of a step of ours goes")
     parser.add_argument("--naive-steps", type=int, default=2)
     arguments = parser.parse_args()

@@ -121,7 +121,7 @@ def finish_side(
 ) -> None:
     """The end of such a process."""
     if arguments.output:
-        np.savez(arguments.output, **arrays)
+        np.savez(arguments.output, allow_pickle=False, **arrays)
     print(json.dumps({"cost": asdict(cost), **figures}))
 
 

@@ -12,15 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genreid.clustering.memory import sample_negatives, sample_positives
+from genreid.clustering.memory import Targets, sample_negatives, sample_positives
 from genreid.data.batch import Batch
 from genreid.models.batchnorm import generated_images
 from genreid.models.discriminator import Discriminator
-from genreid.training.contrast import Targets
-from genreid.training.generation import GenerationSettings
+from genreid.seeding import torch_rng
 from genreid.training.joint import Optimisers
-from genreid.training.joint_settings import JointSettings, Networks
-from genreid.training.mixing import Mix, draw_mix
+from genreid.training.run import Run
+from genreid.training.settings import GenerationSettings, JointSettings, Networks
+from genreid.training.views import Mix, draw_mix
 
 
 def naive_step(
@@ -30,7 +30,7 @@ def naive_step(
     targets: Targets,
     settings: JointSettings,
     rng: np.random.Generator,
-    negatives_rng: torch.Generator,
+    run: Run,
 ) -> dict[str, float]:
     """One step of D, then one of E_id, E_str and G; returns every weighted loss."""
     encoder, generator, discriminator = networks.encoder, networks.generator, networks.discriminator
@@ -63,13 +63,20 @@ def naive_step(
         "feature": weights.feature * feature,
     }
     embeddings = real.embedding, seen_rotated.embedding, seen_mixed.embedding
-    learned |= _contrast_losses(embeddings, batch.index, targets, mix, settings, negatives_rng)
+    learned |= _contrast_losses(
+        embeddings,
+        batch.index,
+        targets,
+        mix,
+        settings,
+        torch_rng(settings.seed, "negatives", run.epoch, run.step),
+    )
     optimisers.encoder_optimiser.zero_grad()
     optimisers.generator_optimiser.zero_grad()
     torch.stack(list(learned.values())).sum().backward()
     optimisers.encoder_optimiser.step()
     optimisers.generator_optimiser.step()
-    targets.update(batch.index, real.embedding.detach(), settings.contrast.keep_old)
+    targets.update(batch.index, real.embedding.detach(), keep_old=settings.contrast.keep_old)
     return {name: float(value.detach()) for name, value in (losses | learned).items()}
 
 

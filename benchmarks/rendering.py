@@ -2,7 +2,7 @@
 
 views: which triangle each pixel sees, for bodies of 6,890 vertices at 256×128; ours is the z-buffer, the
 other side embree's ray caster through trimesh, whose tree is built anew for every body.
-scenes: pictures of the synthetic benchmark, one process, one thread, compiled and with its streets built.
+scenes: pictures of the synthetic benchmark, one process, one thread, compiled and with its backgrounds built.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from benchmarks.measure import Row, finish_side, measured, row, side, side_argum
 from genreid.body.body import BodyParameters, load_body
 from genreid.render.shading import image_points
 from genreid.render.zbuffer import rasterise
-from genreid.synthetic.stream import training_scene
+from genreid.synthetic import training_scene
 
 KINDS = ("views", "scenes")
 HEIGHT_PX, WIDTH_PX = 256, 128
 NUM = {"views": 200, "scenes": 512}
-FIRST_SCENE = 2048  # drawn after 256 others, which build the streets of the cameras
+FIRST_SCENE = 2048  # drawn after 256 others, which build the backgrounds of the cameras
 
 
 def compare(kind: str) -> Row:

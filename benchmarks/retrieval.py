@@ -8,6 +8,7 @@ k-reciprocal re-ranking. Sizes are those of Market-1501 (3,368 queries, 15,913 g
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from genreid.evaluation.reranking import RerankingSettings, rerank
 MARKET = (3_368, 15_913)
 MSMT17 = (11_659, 82_161)
 MAX_RANK = 10
-RERANKING = {"k1": 20, "k2": 6, "original_weight": 0.3}
+RERANKING: dict[str, Any] = {"k1": 20, "k2": 6, "original_weight": 0.3}
 KINDS = ("ranking", "features", "reranking")
 ALTERNATIVES = {
     "ranking": "argsort and scikit-learn's average_precision_score for every query",

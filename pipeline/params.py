@@ -1,23 +1,37 @@
 """params.yaml, read strictly: a section becomes the frozen settings class that its consumer declares.
 
 Values live in params.yaml alone, so settings classes have no defaults: a missing key is an error, an
-unknown one is refused with the nearest known one, and every message names the file and the line.
+unknown one is refused with the nearest known one, and every message names the file and the line. The
+range of a number stands in its annotation (`Annotated[float, Gt(0)]`, of annotated-types); without one it
+may be anything that is not negative.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
+import operator
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MultipleOf
 
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
+
+_BOUNDS: dict[Any, tuple[str, Callable[[Any, Any], bool], str]] = {
+    Ge: ("ge", operator.ge, "at least"),
+    Gt: ("gt", operator.gt, "more than"),
+    Le: ("le", operator.le, "at most"),
+    Lt: ("lt", operator.lt, "less than"),
+    MultipleOf: ("multiple_of", lambda value, of: value % of == 0, "a multiple of"),
+}
+"""Of each kind of bound: its attribute, whether a value keeps it, and how it is said."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,7 @@ def load_params(path: Path) -> Params:
     return Params(path, values, dict(_key_lines(tree)))
 
 
-def _key_lines(node: Any, prefix: str = "") -> typing.Iterator[tuple[str, int]]:
+def _key_lines(node: Any, prefix: str = "") -> Iterator[tuple[str, int]]:
     """The dotted name and the line of every key in a tree of YAML nodes."""
     if getattr(node, "id", None) == "mapping":
         for key, value in node.value:
@@ -83,8 +97,9 @@ def _key_lines(node: Any, prefix: str = "") -> typing.Iterator[tuple[str, int]]:
 def section(params: Params, name: str, settings_class: type[T]) -> T:
     """The section `name` (dotted: a part of one) as an instance of `settings_class`.
 
-    Types it knows: bool, int, float, str, Literal, X | None, tuple, Mapping (taken as it is) and nested
-    dataclasses. A ValueError of the class's own `__post_init__` is told with its place.
+    Types it knows: bool, int, float, str, Annotated, Literal, X | None, tuple, Mapping (taken as it is) and
+    nested dataclasses. A ValueError of the class's own `__post_init__` is told with its place: that of a
+    field, where the message begins with the field's name.
     Raises PipelineError for a missing, unknown or impossible value.
     """
     return _settings(params, name, params.value(name), settings_class)
@@ -102,16 +117,21 @@ def _settings(params: Params, place: str, raw: Any, settings_class: type[T]) -> 
         raise PipelineError(
             f"{params.place(place)}: missing {', '.join(missing)}; add it to {params.path.name}"
         )
-    hints = typing.get_type_hints(settings_class)
+    hints = typing.get_type_hints(settings_class, include_extras=True)
     values = {key: _convert(params, f"{place}.{key}", raw[key], hints[key]) for key in known}
     try:
         return settings_class(**values)
     except ValueError as error:
-        raise PipelineError(f"{params.place(place)}: {error}") from error
+        field = str(error).partition(" ")[0].rstrip(":")
+        at = params.place(f"{place}.{field}") if field in known else f"{params.place(place)}: {field}"
+        raise PipelineError(at + str(error).removeprefix(field)) from error
 
 
 def _convert(params: Params, place: str, raw: Any, hint: Any) -> Any:
     """`raw` as the type `hint`, never guessing: "3" is no number, 3.0 no integer, 1 no truth value."""
+    bounds: Sequence[Any] = ()
+    if typing.get_origin(hint) is Annotated:
+        hint, *bounds = typing.get_args(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if is_dataclass(hint):
         return _settings(params, place, raw, typing.cast(type, hint))
@@ -132,16 +152,33 @@ def _convert(params: Params, place: str, raw: Any, hint: Any) -> Any:
             return raw
     elif hint is float:
         if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
-            return float(raw)
+            return _in_range(params, place, float(raw), bounds)
     elif hint in (int, bool, str):
         if type(raw) is hint:
-            return raw
+            return _in_range(params, place, raw, bounds) if hint is int else raw
     else:
         raise AssertionError(f"{place}: params know no type {hint}")
     expected = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}.get(
         hint, "keys and values"
     )
     raise PipelineError(f"{params.place(place)}: expected {expected}, got {raw!r}")
+
+
+def _in_range(params: Params, place: str, value: Any, bounds: Sequence[Any]) -> Any:
+    """The number itself, which has to keep its annotation's bounds."""
+    is_kept, expected = True, []
+    for bound in bounds or [Ge(0)]:
+        for simple in bound if isinstance(bound, GroupedMetadata) else [bound]:
+            name, keeps, said = _BOUNDS[type(simple)]
+            limit = getattr(simple, name)
+            is_kept &= keeps(value, limit)
+            expected.append(f"{said} {limit:g}")
+    if not is_kept:
+        wanted = " and ".join(expected)
+        raise PipelineError(
+            f"{params.place(place)} is {value:g}: expected {wanted}; set it so in {params.path.name}"
+        )
+    return value
 
 
 def _convert_tuple(params: Params, place: str, raw: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -157,18 +157,19 @@ class StageState:
     def _why_stale(self, kept: Mapping[str, str]) -> str:
         if self._fresh:
             return "--fresh was given"
-        names = sorted(name for name in kept.keys() | self._fingerprint.keys() if self._differs(kept, name))
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"{', '.join(names[:3])}{more} changed since it was interrupted"
-
-    def _differs(self, kept: Mapping[str, str], name: str) -> bool:
-        return kept.get(name) != self._fingerprint.get(name)
+        names = sorted({name for name, _ in kept.items() ^ self._fingerprint.items()})
+        return f"{some_of(names)} changed since it was interrupted"
 
     def _clear(self) -> None:
         # The fingerprint goes first: what a kill leaves of the rest then belongs to nothing.
         self._fingerprint_path.unlink(missing_ok=True)
         if self.folder.exists():
             shutil.rmtree(self.folder)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def save_seconds_from_environment() -> float:

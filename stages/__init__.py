@@ -1,1 +1,1 @@
-"""One thin command a file: read params, call the science, write artifacts."""
+"""The stages in their order, one thin command a file: read params, call the science, write artifacts."""

@@ -15,22 +15,23 @@ from rich.console import Console
 
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
-from stages.doctor import doctor
-from stages.embed import embed
+from stages.around.overrides import overrides
+from stages.around.summary import summary
+from stages.doctor.doctor import doctor
 from stages.evaluate import evaluate
-from stages.export import export
+from stages.fingerprint_code import fingerprint_code
 from stages.fit_regressor import fit_regressor
-from stages.generate import generate
 from stages.mesh_extract import mesh_extract
-from stages.overrides import overrides
 from stages.prepare_data import prepare_data
 from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
-from stages.search import search
 from stages.studies.command import study
-from stages.summary import summary
 from stages.train_joint import train_joint
+from stages.using.embed import embed
+from stages.using.export import export
+from stages.using.generate import generate
+from stages.using.search import search
 
 STAGES = (
     prepare_data,
@@ -42,7 +43,7 @@ STAGES = (
     train_joint,
     evaluate,
 )
-"""The commands that are stages of dvc.yaml, in its order."""
+"""The commands that are stages of dvc.yaml, in its order, after `fingerprint-code`."""
 
 app = typer.Typer(
     help="Unsupervised person re-identification with generated views (GCL+). "
@@ -51,7 +52,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _stage in STAGES:
+for _stage in (fingerprint_code, *STAGES):
     app.command(rich_help_panel="Stages, in order")(_stage)
 for _use in (embed, search, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)

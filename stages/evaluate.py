@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
-
-from stages._options import Device, Fresh, ShowProgress, Workers
-from stages._run import Options, open_stage
-
-
-@dataclass(frozen=True)
-class EvaluateSettings:
-    """split: `val` in studies; a study scores `test` once, at its end.
-
-    max_rank: of the CMC curve. num_generated: queries whose generated views are measured. num_ranked_lists:
-    queries in the picture. reranking: see `genreid.evaluation.reranking`, null for none.
-    """
-
-    seed: int
-    split: Literal["test", "val"]
-    batch_size: int
-    max_rank: int
-    num_generated: int
-    num_ranked_lists: int
-    reranking: Mapping[str, Any] | None
+from stages.shared.options import Device, Fresh, ShowProgress, Workers
+from stages.shared.run import Options, open_stage
 
 
 def evaluate(
     fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
 ) -> None:
     """Score retrieval (mAP, CMC, mINP) of warm-up and joint encoder side by side, and the generated views."""
+    from functools import partial
+
+    from genreid.evaluation.generated_views import true_views
+    from genreid.evaluation.generation import ViewedImages
+    from genreid.evaluation.learnt import true_headings
+    from genreid.evaluation.report import EvaluateSettings, judge
+    from genreid.evaluation.retrieval import Pair, embed_pair, rank_pair
+    from genreid.models.checkpoint import load_encoder, load_generator
+    from genreid.render.views import ViewStore
+    from stages.shared.body import open_body
+    from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
+    from stages.shared.results import write_report
+
     options = Options(fresh, device, workers, progress)
     inputs = ("manifest", "images", "truth", "views", "encoder", "joint")
-    with open_stage("evaluate", options, inputs=inputs) as run:
-        from pipeline.artifacts import write_json
-        from stages import _evaluation as evaluation
-        from stages._retrieval import Pair
+    with open_stage("evaluate", options, EvaluateSettings, inputs=inputs) as run:
+        settings, truth = run.settings, read_truth(run)
+        pair = Pair.of(read_manifest(run), settings.split, partial(image_set, run))
+        generator, _ = load_generator(*read_checkpoint(run, "joint"))
+        encoders = {
+            "warm_up": load_encoder(*read_checkpoint(run, "encoder")).to(run.device),
+            "joint": load_encoder(*read_checkpoint(run, "joint")).to(run.device),
+        }
 
-        settings = run.settings(EvaluateSettings)
-        pair = Pair.of(run, settings.split)
-        networks = evaluation.load_networks(run)
+        retrievals = {}
+        for name, encoder in encoders.items():
+            work = partial(embed_pair, encoder, pair, settings.batch_size, run.device, run.tracker)
+            rows = run.state.keep(f"embeddings of {name}", work)
+            retrievals[name] = rank_pair(rows, pair, settings.max_rank, settings.reranking)
 
-        retrievals = evaluation.rank_both(run, networks, pair, settings)
-        views, learnt = evaluation.judge_generator(run, networks, pair, retrievals, settings)
-
-        metrics = evaluation.metrics_of(pair, retrievals, views, learnt)
-        evaluation.write_plots(run, pair, retrievals, views, learnt, settings)
-        write_json(run.path("metrics"), metrics)
-        evaluation.show(run, pair, retrievals, metrics, settings)
+        body = open_body(run.root, pair.queries.manifest.info.body) if truth.num_rows else None
+        true_view = true_views(truth, body) if body else None
+        viewed = ViewedImages(pair.queries.images, ViewStore(run.parts("views")), true_view)
+        headings, generator = true_headings(truth), generator.to(run.device)
+        report = judge(encoders, generator, viewed, pair, retrievals, headings, settings, run.tracker)
+        write_report(run, report)

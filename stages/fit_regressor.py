@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-from stages._options import Device, Fresh, ShowProgress, Workers
-from stages._run import Options, StageRun, open_stage
+from stages.shared.options import Device, Fresh, ShowProgress, Workers
+from stages.shared.run import Options, open_stage
 
 
 def fit_regressor(
     fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
 ) -> None:
     """Fit the mesh regressor of the synthetic benchmark, on renders of strangers in other streets."""
-    options = Options(fresh, device, workers, progress)
-    params = ("mesh_extract.estimator", "prepare_data.body")
-    with open_stage("fit-regressor", options, params=params) as run:
-        estimator = run.params.value("mesh_extract.estimator")
-        if estimator == "regressor":
-            _fit(run)
-        else:
-            _leave_marker(run, estimator)
-
-
-def _fit(run: StageRun) -> None:
     from genreid.body.body import load_body
     from genreid.mesh.regressor import regressor_checkpoint
     from genreid.training import regressor
-    from pipeline.artifacts import write_torch
-    from stages._body import body_source
-    from stages._training_scenes import draw_scenes
+    from pipeline.artifacts import write_json, write_torch
+    from stages.shared.body import body_source
+    from stages.shared.training_scenes import draw_scenes
 
-    settings = run.settings(regressor.FitSettings)
-    source = body_source(run.root, run.params.value("prepare_data.body"))
-    body = load_body(source)
-    scenes = draw_scenes(run, settings, source)
-    network = regressor.build_regressor(settings.network, settings.seed)
+    options = Options(fresh, device, workers, progress)
+    params = ("mesh_extract.estimator", "prepare_data.body")
+    with open_stage("fit-regressor", options, regressor.FitSettings, params=params) as run:
+        estimator = run.params.value("mesh_extract.estimator")
+        if estimator != "regressor":  # DVC wants the file; nobody reads it
+            reason = f"mesh_extract.estimator is {estimator}"
+            write_json(run.path("regressor"), {"no regressor": reason})
+            run.tracker.publish(run.plots)
+            run.show("Mesh regressor", {"not needed": reason})
+            return
+        settings = run.settings
+        source = body_source(run.root, run.params.value("prepare_data.body"))
+        body = load_body(source)
+        scenes = draw_scenes(run, settings, source)
+        network = regressor.build_regressor(settings.network, settings.seed)
 
-    epochs = regressor.fit_regressor(
-        network,
-        body,
-        scenes,
-        settings,
-        device=run.device,
-        checkpoints=run.state,
-        progress=run.tracker,
-    )
-    for report in epochs:
-        run.tracker.report(report)
+        epochs = regressor.fit_regressor(
+            network,
+            body,
+            scenes,
+            settings,
+            device=run.device,
+            checkpoints=run.state,
+            progress=run.tracker,
+        )
+        for report in epochs:
+            run.tracker.report(report)
 
-    write_torch(run.path("regressor"), regressor_checkpoint(network, body))
-    run.tracker.publish(run.plots)
-    run.show("Mesh regressor", {"scenes": settings.num_scenes, **run.tracker.last_figures})
-
-
-def _leave_marker(run: StageRun, estimator: str) -> None:
-    """DVC wants the file; nobody reads it."""
-    from pipeline.artifacts import write_json
-
-    write_json(run.path("regressor"), {"no regressor": f"mesh_extract.estimator is {estimator}"})
-    run.tracker.publish(run.plots)
-    run.show("Mesh regressor", {"not needed": f"mesh_extract.estimator is {estimator}"})
+        write_torch(run.path("regressor"), regressor_checkpoint(network, body))
+        run.tracker.publish(run.plots)
+        run.show("Mesh regressor", {"scenes": settings.num_scenes, **run.tracker.last_figures})

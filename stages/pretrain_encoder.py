@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stages._options import Device, Fresh, ShowProgress, Workers
-from stages._run import Options, open_stage
+from stages.shared.options import Device, Fresh, ShowProgress, Workers
+from stages.shared.run import Options, open_stage
 
 
 def pretrain_encoder(
@@ -13,16 +13,18 @@ def pretrain_encoder(
 
     With pretrain_encoder.import_from it takes an encoder trained by another program instead.
     """
-    options = Options(fresh, device, workers, progress)
-    with open_stage("pretrain-encoder", options, inputs=("manifest", "images")) as run:
-        from genreid.models.checkpoint import encoder_checkpoint
-        from genreid.models.initialisation import build_encoder
-        from genreid.training import warm_up
-        from stages._agreement import agreement_with
-        from stages._import import PretrainEncoderSettings, write_imported
-        from stages._training import train_and_write, training_set
+    from genreid.models.checkpoint import encoder_checkpoint
+    from genreid.models.initialisation import build_encoder
+    from genreid.training import warm_up
+    from stages.shared.agreement import agreement_with
+    from stages.shared.imported import PretrainEncoderSettings, write_imported
+    from stages.shared.training import train_and_write, training_set
 
-        settings = run.settings(PretrainEncoderSettings)
+    options = Options(fresh, device, workers, progress)
+    with open_stage(
+        "pretrain-encoder", options, PretrainEncoderSettings, inputs=("manifest", "images")
+    ) as run:
+        settings = run.settings
         if settings.import_from is not None:
             write_imported(run, settings.encoder, settings.import_from)
             return

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from stages._options import Device, Fresh, ShowProgress, Workers
-from stages._run import Options, open_stage
+from stages.shared.options import Device, Fresh, ShowProgress, Workers
+from stages.shared.run import Options, open_stage
 
 
 def pretrain_generator(
     fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
 ) -> None:
     """Train the generator to paint a person on its mesh and on its rotated mesh, by a fixed encoder."""
-    options = Options(fresh, device, workers, progress)
-    with open_stage("pretrain-generator", options, inputs=("manifest", "images", "encoder", "views")) as run:
-        from genreid.models.checkpoint import generator_checkpoint, load_encoder
-        from genreid.models.initialisation import build_discriminator, build_generator
-        from genreid.render.views import ViewStore
-        from genreid.training import generator as pretraining
-        from genreid.training.feed import Feed
-        from stages._data import read_checkpoint
-        from stages._training import train_and_write, training_set
+    from genreid.models.checkpoint import generator_checkpoint, load_encoder
+    from genreid.models.initialisation import build_discriminator, build_generator
+    from genreid.render.views import ViewStore
+    from genreid.training import generator as pretraining
+    from genreid.training.loader import Loader
+    from stages.shared.data import read_checkpoint
+    from stages.shared.training import train_and_write, training_set
 
-        settings = run.settings(pretraining.GeneratorPretrainingSettings)
+    options = Options(fresh, device, workers, progress)
+    inputs, settings_class = (
+        ("manifest", "images", "encoder", "views"),
+        pretraining.GeneratorPretrainingSettings,
+    )
+    with open_stage("pretrain-generator", options, settings_class, inputs=inputs) as run:
+        settings = run.settings
         train, images = training_set(run)
         carries = settings.generator.carries_texture
-        feed = Feed(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
+        loader = Loader(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)
@@ -34,7 +38,7 @@ def pretrain_generator(
             discriminator,
             encoder,
             images,
-            feed,
+            loader,
             settings,
             device=run.device,
             checkpoints=run.state,
@@ -46,5 +50,5 @@ def pretrain_generator(
             "generator",
             lambda: generator_checkpoint(generator, discriminator),
             "Generator pretraining",
-            {"images": len(train), "images with a mesh": len(feed.with_mesh)},
+            {"images": len(train), "images with a mesh": len(loader.with_mesh)},
         )

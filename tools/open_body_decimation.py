@@ -161,7 +161,7 @@ def decimate_symmetric(
 
 def _collapse_all(surface: _Surface, pairs: list[tuple[int, int]]) -> bool:
     """Do every collapse or none."""
-    done = []
+    done: list[tuple[int, int, list[tuple[int, NDArray[np.int64]]]]] = []
     for gone, kept in pairs:
         if not surface.star[gone] or not surface.star[kept] or not surface.may_collapse(gone, kept):
             for g, k, undo in reversed(done):

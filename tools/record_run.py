@@ -20,7 +20,7 @@ import yaml
 from pipeline.provenance import processor
 
 ROOT = Path(__file__).parents[1]
-STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
+_FIRST, *STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
 RETRIEVAL = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
 PICTURES = {
@@ -45,6 +45,7 @@ def main() -> None:
     replace_between(ROOT / "docs" / "results.md", "\n\n".join(results(metrics, runs)))
     for source, target in PICTURES.items():
         picture = cv2.imread(str(project / source))
+        assert picture is not None, f"{source} is no picture"
         cv2.imwrite(str(ROOT / target), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 

@@ -203,3 +203,46 @@ def _turns(index: torch.Tensor) -> list[torch.Tensor]:
     turn = torch.empty_like(order)
     turn[order] = torch.arange(len(order), device=order.device) - first
     return [torch.nonzero(turn == t)[:, 0] for t in range(int(counts.max()) if len(counts) else 0)]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the batches of one epoch are contrasted with.
+
+    members: the epoch's pseudo-identities. prototypes: (P, D) float32 unit rows c_p, fixed during the epoch.
+    bank: a row for each of the N images, or for each of the P clusters; moves with every step.
+    """
+
+    members: Members
+    prototypes: torch.Tensor
+    bank: InstanceMemory | ClusterMemory
+
+    def draw(self, index: torch.Tensor, num_negatives: int, *, generator: torch.Generator) -> Contrasted:
+        """The rows of the bank that the images of a batch (B,) are drawn to and pushed away from.
+
+        In a bank of images v_pos is a row of another image of the pseudo-identity, and the negatives are up
+        to `num_negatives` rows of others; in one of clusters, the own slot and all others.
+        """
+        if isinstance(self.bank, ClusterMemory):
+            label = self.members.labels_of(index)
+            slots = torch.arange(len(self.bank.rows), device=label.device)
+            negatives = NegativeSample(slots.expand(len(label), -1), slots != label[:, None])
+            return Contrasted(None, label, negatives)
+        negatives = sample_negatives(self.members, index, num_negatives, generator=generator)
+        return Contrasted(index, sample_positives(self.members, index, generator=generator), negatives)
+
+    def update(self, index: torch.Tensor, embeddings: torch.Tensor, *, keep_old: float) -> None:
+        """The bank's step after the optimiser's: real images (B,) and their embeddings (B, D)."""
+        by_cluster = isinstance(self.bank, ClusterMemory)
+        rows = self.members.labels_of(index) if by_cluster else index
+        self.bank.update(rows, embeddings, keep_old=keep_old)
+
+
+@dataclass(frozen=True)
+class Contrasted:
+    """Rows of the bank for a batch: own (B,) int64 of v_own, None in a bank of clusters; positive (B,) of
+    v_pos; negatives."""
+
+    own: torch.Tensor | None
+    positive: torch.Tensor
+    negatives: NegativeSample

@@ -6,6 +6,7 @@ image itself, as SpCL (Ge et al., NeurIPS 2020) and its successors cluster perso
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,12 @@ import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.jaccard import jaccard_graph
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.similarity import unit_rows
 from genreid.errors import GenreidError
+from genreid.ranges import Count, InnerShare
 
 OUTLIER = -1
 
@@ -32,11 +35,18 @@ class PseudoLabelSettings:
     `heads` and `hnsw` are approximate.
     """
 
-    k1: int
-    k2: int
-    eps: float
-    min_samples: int
+    k1: Count
+    k2: Count
+    eps: InnerShare
+    min_samples: Count
     method: str
+
+    def __post_init__(self) -> None:
+        if self.k2 > self.k1:
+            raise GenreidError(
+                f"k2 is {self.k2} and k1 {self.k1}: expected at most k1, whose neighbours it averages over; "
+                "lower k2 or raise k1"
+            )
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,14 @@ class PseudoLabels:
         """Images that belong to no cluster."""
         return int(np.count_nonzero(self.labels == OUTLIER))
 
+    def figures(self, judge: Judge) -> dict[str, float]:
+        """What an epoch's clustering has to tell."""
+        return {"clusters": self.num_clusters, "outliers": self.num_outliers, **judge(self)}
+
+
+Judge = Callable[[PseudoLabels], Mapping[str, float]]
+"""Measures pseudo-labels against identities that training code itself cannot reach."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -70,13 +88,21 @@ class Agreement:
     num_unlabelled: int
 
 
-def cluster(features: np.ndarray | torch.Tensor, settings: PseudoLabelSettings) -> PseudoLabels:
+def cluster(
+    features: np.ndarray | torch.Tensor,
+    settings: PseudoLabelSettings,
+    centred_on: np.ndarray | None = None,
+) -> PseudoLabels:
     """Pseudo-identities of N images from their (N, D) float32 unit rows.
+
+    centred_on: (N,) camera of each image, where its camera's mean is to be left out first; else None.
 
     The labels are those that scikit-learn's DBSCAN gives on the dense float32 matrix of the Jaccard
     distances. k1 is limited to N. Raises GenreidError for settings that are impossible and for features
     that are not finite unit rows; whether the clusters are enough is for `require_clusters` to say.
     """
+    if centred_on is not None:
+        features = without_camera_mean(torch.as_tensor(features), centred_on)
     rows = unit_rows(features)
     neighbours = nearest_neighbours(features, settings.k1, method=settings.method)
     graph = jaccard_graph(rows, neighbours, k1=settings.k1, k2=settings.k2, eps=settings.eps)

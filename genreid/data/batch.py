@@ -22,7 +22,8 @@ class Batch:
     Where same-person pictures are painted, else None: partner_image and partner_mesh, as image and mesh, of
     another image of the same pseudo-identity, or of the image itself where there is no other.
 
-    Where second views stand in the street of another camera, else None: street (B, 3, H, W), without a person.
+    Where second views stand before the background of another camera, else None: background (B, 3, H, W), of an
+    image without its person.
     """
 
     index: torch.Tensor
@@ -34,7 +35,7 @@ class Batch:
     kept: torch.Tensor | None = None
     partner_image: torch.Tensor | None = None
     partner_mesh: torch.Tensor | None = None
-    street: torch.Tensor | None = None
+    background: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]

@@ -6,7 +6,7 @@ import itertools
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from genreid.errors import GenreidError
 
-SPLITS = ("train", "query", "gallery", "val_query", "val_gallery")
+SplitName = Literal["train", "query", "gallery", "val_query", "val_gallery"]
+SPLITS: tuple[str, ...] = get_args(SplitName)
 STATUSES = ("ok", "unreadable")
 UNLABELLED, JUNK, DISTRACTOR = -2, -1, 0
 UNKNOWN_CAMERA = -1
@@ -91,6 +92,17 @@ class Manifest:
                 "run `genreid prepare-data` again"
             )
         return cls(ManifestInfo(**values), _checked(table.cast(MANIFEST_SCHEMA)))
+
+    def overview(self) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        """Header and rows of a table for people: what there is of each split."""
+        rows: list[tuple[object, ...]] = []
+        for split in sorted(set(self.split.tolist())):
+            here = self.split == split
+            persons, cameras = self.person_id[here], self.camera_id[here]
+            identities, places = np.unique(persons[persons > 0]), np.unique(cameras[cameras >= 0])
+            unreadable = (here & (self.status != "ok")).sum()
+            rows.append((split, here.sum(), unreadable, len(identities), len(places)))
+        return ("split", "images", "unreadable", "identities", "cameras"), rows
 
     def to_table(self) -> pa.Table:
         """The rows, with the info in the schema's metadata."""

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from genreid.ranges import Share
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -26,9 +28,9 @@ class AugmentationSettings:
     cameras do; 0 is the published recipe, which starts from ImageNet weights.
     """
 
-    flip: float
+    flip: Share
     pad_px: int
-    erase: float
+    erase: Share
     colour: float
 
 

@@ -25,6 +25,7 @@ from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.similarity import as_factor, products, unit_rows
 from genreid.clustering.threads import map_row_chunks
 from genreid.errors import GenreidError
+from genreid.ranges import Count, Share
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,17 @@ class RerankingSettings:
     0 to 1. method: the neighbour search, `faiss` or `torch`, which agree.
     """
 
-    k1: int
-    k2: int
-    original_weight: float
+    k1: Count
+    k2: Count
+    original_weight: Share
     method: str
+
+    def __post_init__(self) -> None:
+        if self.k2 > self.k1:
+            raise GenreidError(
+                f"k2 is {self.k2} and k1 {self.k1}: expected at most k1, whose neighbours it averages over; "
+                "lower k2 or raise k1"
+            )
 
 
 def rerank(
@@ -52,11 +60,6 @@ def rerank(
     query_features (Q, D), gallery_features (G, D): float32 unit rows. Counts of neighbours are limited to N.
     Raises GenreidError for impossible settings and for features that are not finite unit rows.
     """
-    if not 0 <= settings.original_weight <= 1:
-        raise GenreidError(
-            f"original_weight is {settings.original_weight}: expected the share of the original distance, "
-            "0 to 1; set it to 0.3"
-        )
     queries = unit_rows(query_features, "query features")
     gallery = unit_rows(gallery_features, "gallery features")
     features = np.concatenate((queries, gallery))

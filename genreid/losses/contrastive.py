@@ -15,85 +15,62 @@ from torch import Tensor
 NegativeQuery = Literal["own", "rotated"]
 
 
-def negative_logits(
-    queries: Tensor, memory: Tensor, negative_index: Tensor, negative_mask: Tensor | None, temperature: float
-) -> Tensor:
-    """Scores of each query against its negatives: (B,K), −inf where the mask says that there is none.
-
-    queries (B,D); memory (N,D); negative_index (B,K) int64; negative_mask (B,K) bool, True for a negative,
-    or None for all.
-
-    One product with the whole memory, from which the scores are picked: (B,N) numbers. Picking memory rows
-    first would copy (B,K,D), 1 GB at the paper's size, to save less time than the copy takes.
-    """
-    logits = (queries @ memory.detach().T / temperature).gather(1, negative_index)
-    if negative_mask is not None:
-        logits = logits.masked_fill(~negative_mask, -torch.inf)
-    return logits
-
-
-def nce_from_logits(positive: Tensor, negatives: Tensor) -> Tensor:
-    """Mean over images of −log(e^positive / (e^positive + Σ e^negatives)); positive (B,), negatives (B,K);
-    ().
-
-    An image without a negative costs nothing.
-    """
-    logits = torch.cat([positive[:, None], negatives], dim=1)
-    return (logits.logsumexp(dim=1) - positive).mean()
-
-
-def nce(
-    queries: Tensor,
-    positive_rows: Tensor,
-    memory: Tensor,
-    negative_index: Tensor,
-    negative_mask: Tensor | None,
-    temperature: float,
-) -> Tensor:
-    """NCE(query → positive): cross-entropy of [positive, negatives]/τ with the positive as the class; ().
-
-    positive_rows (B,D), the rest as in `negative_logits`. van den Oord et al. 2018, equation 4; METHOD,
-    Stage: joint training, L_rot.
-    """
-    positive = (queries * positive_rows.detach()).sum(dim=1) / temperature
-    return nce_from_logits(
-        positive, negative_logits(queries, memory, negative_index, negative_mask, temperature)
-    )
-
-
 def rotation_contrast(
     embedding: Tensor,
-    embedding_rotated: Tensor,
-    own_rows: Tensor | None,
-    positive_rows: Tensor,
+    rotated: Tensor | None,
     memory: Tensor,
-    negative_index: Tensor,
-    negative_mask: Tensor | None,
+    own: Tensor | None,
+    positive: Tensor,
+    negatives: Tensor,
+    negative_mask: Tensor,
     temperature: float,
     third_negatives: NegativeQuery = "own",
 ) -> Tensor:
     """L_rot = NCE(f_θ→v_own) + NCE(f_θ→v_pos) + NCE(f→v_pos); () (GCL+, section 3.3; METHOD, L_rot).
 
-    embedding f (B,D) of the real images; embedding_rotated f_θ (B,D) of their rotated views; own_rows v_own
-    (B,D) the images' own memory rows; positive_rows v_pos (B,D); negatives as in `negative_logits`.
+    embedding f (B,D) of the real images; rotated f_θ (B,D) of their second views, None where there are none:
+    the last term alone is left. memory (N,D) has the rows that own (B,), positive (B,) and negatives (B,K)
+    name, int64; negative_mask (B,K) is False where a place holds no negative. With a memory of clusters v_own
+    and v_pos are the same slot, counted once: own is None, and the first term left out.
 
-    With a cluster memory v_own and v_pos are the same slot, counted once: own_rows None leaves the first
-    term out.
     Deviation (METHOD, Decisions): the third term's negatives are scored with f as its positive is;
     `third_negatives="rotated"` scores them with f_θ, as the reference program does.
     """
-    positive_rows = positive_rows.detach()
-    rotated = negative_logits(embedding_rotated, memory, negative_index, negative_mask, temperature)
-    if third_negatives == "own":
-        real = negative_logits(embedding, memory, negative_index, negative_mask, temperature)
-    else:
-        real = rotated
-    loss = nce_from_logits((embedding_rotated * positive_rows).sum(dim=1) / temperature, rotated)
-    loss = loss + nce_from_logits((embedding * positive_rows).sum(dim=1) / temperature, real)
-    if own_rows is not None:
-        own = (embedding_rotated * own_rows.detach()).sum(dim=1) / temperature
-        loss = loss + nce_from_logits(own, rotated)
-    return loss
+    memory = memory.detach()
+
+    def scores(queries: Tensor) -> Tensor:
+        return negative_logits(queries, memory, negatives, negative_mask, temperature)
+
+    if rotated is None:
+        return nce(embedding, memory[positive], scores(embedding), temperature)
+    against = scores(rotated)
+    third = against if third_negatives == "rotated" else scores(embedding)
+    loss = nce(rotated, memory[positive], against, temperature)
+    loss = loss + nce(embedding, memory[positive], third, temperature)
+    return loss if own is None else loss + nce(rotated, memory[own], against, temperature)
+
+
+def nce(queries: Tensor, positive_rows: Tensor, negative_scores: Tensor, temperature: float) -> Tensor:
+    """NCE(query → positive): cross-entropy of [positive, negatives]/τ with the positive as the class; ().
+
+    queries, positive_rows (B,D); negative_scores (B,K) as `negative_logits` gives them. An image without a
+    negative costs nothing. van den Oord et al. 2018, equation 4; METHOD, Stage: joint training, L_rot.
+    """
+    positive = (queries * positive_rows).sum(dim=1) / temperature
+    logits = torch.cat([positive[:, None], negative_scores], dim=1)
+    return (logits.logsumexp(dim=1) - positive).mean()
+
+
+def negative_logits(
+    queries: Tensor, memory: Tensor, negatives: Tensor, negative_mask: Tensor, temperature: float
+) -> Tensor:
+    """Scores of each query against its negatives: (B,K), −inf where the mask says that there is none.
+
+    One product with the whole memory, from which the scores are picked: (B,N) numbers. Picking memory rows
+    first would copy (B,K,D), 1 GB at the paper's size, to save less time than the copy takes.
+    """
+    logits = (queries @ memory.T / temperature).gather(1, negatives)
+    return logits.masked_fill(~negative_mask, -torch.inf)
 
 
 def cluster_nce(embedding: Tensor, slots: Tensor, pseudo_label: Tensor, temperature: float) -> Tensor:

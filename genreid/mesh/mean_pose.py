@@ -11,10 +11,10 @@ from torch import Tensor
 
 from genreid.body.body import Body, BodyParameters
 from genreid.body.layout import NUM_BETAS
+from genreid.body.poses import sample_habit, sample_pose
 from genreid.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle, nearest_rotation
 from genreid.mesh.shards import MeshEstimates
 from genreid.seeding import numpy_rng
-from genreid.synthetic.poses import sample_habit, sample_pose
 
 _NUM_POSES = 512
 _FILLED = 0.93

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from genreid.body.body import Body, BodyParameters
@@ -25,6 +26,7 @@ from genreid.data.transforms import resize
 from genreid.errors import GenreidError
 from genreid.mesh.mirror import mirror_camera, mirror_rotations
 from genreid.mesh.shards import MeshEstimates
+from genreid.ranges import Count
 
 FORMAT, VERSION = "genreid.regressor", 1
 SMALLEST_SIDE_PX = 8
@@ -38,10 +40,10 @@ class NetworkSettings:
     residual stage after it, which halves the size again. head_width: of the hidden layer before the output.
     """
 
-    height_px: int
-    width_px: int
-    widths: tuple[int, ...]
-    head_width: int
+    height_px: Annotated[int, Ge(16)]
+    width_px: Annotated[int, Ge(16)]
+    widths: tuple[Count, ...]
+    head_width: Count
 
     def __post_init__(self) -> None:
         step = 4 * 2 ** (len(self.widths) - 1)

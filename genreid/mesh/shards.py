@@ -143,3 +143,19 @@ def read_mesh_table(table: pa.Table, body_fingerprint: str) -> tuple[list[str], 
             f"{'has' if valid[row] else 'has no'} mesh: make it again with `dvc repro --force mesh-extract`"
         )
     return table["image_id"].to_pylist(), estimates
+
+
+def estimates_of(
+    image_ids: Sequence[str], table: pa.Table, body_fingerprint: str, place: str
+) -> MeshEstimates:
+    """The bodies of these images, in their order, out of a mesh table; place: its name for people.
+
+    Raises GenreidError for what `read_mesh_table` refuses, and where images are missing.
+    """
+    ids, meshes = read_mesh_table(table, body_fingerprint)
+    row_of = {image_id: row for row, image_id in enumerate(ids)}
+    if missing := [image_id for image_id in image_ids if image_id not in row_of]:
+        raise GenreidError(
+            f"{place} lacks {len(missing)} images ({missing[0]} …): add their split to mesh_extract.splits"
+        )
+    return meshes.select(np.array([row_of[image_id] for image_id in image_ids], np.int64))

@@ -65,9 +65,7 @@ def joint_checkpoint(
 def load_encoder(checkpoint: Mapping[str, Any], source: str = "encoder checkpoint") -> IdentityEncoder:
     """The encoder of an encoder checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, ENCODER_FORMAT, "encoder", source)
-    # checkpoints from before these two could be chosen
-    settings = {"pooling": "average", "embedding_dim": None, **_part(checkpoint, "settings", source)}
-    encoder = IdentityEncoder(_settings(EncoderSettings, settings, source))
+    encoder = IdentityEncoder(_settings(EncoderSettings, _part(checkpoint, "settings", source), source))
     _restore(encoder, _part(checkpoint, "weights", source), source)
     return encoder.eval()
 
@@ -77,10 +75,8 @@ def load_generator(
 ) -> tuple[Generator, Discriminator]:
     """Both networks of a generator checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, GENERATOR_FORMAT, "generator", source)
-    # checkpoints from before texture could be carried
-    settings = {"carries_texture": False, **_part(checkpoint, "generator_settings", source)}
     generator = Generator(
-        _settings(GeneratorSettings, settings, source),
+        _settings(GeneratorSettings, _part(checkpoint, "generator_settings", source), source),
         _part(checkpoint, "appearance_dim", source),
         _part(checkpoint, "num_stripes", source),
     )
@@ -89,15 +85,6 @@ def load_generator(
     _restore(generator, _part(checkpoint, "generator_weights", source), source)
     _restore(discriminator, _part(checkpoint, "discriminator_weights", source), source)
     return generator.eval(), discriminator.eval()
-
-
-def load_joint(
-    checkpoint: Mapping[str, Any], source: str = "joint checkpoint"
-) -> tuple[IdentityEncoder, Generator, Discriminator]:
-    """The three networks of a joint checkpoint, in evaluation mode. Raises GenreidError."""
-    if not isinstance(checkpoint, Mapping) or checkpoint.get("format") != JOINT_FORMAT:
-        raise GenreidError(_mismatch(checkpoint, JOINT_FORMAT, source))
-    return load_encoder(checkpoint, source), *load_generator(checkpoint, source)
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genreid.errors import GenreidError
 from genreid.models.blocks import ConvBlock, ResidualBlock
+from genreid.ranges import Count
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,9 @@ class DiscriminatorSettings:
     width: channels of the first convolution (32); num_blocks: residual blocks of a scale (4); num_scales (3).
     """
 
-    width: int
-    num_blocks: int
-    num_scales: int
-
-    def __post_init__(self) -> None:
-        for name in ("width", "num_blocks", "num_scales"):
-            if getattr(self, name) < 1:
-                raise GenreidError(f"discriminator.{name} is {getattr(self, name)}; it must be at least 1")
+    width: Count
+    num_blocks: Count
+    num_scales: Count
 
 
 class Discriminator(nn.Module):

@@ -7,15 +7,17 @@ the feature map, S stripes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
 from genreid.models.backbone import RESNETS, STANDARD_WIDTH, ResNetBackbone, Stem
 from genreid.models.timm_backbone import TimmBackbone
+from genreid.ranges import Count
 
 Pooling = Literal["average", "gem"]
 
@@ -36,28 +38,22 @@ class EncoderSettings:
     """
 
     backbone: str
-    base_width: int
+    # below 8, torch 2.14 on a CPU corrupts memory in the backward pass of a stride-2 1×1 convolution
+    base_width: Annotated[int, Ge(8)]
     stem: Stem
     last_stride: int
-    num_stripes: int
+    num_stripes: Count
     pooling: Pooling
-    embedding_dim: int | None
+    embedding_dim: Count | None
     pretrained: str
 
     def __post_init__(self) -> None:
-        # below 8, torch 2.14 on a CPU corrupts memory in the backward pass of a stride-2 1×1 convolution
-        if self.base_width < 8:
-            raise GenreidError(f"encoder.base_width is {self.base_width}; it must be at least 8")
         for name, kind in (("stem", Stem), ("pooling", Pooling)):
             if getattr(self, name) not in get_args(kind):
                 expected = ", ".join(get_args(kind))
                 raise GenreidError(f"encoder.{name} is {getattr(self, name)!r}; it must be one of {expected}")
         if self.last_stride not in (1, 2):
             raise GenreidError(f"encoder.last_stride is {self.last_stride}; it must be 1 or 2")
-        if self.num_stripes < 1:
-            raise GenreidError(f"encoder.num_stripes is {self.num_stripes}; it must be at least 1")
-        if self.embedding_dim is not None and self.embedding_dim < 1:
-            raise GenreidError(f"encoder.embedding_dim is {self.embedding_dim}; it must be null or 1 or more")
         if not self.is_standard and (self.backbone not in RESNETS or self.pretrained == "imagenet"):
             raise GenreidError(
                 f"encoder.base_width {self.base_width} and stem {self.stem} do not go with backbone "

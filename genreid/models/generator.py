@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from genreid.errors import GenreidError
 from genreid.models.decoder import Decoder
 from genreid.models.structure import StructureEncoder
+from genreid.ranges import Count, MultipleOf4
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,11 @@ class GeneratorSettings:
     carries_texture: whether it is also given what the image shows of the surface to be painted (no).
     """
 
-    structure_width: int
-    structure_blocks: int
-    decoder_width: int
-    mlp_width: int
+    structure_width: Count
+    structure_blocks: Count
+    decoder_width: MultipleOf4
+    mlp_width: Count
     carries_texture: bool
-
-    def __post_init__(self) -> None:
-        for name in ("structure_width", "structure_blocks", "mlp_width"):
-            if getattr(self, name) < 1:
-                raise GenreidError(f"generator.{name} is {getattr(self, name)}; it must be at least 1")
-        if self.decoder_width < 4 or self.decoder_width % 4:
-            raise GenreidError(f"generator.decoder_width is {self.decoder_width}; it must be a multiple of 4")
 
 
 class Generator(nn.Module):

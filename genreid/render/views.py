@@ -224,10 +224,6 @@ class ViewStore:
         except GenreidError as error:
             raise _damaged(shard.path, error) from error
 
-    def load_many(self, image_ids: Sequence[str], yaws_deg: Sequence[int]) -> list[np.ndarray]:
-        """`load` for pairs of image and viewpoint."""
-        return [self.load(image_id, yaw) for image_id, yaw in zip(image_ids, yaws_deg, strict=True)]
-
     def _row_group(self, number: int, group: int, column: str) -> pa.ChunkedArray:
         """A column of a row group, from the last few read."""
         key = (number, group, column)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from genreid.body.body import Body
+from genreid.body.poses import sample_pose
 from genreid.seeding import derive_seed, numpy_rng
-from genreid.synthetic.cameras import Camera, build_camera, sample_spot
-from genreid.synthetic.casting import Cast, sample_others
+from genreid.synthetic.background.plate import plate_height_px
+from genreid.synthetic.picture.crop import Framing, sample_framing
+from genreid.synthetic.picture.scene import Scene, draw
 from genreid.synthetic.plan import JUNK_ID, Shot, plan_benchmark
-from genreid.synthetic.poses import sample_pose
-from genreid.synthetic.scene import Actor, Framing, Scene, draw, sample_framing
 from genreid.synthetic.settings import SyntheticSettings
-from genreid.synthetic.stream import plate_height_px
+from genreid.synthetic.world.cameras import Camera, build_camera, sample_spot
+from genreid.synthetic.world.cast import Actor, Cast, sample_others
 
 # Share of persons who are dressed after one of a few common outfits.
 _LIKENESS = 0.55

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
 
 from genreid.errors import GenreidError
+from genreid.ranges import Count, TwoOrMore
 
 
 @dataclass(frozen=True)
@@ -13,38 +17,25 @@ class SyntheticSettings:
 
     Attributes:
         train_identities, val_identities, test_identities: persons of each part; no person is in two.
-        num_cameras: cameras of the world, each with its own street, light, electronics and usual headings.
+        num_cameras: cameras of the world, each with its own background, electronics and usual headings.
         min_images, max_images: pictures of one person, over all cameras.
         height_px, width_px: size of the pictures as they are stored.
     """
 
-    train_identities: int
+    train_identities: Count
     val_identities: int
-    test_identities: int
-    num_cameras: int
-    min_images: int
+    test_identities: Count
+    num_cameras: TwoOrMore
+    min_images: Annotated[int, Ge(4)]
     max_images: int
-    height_px: int
-    width_px: int
+    height_px: Annotated[int, Ge(32)]
+    width_px: Annotated[int, Ge(16)]
 
     def __post_init__(self) -> None:
-        lowest = {
-            "train_identities": 1,
-            "val_identities": 0,
-            "test_identities": 1,
-            "num_cameras": 2,
-            "min_images": 4,
-            "max_images": self.min_images,
-            "height_px": 32,
-            "width_px": 16,
-        }
-        for name, least in lowest.items():
-            value = getattr(self, name)
-            if value < least:
-                raise GenreidError(
-                    f"synthetic.{name} is {value}, expected at least {least}: raise it "
-                    "(a query needs another camera's picture of the same person)"
-                )
+        if self.max_images < self.min_images:
+            raise GenreidError(
+                f"max_images is {self.max_images}: expected at least min_images, {self.min_images}; raise it"
+            )
         if self.num_cameras > 99 or self.train_identities + self.val_identities + self.test_identities > 9999:
             raise GenreidError(
                 "the synthetic benchmark names pictures like 0001_c2_003: expected at most 9999 identities "

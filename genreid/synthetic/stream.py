@@ -1,7 +1,7 @@
 """An endless stream of pictures to fit a regressor on: the same machinery, drawn wider, from a world of its
 own.
 
-Identities, wardrobe, poses, cameras and streets come from other seeds than any benchmark's, headings are
+Identities, wardrobe, poses, cameras and backgrounds come from other seeds than any benchmark's, headings are
 uniform, and everything varies more than the benchmark does.
 """
 
@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
-
 from genreid.body.body import Body
+from genreid.body.poses import sample_pose
 from genreid.seeding import derive_seed, numpy_rng
-from genreid.synthetic.cameras import Camera, build_camera, sample_spot
-from genreid.synthetic.casting import Cast, sample_others
-from genreid.synthetic.poses import sample_pose
-from genreid.synthetic.scene import Actor, Scene, draw, sample_framing
+from genreid.synthetic.background.plate import plate_height_px
+from genreid.synthetic.picture.crop import sample_framing
+from genreid.synthetic.picture.scene import Scene, draw
+from genreid.synthetic.world.cameras import Camera, build_camera, sample_spot
+from genreid.synthetic.world.cast import Actor, Cast, sample_others
 
-# A camera's empty street is costly, so the stream goes round a ring of them; an identity is seen a few times.
+# A camera's plate is costly, so the stream goes round a ring of them; an identity is seen a few times.
 NUM_CAMERAS = 40
 SHOTS_AN_IDENTITY = 8
 _BREADTH = 1.5
@@ -55,8 +55,3 @@ def training_scene(body: Body, seed: int, index: int, height_px: int, width_px: 
     return draw(
         cast.mannequin, camera, actor, framing, others, int(rng.integers(1 << 62)), height_px, width_px
     )
-
-
-def plate_height_px(height_px: int) -> int:
-    """Height of a camera's empty street that is fine enough for crops of this height."""
-    return int(np.clip(round(3.4 * height_px / 32) * 32, 384, 1024))

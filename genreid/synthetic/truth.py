@@ -14,8 +14,8 @@ from genreid.body.body import Body, BodyParameters
 from genreid.body.columns import BODY_FIELDS, pack_body
 from genreid.errors import GenreidError
 from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.picture.scene import Scene
 from genreid.synthetic.plan import Shot
-from genreid.synthetic.scene import Scene
 from genreid.synthetic.settings import SyntheticSettings
 
 TRUTH_VERSION = 1

@@ -12,34 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.pseudo_labels import PseudoLabelSettings, cluster
 from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
-from genreid.data.samplers import shuffled_batches
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.seeding import numpy_rng
-from genreid.training.ahead import batches_ahead
-from genreid.training.feed import Feed, embed_all
-from genreid.training.generation import (
-    GenerationSettings,
-    adam_pair,
-    discriminator_step,
-    first_losses,
-    generate,
-    generator_losses,
-)
-from genreid.training.mixing import draw_mix
-from genreid.training.partners import Partners
+from genreid.ranges import BatchSize, Count
+from genreid.training.generation import adam_pair, discriminator_step, first_losses, generator_losses
+from genreid.training.loader import Loader, Partners, embed_all
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (
     Precision,
     Run,
     autocast,
-    compile_networks,
     due,
     named,
     require_finite,
@@ -47,6 +34,8 @@ from genreid.training.run import (
     set_trainable,
     total,
 )
+from genreid.training.settings import GenerationSettings
+from genreid.training.views import draw_mix, generate
 
 _MOST_CODES = 1024
 
@@ -57,24 +46,23 @@ class GeneratorPretrainingSettings:
 
     clustering, camera_centred: how E_id's embeddings become the pseudo-identities that
     `generation.same_person` needs. reconstruction_epochs: epochs at the start that learn L_img and
-    L_same alone, beyond the paper. lr falls by 10 every `lr_step_epochs`. compile: whether torch.compile
-    translates the networks (`run.compile_networks`). picture_every: epochs between two pictures, 0 for none.
+    L_same alone, beyond the paper. lr falls by 10 every `lr_step_epochs`. picture_every: epochs between two
+    pictures, 0 for none.
     """
 
     seed: int
     precision: Precision
-    compile: bool
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings
     generation: GenerationSettings
     clustering: PseudoLabelSettings
     camera_centred: bool
     reconstruction_epochs: int
-    epochs: int
-    steps_per_epoch: int
-    batch_size: int
-    lr_step_epochs: int
-    embed_batch_size: int
+    epochs: Count
+    steps_per_epoch: Count
+    batch_size: BatchSize
+    lr_step_epochs: Count
+    embed_batch_size: Count
     picture_every: int
 
 
@@ -83,7 +71,7 @@ def pretrain_generator(
     discriminator: Discriminator,
     encoder: IdentityEncoder,
     images: ImageSet,
-    feed: Feed,
+    loader: Loader,
     settings: GeneratorPretrainingSettings,
     *,
     device: torch.device,
@@ -96,10 +84,8 @@ def pretrain_generator(
     """
     encoder.eval()
     set_trainable(encoder, False)
-    if settings.compile:
-        compile_networks(encoder.backbone, generator.structure, generator.decoder, discriminator)
-    generator.decoder.start_from(appearance_codes(encoder, feed))
-    partners = find_partners(encoder, images, feed, settings, device)
+    generator.decoder.start_from(appearance_codes(encoder, loader))
+    partners = find_partners(encoder, images, loader, settings, device)
     optimisers = adam_pair(generator, discriminator, settings.generation)
     networks = (generator, discriminator, encoder)
     run = Run(
@@ -116,28 +102,15 @@ def pretrain_generator(
         generator.train()
         for optimiser in optimisers:
             set_lr(optimiser, settings.generation.lr, run.epoch, settings.lr_step_epochs)
-        for rng, batch in epoch_batches(run, feed, partners, settings):
+        batches = loader.epoch(run, loader.with_mesh, settings.batch_size, settings.seed, partners=partners)
+        for rng, batch in batches:
             run.meter.add(generator_step(networks, optimisers, batch, settings, run, rng), len(batch))
             run.finish_step(checkpoints)
 
         pictures = {}
         if due(run.epoch, settings.epochs, settings.picture_every):
-            pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
+            pictures["views"] = generation_picture(generator, encoder, loader, settings.seed)
         yield run.finish_epoch({}, pictures)
-
-
-def epoch_batches(
-    run: Run, feed: Feed, partners: Partners | None, settings: GeneratorPretrainingSettings
-) -> Iterator[tuple[np.random.Generator, Batch]]:
-    """The batches of the epoch that are still to do, each with its step's random numbers; made ahead."""
-    order = numpy_rng(settings.seed, "batches", run.epoch)
-
-    def make(step: int, index: np.ndarray, rng: np.random.Generator, draw: torch.Generator) -> Batch:
-        return feed.batch(index, rng, partners=None if partners is None else partners.draw(index, draw))
-
-    return batches_ahead(
-        shuffled_batches(feed.with_mesh, settings.batch_size, order), run, settings.seed, make
-    )
 
 
 def generator_step(
@@ -174,7 +147,6 @@ def generator_step(
                 encode_mixed=False,
                 batchnorm="frozen",
                 teaches_encoder=False,
-                recompute=generation.recompute,
             )
         d_losses = discriminator_step(
             views, discriminator, d_optimiser, batch, generation, precision, run, run.step
@@ -191,7 +163,7 @@ def generator_step(
 def find_partners(
     encoder: IdentityEncoder,
     images: ImageSet,
-    feed: Feed,
+    loader: Loader,
     settings: GeneratorPretrainingSettings,
     device: torch.device,
 ) -> Partners | None:
@@ -199,16 +171,16 @@ def find_partners(
     if settings.generation.same_person == 0:
         return None
     features = embed_all(encoder, images, settings.embed_batch_size, device)
-    seen = without_camera_mean(features, images.camera_id) if settings.camera_centred else features
-    return Partners(cluster(seen, settings.clustering).labels, feed.with_mesh)
+    cameras = images.camera_id if settings.camera_centred else None
+    return Partners(cluster(features, settings.clustering, cameras).labels, loader.with_mesh)
 
 
 @torch.no_grad()
-def appearance_codes(encoder: IdentityEncoder, feed: Feed) -> Tensor:
+def appearance_codes(encoder: IdentityEncoder, loader: Loader) -> Tensor:
     """Codes (n, S·D) of images spread evenly over those with a mesh, n ≤ 1,024."""
-    chosen = np.unique(np.linspace(0, len(feed.with_mesh) - 1, _MOST_CODES).astype(np.int64))
+    chosen = np.unique(np.linspace(0, len(loader.with_mesh) - 1, _MOST_CODES).astype(np.int64))
     parts = [
-        encoder(feed.images_at(feed.with_mesh[chosen[start : start + 128]])).appearance
+        encoder(loader.images_at(loader.with_mesh[chosen[start : start + 128]])).appearance
         for start in range(0, len(chosen), 128)
     ]
     return torch.cat(parts)

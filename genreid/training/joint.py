@@ -1,6 +1,7 @@
 """Joint training: E_id learns from the views that G paints, and G from what E_id sees.
 
-Source: METHOD, stage `train-joint`; Chen et al., TPAMI 2023, section 3.
+Source: Chen et al., TPAMI 2023, section 3; METHOD, stage `train-joint`. One epoch clusters the images and
+contrasts every batch with what it found; `joint_step` is one step of all networks.
 """
 
 from __future__ import annotations
@@ -12,61 +13,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genreid.clustering.cameras import without_camera_mean
-from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, cluster_means
-from genreid.clustering.pseudo_labels import PseudoLabels, cluster, require_clusters
+from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, Targets, cluster_means
+from genreid.clustering.pseudo_labels import Judge, PseudoLabels, cluster, require_clusters
 from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
-from genreid.data.samplers import shuffled_batches
 from genreid.errors import GenreidError
+from genreid.losses.contrastive import mixup_contrast, prototype_loss, rotation_contrast
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.seeding import numpy_rng, torch_rng
-from genreid.training.agreement import Agreement, cluster_figures
-from genreid.training.ahead import batches_ahead
-from genreid.training.contrast import Targets, contrast_losses
-from genreid.training.feed import Feed, embed_all
+from genreid.seeding import torch_rng
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses
-from genreid.training.joint_settings import JointSettings, Networks, check_settings
-from genreid.training.mixing import Mix, draw_mix, nearest_others
-from genreid.training.partners import Partners
+from genreid.training.loader import Loader, Partners, embed_all
 from genreid.training.pictures import generation_picture
-from genreid.training.run import (
-    Run,
-    autocast,
-    compile_networks,
-    due,
-    named,
-    require_finite,
-    set_lr,
-    set_trainable,
-    total,
-)
-from genreid.training.second_views import embed_views, paint_views
-from genreid.training.streets import draw_streets
+from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
+from genreid.training.settings import JointSettings, Networks
+from genreid.training.views import Mix, draw_mix, make_views, nearest_others
 
 
 def train_joint(
     networks: Networks,
     images: ImageSet,
-    feed: Feed,
+    loader: Loader,
     settings: JointSettings,
     *,
     device: torch.device,
     checkpoints: Checkpoints,
     progress: Progress,
-    agreement: Agreement,
+    agreement: Judge,
 ) -> Iterator[Report]:
     """Train the three networks in place; yields one report an epoch.
 
-    agreement: maps pseudo-labels to figures that compare them with identities which this code cannot
-    reach. Raises GenreidError for settings that exclude each other, and when too few images cluster.
+    agreement: maps pseudo-labels to figures that compare them with identities which this code cannot reach.
+    Raises GenreidError when too few images cluster.
     """
-    check_settings(settings)
     encoder, generator = networks.encoder, networks.generator
     set_trainable(generator, settings.generator_learns)
-    if settings.compile:
-        compile_networks(encoder.backbone, generator.structure, generator.decoder, networks.discriminator)
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory.empty(len(images), encoder.embedding_dim, device)
     run = Run(settings.epochs, settings.steps_per_epoch, **vars(networks), **vars(optimisers), memory=memory)
@@ -75,22 +56,21 @@ def train_joint(
 
     while run.epoch < settings.epochs:
         if run.step == 0:
-            run.tensors = begin_epoch(encoder, images, memory, settings, device)
+            run.tensors = begin_epoch(run, encoder, images, memory, settings, device)
+        labels = PseudoLabels(run.tensors["labels"].numpy())
         targets = epoch_targets(run, memory, settings, device)
         optimisers.set_lr(run.epoch, settings)
         encoder.train()
 
-        for rng, batch in epoch_batches(run, feed, images.camera_id, settings):
-            negatives = torch_rng(settings.seed, "negatives", run.epoch, run.step)
-            losses = joint_step(networks, optimisers, batch, targets, settings, run, rng, negatives)
+        for rng, batch in epoch_batches(run, loader, labels, settings):
+            losses = joint_step(networks, optimisers, batch, targets, settings, run, rng)
             run.meter.add(losses, len(batch))
             run.finish_step(checkpoints)
 
         pictures = {}
         if settings.paints and due(run.epoch, settings.epochs, settings.picture_every):
-            pictures["views"] = generation_picture(generator, encoder, feed, settings.seed)
-        labels = PseudoLabels(run.tensors["labels"].numpy())
-        yield run.finish_epoch(cluster_figures(labels, agreement), pictures)
+            pictures["views"] = generation_picture(generator, encoder, loader, settings.seed)
+        yield run.finish_epoch(labels.figures(agreement), pictures)
 
 
 def joint_step(
@@ -101,32 +81,56 @@ def joint_step(
     settings: JointSettings,
     run: Run,
     rng: np.random.Generator,
-    negatives: torch.Generator,
 ) -> dict[str, Tensor]:
     """One step of E_id and, where they learn, of D and then of E_str and G; the memory's after it.
 
-    run: where training is, for R1 and for errors. rng draws mixtures and augmentations, `negatives` the rows
-    that are contrasted with. Returns the weighted terms, detached, as figures `loss/term` and
-    `discriminator/term`. Raises GenreidError when one is not finite.
+    run: where training is. rng draws mixtures and augmentations. Returns the weighted terms, detached, as
+    figures `loss/term` and `discriminator/term`. Raises FloatingPointError when one is not finite.
     """
-    device, precision, generation = batch.image.device, settings.precision, settings.generation
-    mix = draw_mixture(batch, targets, settings, rng)
-    with autocast(device, precision):
-        real = networks.encoder(batch.image)
-        learns = settings.generator_due(run.epoch, run.step)
-        views, painted = paint_views(networks, batch, real, mix, settings, learns=learns)
-        embeddings = embed_views(networks.encoder, batch, real, painted, mix, settings, rng)
+    encoder, discriminator = networks.encoder, networks.discriminator
+    contrast, generation = settings.contrast, settings.generation
+    device, precision = batch.image.device, settings.precision
+    label = targets.members.labels_of(batch.index)
+    mix = draw_mixture(label, targets.prototypes, settings, rng)
 
-    losses, d_losses, discriminator = {}, {}, networks.discriminator
-    if views is not None:
+    # x → a(x), f;  x̂, x_θ, x̃, x_mix;  f_θ, f_mix
+    with autocast(device, precision):
+        real = encoder(batch.image)
+        learns = settings.generator_due(run.epoch, run.step)
+        views = make_views(networks, batch, real, mix, settings, rng, learns=learns)
+    embedding = real.embedding.float()
+
+    # D's step, then L_gen = L_adv + L_img + L_cyc + L_feat, weighted
+    losses, d_losses = {}, {}
+    if views.painted is not None:
         d_optimiser = optimisers.discriminator_optimiser
         number = (run.epoch * settings.steps_per_epoch + run.step) // settings.generator_every
         d_losses = discriminator_step(
-            views, discriminator, d_optimiser, batch, generation, precision, run, number
+            views.painted, discriminator, d_optimiser, batch, generation, precision, run, number
         )
         with autocast(device, precision):
-            losses = generator_losses(views, discriminator, batch, real.appearance, generation)
-    losses |= contrast_losses(embeddings, batch.index, targets, mix, settings.contrast, negatives)
+            losses = generator_losses(views.painted, discriminator, batch, real.appearance, generation)
+
+    # w_rot·L_rot + w_id·L_id + w_mix·L_mix
+    draw = torch_rng(settings.seed, "negatives", run.epoch, run.step)
+    rows = targets.draw(batch.index, contrast.num_negatives, generator=draw)
+    losses["rotation"] = contrast.rotation_weight * rotation_contrast(
+        embedding,
+        views.second,
+        targets.bank.rows,
+        rows.own,
+        rows.positive,
+        rows.negatives.index,
+        rows.negatives.mask,
+        contrast.rotation_temperature,
+        contrast.third_term_negatives,
+    )
+    prototypes, tau = targets.prototypes, contrast.prototype_temperature
+    losses["prototype"] = contrast.prototype_weight * prototype_loss(embedding, prototypes, label, tau)
+    if views.mixed is not None:
+        other = label[mix.partner]
+        mixed = mixup_contrast(views.mixed, prototypes, label, other, mix.lam, tau)
+        losses["mixup"] = contrast.mixup_weight * mixed
     require_finite(losses, run.epoch, run.step)
 
     learning = (optimisers.encoder_optimiser, optimisers.generator_optimiser)
@@ -135,7 +139,7 @@ def joint_step(
     total(losses).backward()
     for optimiser in learning:
         optimiser.step()
-    targets.update(batch.index, embeddings.real.detach(), settings.contrast.keep_old)
+    targets.update(batch.index, embedding.detach(), keep_old=contrast.keep_old)
     return named(losses, "loss") | named(d_losses, "discriminator")
 
 
@@ -166,6 +170,7 @@ class Optimisers:
 
 
 def begin_epoch(
+    run: Run,
     encoder: IdentityEncoder,
     images: ImageSet,
     memory: InstanceMemory,
@@ -174,10 +179,9 @@ def begin_epoch(
 ) -> dict[str, Tensor]:
     """Cluster: the epoch's pseudo-labels (N,), prototypes (P, D) and cluster slots (P, D), on the CPU."""
     features = memory.rows.cpu()
-    if settings.cluster_on == "fresh":
+    if settings.cluster_on == "fresh" and run.epoch > 0:  # at first the memory is fresh itself
         features = embed_all(encoder, images, settings.embed_batch_size, device)
-    seen = without_camera_mean(features, images.camera_id) if settings.camera_centred else features
-    labels = cluster(seen, settings.clustering)
+    labels = cluster(features, settings.clustering, images.camera_id if settings.camera_centred else None)
     require_clusters(labels, 2)
     prototypes = cluster_means(features, torch.from_numpy(labels.labels))
     return {
@@ -198,39 +202,35 @@ def epoch_targets(run: Run, memory: InstanceMemory, settings: JointSettings, dev
 
 
 def epoch_batches(
-    run: Run, feed: Feed, camera_id: np.ndarray, settings: JointSettings
+    run: Run, loader: Loader, labels: PseudoLabels, settings: JointSettings
 ) -> Iterator[tuple[np.random.Generator, Batch]]:
-    """The batches of the epoch that are still to do, each with its step's random numbers.
-
-    Drawn from the clustered images with a mesh; each is made while the one before it is learnt from.
-    """
-    labels, epoch = run.tensors["labels"].numpy(), run.epoch
-    clustered = feed.with_mesh[labels[feed.with_mesh] >= 0]
+    """The batches of the epoch that are still to do, of clustered images with a mesh; each with its step's
+    random numbers."""
+    epoch, with_mesh = run.epoch, loader.with_mesh
+    clustered = with_mesh[labels.labels[with_mesh] >= 0]
     if len(clustered) == 0:
         raise GenreidError(
             "no image has both a pseudo-identity and a mesh: look at the summary of `genreid mesh-extract`, "
             "or raise `train_joint.clustering.eps`"
         )
     pairs = settings.generation.same_person > 0 and settings.generator_learns
-    partners = Partners(labels, feed.with_mesh) if pairs else None
-    order = shuffled_batches(clustered, settings.batch_size, numpy_rng(settings.seed, "batches", epoch))
-
-    def make(step: int, index: np.ndarray, rng: np.random.Generator, draw: torch.Generator) -> Batch:
-        paired = partners if settings.generator_due(epoch, step) else None
-        return feed.batch(
-            index,
-            rng,
-            partners=None if paired is None else paired.draw(index, draw),
-            streets=draw_streets(index, camera_id, feed.with_mesh, rng) if settings.moves else None,
-        )
-
-    return batches_ahead(order, run, settings.seed, make)
+    return loader.epoch(
+        run,
+        clustered,
+        settings.batch_size,
+        settings.seed,
+        partners=Partners(labels.labels, with_mesh) if pairs else None,
+        needs_partners=lambda step: settings.generator_due(epoch, step),
+        changes_background=settings.changes_background,
+    )
 
 
-def draw_mixture(batch: Batch, targets: Targets, settings: JointSettings, rng: np.random.Generator) -> Mix:
-    """Whom each image of the batch is mixed with, by how much and on which mesh, as settings define it."""
-    mix = draw_mix(len(batch), settings.generation.mixup_alpha, rng, batch.image.device)
+def draw_mixture(label: Tensor, prototypes: Tensor, settings: JointSettings, rng: np.random.Generator) -> Mix:
+    """Whom each image of the batch is mixed with, by how much and on which mesh, as settings define it.
+
+    label: (B,) pseudo-identities of the batch; prototypes: (P, D).
+    """
+    mix = draw_mix(len(label), settings.generation.mixup_alpha, rng, label.device)
     if settings.contrast.mixup_partner == "nearest":
-        label = targets.members.labels_of(batch.index)
-        mix = replace(mix, partner=nearest_others(label, targets.prototypes))
+        mix = replace(mix, partner=nearest_others(label, prototypes))
     return replace(mix, turned=settings.contrast.mixup_mesh == "rotated")

@@ -10,14 +10,16 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.render.sheets import GenerationRow, generation_sheet
 from genreid.seeding import numpy_rng
-from genreid.training.feed import Feed
+from genreid.training.loader import Loader
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _NUM_IMAGES = 6
 
 
 @torch.no_grad()
-def generation_picture(generator: Generator, encoder: IdentityEncoder, feed: Feed, seed: int) -> np.ndarray:
+def generation_picture(
+    generator: Generator, encoder: IdentityEncoder, loader: Loader, seed: int
+) -> np.ndarray:
     """Image, mesh, reconstruction, rotated views and mixtures of some images: uint8 RGB (H, W, 3).
 
     Each image is mixed with the next one of the sheet, at the weights LAMBDAS. The networks' modes are
@@ -25,10 +27,10 @@ def generation_picture(generator: Generator, encoder: IdentityEncoder, feed: Fee
     """
     modes = encoder.training, generator.training
     encoder.eval(), generator.eval()
-    chosen = numpy_rng(seed, "pictures").permutation(feed.with_mesh)[:_NUM_IMAGES]
+    chosen = numpy_rng(seed, "pictures").permutation(loader.with_mesh)[:_NUM_IMAGES]
     codes, rotated = None, []
-    for yaw_deg in feed.yaws_deg:
-        batch = feed.batch_at(chosen, np.full(len(chosen), yaw_deg))
+    for yaw_deg in loader.yaws_deg:
+        batch = loader.batch_at(chosen, np.full(len(chosen), yaw_deg))
         codes = encoder(batch.image).appearance
         rotated.append(denormalise(generator(batch.mesh_rotated, codes, batch.carried)))
     assert codes is not None
@@ -51,4 +53,4 @@ def generation_picture(generator: Generator, encoder: IdentityEncoder, feed: Fee
         for i in range(len(chosen))
     ]
     encoder.train(modes[0]), generator.train(modes[1])
-    return generation_sheet(rows, feed.yaws_deg.tolist(), LAMBDAS)
+    return generation_sheet(rows, loader.yaws_deg.tolist(), LAMBDAS)

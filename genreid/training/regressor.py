@@ -17,6 +17,7 @@ from genreid.mesh.loss import LossSettings, regression_losses
 from genreid.mesh.regressor import NetworkSettings, Prediction, Regressor, network_input
 from genreid.mesh.skeleton import Skeleton
 from genreid.progress import Checkpoints, Progress, Report
+from genreid.ranges import BatchSize, Count, Positive, Share
 from genreid.render.shading import grey_view
 from genreid.seeding import derive_seed, numpy_rng
 from genreid.training.regressor_data import DistortionSettings, Scenes, distort
@@ -36,13 +37,13 @@ class FitSettings:
     seed: int
     precision: Precision
     network: NetworkSettings
-    num_scenes: int
-    num_held_out: int
-    epochs: int
-    steps_per_epoch: int
-    batch_size: int
-    lr: float
-    warm_up_share: float
+    num_scenes: Count
+    num_held_out: Count
+    epochs: Count
+    steps_per_epoch: Count
+    batch_size: BatchSize
+    lr: Positive
+    warm_up_share: Share
     weight_decay: float
     loss: LossSettings
     distortion: DistortionSettings

@@ -22,7 +22,8 @@ from genreid.body.rotations import axis_angle_to_matrix
 from genreid.errors import GenreidError
 from genreid.mesh.loss import Target
 from genreid.mesh.mirror import mirror_camera, mirror_rotations
-from genreid.synthetic.stream import training_scene
+from genreid.ranges import Decay, Share
+from genreid.synthetic import training_scene
 
 _load_body = lru_cache(maxsize=1)(load_body)
 SCENE_SCHEMA = pa.schema([pa.field("pixels", pa.binary(), nullable=False), *BODY_FIELDS])
@@ -103,13 +104,13 @@ class DistortionSettings:
     noise: standard deviation in grey levels.
     """
 
-    mirror: float
-    scale: float
+    mirror: Share
+    scale: Decay
     shift: float
     roll_deg: float
     colour: float
     soften: float
-    erase: float
+    erase: Share
     noise: float
 
 

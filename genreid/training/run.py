@@ -21,8 +21,6 @@ from genreid.progress import Checkpoints, Progress, Report
 
 Precision = Literal["float32", "bfloat16"]
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
-COMPILER = "inductor"
-"""The backend of torch.compile, which needs a C++ compiler on a CPU."""
 
 
 class Stateful(Protocol):
@@ -168,16 +166,6 @@ def set_lr(optimiser: torch.optim.Optimizer, lr: float, epoch: int, every: int, 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
     """bfloat16 where it pays and is safe, when `precision` asks for it; float32 otherwise."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def compile_networks(*networks: nn.Module) -> None:
-    """Have torch.compile translate each network when it is first used; weights keep their names.
-
-    Every size of a batch is translated by itself: one translation for all would depend on which came first,
-    and a run that goes on after a kill would differ in the last bits from one that was not disturbed.
-    """
-    for network in networks:
-        network.compile(dynamic=False, backend=COMPILER)
 
 
 def set_trainable(module: nn.Module, trainable: bool) -> None:

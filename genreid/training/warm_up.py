@@ -15,9 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.memory import ClusterMemory, cluster_means
-from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings, cluster, require_clusters
+from genreid.clustering.pseudo_labels import (
+    Judge,
+    PseudoLabels,
+    PseudoLabelSettings,
+    cluster,
+    require_clusters,
+)
 from genreid.data.colour import stripe_colours
 from genreid.data.images import ImageSet
 from genreid.data.samplers import identity_batches
@@ -25,16 +30,10 @@ from genreid.data.transforms import AugmentationSettings, augment, normalise
 from genreid.losses.contrastive import cluster_nce
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
+from genreid.ranges import Count, Positive, Share, TwoOrMore
 from genreid.seeding import numpy_rng
-from genreid.training.agreement import Agreement, cluster_figures
-from genreid.training.feed import embed_all, to_device
-from genreid.training.run import (
-    Precision,
-    Run,
-    autocast,
-    require_finite,
-    set_lr,
-)
+from genreid.training.loader import embed_all, to_device
+from genreid.training.run import Precision, Run, autocast, require_finite, set_lr
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,15 @@ class WarmUpSettings:
     augmentation: AugmentationSettings
     colour_epochs: int
     epochs: int
-    steps_per_epoch: int
-    identities_per_batch: int
-    images_per_identity: int
-    temperature: float
-    keep_old: float
-    lr: float
+    steps_per_epoch: Count
+    identities_per_batch: Count
+    images_per_identity: TwoOrMore
+    temperature: Positive
+    keep_old: Share
+    lr: Positive
     weight_decay: float
-    lr_step_epochs: int
-    embed_batch_size: int
+    lr_step_epochs: Count
+    embed_batch_size: Count
 
 
 def warm_up(
@@ -76,7 +75,7 @@ def warm_up(
     device: torch.device,
     checkpoints: Checkpoints,
     progress: Progress,
-    agreement: Agreement,
+    agreement: Judge,
 ) -> Iterator[Report]:
     """Train `encoder` in place; yields one report an epoch.
 
@@ -86,11 +85,16 @@ def warm_up(
     optimiser = torch.optim.Adam(encoder.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     run = Run(settings.epochs, settings.steps_per_epoch, encoder=encoder, optimiser=optimiser)
     run.resume(checkpoints, progress, "encoder warm-up")
+    labels: PseudoLabels | None = None
 
     while run.epoch < settings.epochs:
         if run.step == 0:
             features = embed_all(encoder, images, settings.embed_batch_size, device)
-            labels = cluster(clustered_features(features, images, settings, run.epoch), settings.clustering)
+            if run.epoch >= settings.colour_epochs:
+                cameras = images.camera_id if settings.camera_centred else None
+                labels = cluster(features, settings.clustering, cameras)
+            elif labels is None:  # colours do not change
+                labels = cluster(colours_of(images), settings.clustering)
             require_clusters(labels, 2)
             targets = torch.from_numpy(labels.labels)
             run.tensors = {"labels": targets, "slots": cluster_means(features, targets)}
@@ -123,14 +127,12 @@ def warm_up(
             run.meter.add({"loss/contrast": loss.detach()}, len(index))
             run.finish_step(checkpoints)
 
-        yield run.finish_epoch(cluster_figures(labels, agreement))
+        yield run.finish_epoch(labels.figures(agreement))
 
 
-def clustered_features(embeddings: Tensor, images: ImageSet, settings: WarmUpSettings, epoch: int) -> Tensor:
-    """What an epoch's clustering looks at: (N, F) float32 unit rows."""
-    if epoch < settings.colour_epochs:
-        return torch.from_numpy(stripe_colours(images.load(np.arange(len(images))), images.camera_id))
-    return without_camera_mean(embeddings, images.camera_id) if settings.camera_centred else embeddings
+def colours_of(images: ImageSet) -> Tensor:
+    """(N, F) float32 unit rows: the colours of every image's stripes."""
+    return torch.from_numpy(stripe_colours(images.load(np.arange(len(images))), images.camera_id))
 
 
 def epoch_batches(

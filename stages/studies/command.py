@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
-from stages._options import num_cores
+from stages.shared.options import num_cores
 from stages.studies.definition import Trial, load_study, study_names
 from stages.studies.rows import CURVES, KEYS, RUNS, finished, write_rows
 

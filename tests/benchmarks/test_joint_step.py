@@ -16,7 +16,8 @@ from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.training.joint import Optimisers
-from genreid.training.joint_settings import JointSettings, Networks
+from genreid.training.run import Run
+from genreid.training.settings import JointSettings, Networks
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,18 +48,10 @@ def two_steps(
     if step is joined_step:
         batch = channels_last(batch)
     optimisers = Optimisers.of(networks, settings)
-    losses = [
-        step(
-            networks,
-            optimisers,
-            batch,
-            targets,
-            settings,
-            np.random.default_rng(number),
-            torch.Generator().manual_seed(number),
-        )
-        for number in range(2)
-    ]
+    run, losses = Run(1, 2), []
+    for run.step in range(2):
+        rng = np.random.default_rng(run.step)
+        losses.append(step(networks, optimisers, batch, targets, settings, rng, run))
     return losses, networks
 
 

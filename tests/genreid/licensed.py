@@ -136,6 +136,8 @@ class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]
     """Writes what Python 2 would have written, down to the names that modules had."""
 
     dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    write: Any
+    memoize: Any
 
     def _save_str(self, text: str | bytes) -> None:
         content = text.encode("latin1") if isinstance(text, str) else text

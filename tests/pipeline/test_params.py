@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from annotated_types import Ge, Gt, Interval, Le, Lt, MultipleOf
 
 from pipeline.errors import PipelineError
 from pipeline.params import Params, load_params, section
@@ -13,8 +14,8 @@ from pipeline.params import Params, load_params, section
 
 @dataclass(frozen=True)
 class Optimiser:
-    lr: float
-    betas: tuple[float, float]
+    lr: Annotated[float, Gt(0)]
+    betas: tuple[Annotated[float, Interval(ge=0, lt=1)], float]
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,15 @@ class Settings:
     flip: bool
     mode: Literal["instance", "cluster"]
     splits: tuple[str, ...]
-    limit: int | None
+    limit: Annotated[int, Ge(2), MultipleOf(4)] | None
     optimiser: Optimiser
     extra: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed {self.seed}: expected 0 or more")
+        if self.seed > 100 and self.flip:
+            raise ValueError(f"seed is {self.seed}: expected at most 100 where flip is set")
+        if self.name == "odd":
+            raise ValueError("nothing fits")
 
 
 GOOD = """
@@ -83,7 +86,29 @@ def test_part_of_a_section_by_its_dotted_name(tmp_path: Path) -> None:
         ("  limit: null\n", "", "params.yaml:3: train: missing limit; add it to params.yaml"),
         ("seed: 7", "seed: 7.0", "params.yaml:4: train.seed: expected an integer, got 7.0"),
         ("seed: 7", "seed: true", "params.yaml:4: train.seed: expected an integer, got True"),
-        ("seed: 7", "seed: -7", "params.yaml:3: train: seed -7: expected 0 or more"),
+        (
+            "seed: 7",
+            "seed: -7",
+            "params.yaml:4: train.seed is -7: expected at least 0; set it so in params.yaml",
+        ),
+        ("seed: 7", "seed: 101", "params.yaml:4: train.seed is 101: expected at most 100 where flip is set"),
+        ("name: a word", "name: odd", "params.yaml:3: train: nothing fits"),
+        ("lr: 1e-4", "lr: 0", "params.yaml:11: train.optimiser.lr is 0: expected more than 0; set it so"),
+        (
+            "limit: null",
+            "limit: 6",
+            "params.yaml:9: train.limit is 6: expected at least 2 and a multiple of 4; set it so",
+        ),
+        (
+            "[0, 0.999]",
+            "[1, 0.999]",
+            "params.yaml:12: train.optimiser.betas.0 is 1: expected at least 0 and less than 1; set it so",
+        ),
+        (
+            "[0, 0.999]",
+            "[0, -0.5]",
+            "params.yaml:12: train.optimiser.betas.1 is -0.5: expected at least 0; set it so",
+        ),
         ("flip: true", "flip: 1", "params.yaml:6: train.flip: expected true or false, got 1"),
         ("lr: 1e-4", "lr: '1e-4'", "params.yaml:11: train.optimiser.lr: expected a number, got '1e-4'"),
         ("lr: 1e-4", "lr: .nan", "params.yaml:11: train.optimiser.lr: expected a number, got nan"),
@@ -104,6 +129,32 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, old: str, new: str
         section(written(tmp_path, GOOD.replace(old, new)), "train", Settings)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "inside", "outside"),
+    [
+        ((), [0, 1e9], [-1e-9]),
+        ((Ge(-2),), [-2, 0], [-2.1]),
+        ((Gt(0),), [1e-9], [0, -1]),
+        ((Le(3),), [3, -4], [3.1]),
+        ((Lt(3),), [2.9], [3]),
+        ((Interval(gt=0, le=1),), [0.1, 1], [0, 1.1]),
+        ((Ge(4), MultipleOf(4)), [4, 12], [0, 6]),
+    ],
+)
+def test_a_number_keeps_the_range_of_its_field(
+    tmp_path: Path, bounds: tuple[Any, ...], inside: list[float], outside: list[float]
+) -> None:
+    hint: Any = Annotated[float, *bounds] if bounds else float
+    ranged = make_dataclass("Ranged", [("x", hint), ("many", tuple[hint, ...])], frozen=True)
+    for value in inside:
+        params = written(tmp_path, f"a: {{x: {value}, many: [{value}, {value}]}}")
+        assert section(params, "a", ranged) == ranged(value, (value, value))
+    for value in outside:
+        for text in (f"x: {value}, many: []", f"x: {inside[0]}, many: [{inside[0]}, {value}]"):
+            with pytest.raises(PipelineError, match=r"^params\.yaml:1: a.* is .*: expected .*; set it so"):
+                section(written(tmp_path, f"a: {{{text}}}"), "a", ranged)
 
 
 def test_an_unknown_section_names_the_nearest(tmp_path: Path) -> None:

@@ -98,20 +98,21 @@ def test_a_state_without_its_fingerprint_belongs_to_nothing(tmp_path: Path) -> N
 
 
 HOLDER = """
-import os, sys, time
+import os, sys
 from pathlib import Path
 from pipeline.resume import StageState
 with StageState(Path(sys.argv[1]), "train-joint", {"a": "1"}, fresh=False, save_seconds=0) as state:
     if os.fork() == 0:  # a worker that outlives its killed stage does not hold the lock
-        time.sleep(2)
+        os.read(0, 1)
         os._exit(0)
     print("held", flush=True)
-    time.sleep(60)
+    os.read(0, 1)
 """
 
 
 def test_a_second_start_is_refused_with_the_first_ones_pid(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE) as holder:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
         with pytest.raises(
             PipelineError, match=f"^train-joint is already running \\(process {holder.pid}\\)"
@@ -119,23 +120,23 @@ def test_a_second_start_is_refused_with_the_first_ones_pid(tmp_path: Path) -> No
             opened(tmp_path).__enter__()
         assert "\n" not in str(error.value)
         holder.send_signal(signal.SIGKILL)
-        holder.stdout.close()
-    with opened(tmp_path, {"a": "1"}) as state:
-        assert state.resumed
+        holder.wait()
+        with opened(tmp_path, {"a": "1"}) as state:  # the worker waits for its input all the while
+            assert state.resumed
 
 
 SAVER = """
-import sys, torch
+import os, sys, torch
 from pathlib import Path
 from pipeline.resume import StageState
 with StageState(Path(sys.argv[1]), "train-joint", {"a": "1"}, fresh=False, save_seconds=0) as state:
     kept = state.restore()
     step = kept["step"] if kept else 0
-    print("ready", flush=True)
     while True:
         step += 1
         state.history.append({"step": step})
         state.offer(lambda: {"step": step, "weights": torch.full((200_000,), float(step))})
+        os.write(1, b"%d\\n" % step)
 """
 
 
@@ -143,13 +144,15 @@ def test_killed_at_any_moment_the_newest_whole_snapshot_is_there(tmp_path: Path)
     last = 0
     for attempt in range(3):
         with subprocess.Popen([sys.executable, "-c", SAVER, str(tmp_path)], stdout=subprocess.PIPE) as saver:
-            assert saver.stdout is not None and saver.stdout.readline() == b"ready\n"
-            time.sleep(0.3 + 0.0137 * attempt)
+            assert saver.stdout is not None
+            told = [int(saver.stdout.readline()) for _ in range(20)]
+            time.sleep(0.0037 * attempt)  # somewhere within the steps that follow
             os.kill(saver.pid, signal.SIGKILL)
             saver.stdout.close()
+        assert told == list(range(last + 1, last + 21))
         with opened(tmp_path, {"a": "1"}) as state:
             science = state.restore()
-            assert science is not None and science["step"] > last
+            assert science is not None and science["step"] >= told[-1]
             last = science["step"]
             assert torch.equal(science["weights"], torch.full((200_000,), float(last)))
             assert [row["step"] for row in state.history] == list(range(1, last + 1))

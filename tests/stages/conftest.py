@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages._run import Options, StageRun, open_stage
+from pipeline.code import code_fingerprint
+from stages.shared.run import Options, StageRun, open_stage
+from tests.stages.odd_project import checkpoints
+from tests.stages.small_project import small
 from tests.stages.smoke_project import SmokeProject
+
+__all__ = ["checkpoints", "small"]
 
 PARAMS = """\
 paths:
@@ -26,6 +32,7 @@ paths:
   joint: models/joint.pt
   metrics: metrics.json
   plots: plots
+  fingerprints: fingerprints
 mesh_extract:
   splits: [train]
   limits: {score: 0.5}
@@ -33,15 +40,20 @@ fit_regressor:
   seed: 1
 """
 
-GRAPH = """\
-stages:
-  mesh-extract:
-    cmd: genreid mesh-extract
-    deps: ["${paths.manifest}", code.py]
-  fit-regressor:
-    cmd: genreid fit-regressor
-    deps: []
-"""
+CODE = {"toy/mesh_extract.py": "from toy import loss\n", "toy/loss.py": "x = 1\n"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    score: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `mesh_extract` of the small project."""
+
+    splits: tuple[str, ...]
+    limits: Limits
 
 
 @pytest.fixture
@@ -50,11 +62,20 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENREID_SAVE_SECONDS", "0")
     (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "dvc.yaml").write_text(GRAPH)
-    (tmp_path / "code.py").write_text("x = 1\n")
+    (tmp_path / "dvc.yaml").touch()
+    for name, text in CODE.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("stages.shared.run.code_fingerprint", _of_toy)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "manifest.parquet").write_bytes(b"rows")
     return tmp_path
+
+
+def _of_toy(module: str) -> dict[str, str]:
+    """In the place of the stage's own code, which a test cannot edit."""
+    return code_fingerprint(module.replace("stages.", "toy."), ("toy",))
 
 
 def options(*, fresh: bool = False, workers: int = 1, device: str = "cpu") -> Options:
@@ -63,8 +84,8 @@ def options(*, fresh: bool = False, workers: int = 1, device: str = "cpu") -> Op
 
 def opened(**changes: Any) -> AbstractContextManager[StageRun]:
     """`mesh-extract` of the small project."""
-    inputs = changes.pop("inputs", ("manifest",))
-    return open_stage("mesh-extract", options(**changes), inputs=inputs)
+    inputs, settings_class = changes.pop("inputs", ("manifest",)), changes.pop("settings_class", Settings)
+    return open_stage("mesh-extract", options(**changes), settings_class, inputs=inputs)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from genreid.body.body import load_body
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.mesh.shards import MeshEstimates, mesh_table
 from genreid.render.views import view_table, write_options
-from genreid.synthetic.truth import TRUTH_SCHEMA
+from genreid.synthetic import TRUTH_SCHEMA
 from pipeline.artifacts import write_table
 from pipeline.params import load_params
 from tests.stages.small_project import SmallProject

@@ -18,15 +18,12 @@ import pytest
 from pipeline.artifacts import write_table
 from tests.stages.odd_project import (
     NUM_IMAGES,
-    checkpoints,
     line_of,
     refused,
     write_checkpoints,
     write_inputs,
 )
-from tests.stages.small_project import SmallProject, small
-
-__all__ = ["checkpoints", "small"]
+from tests.stages.small_project import SmallProject
 
 
 def damage(name: str) -> Callable[[Path], None]:

@@ -10,12 +10,10 @@ import cv2
 import pytest
 
 from genreid.body.body import load_body
-from genreid.synthetic.benchmark import Benchmark
-from genreid.synthetic.settings import SyntheticSettings
-from stages.summary import FIGURES
-from tests.stages.small_project import SmallProject, small
+from genreid.synthetic import Benchmark, SyntheticSettings
+from stages.shared.results import FIGURES
+from tests.stages.small_project import SmallProject
 
-__all__ = ["small"]
 pytestmark = pytest.mark.slow
 
 SETTINGS = SyntheticSettings(

@@ -12,12 +12,10 @@ import pytest
 
 from genreid.data.datasets.registry import layout_names
 from genreid.data.manifest import Manifest
-from stages.prepare_data import DatasetName
+from stages.shared.dataset import DatasetName
 from tests.genreid.data.datasets.test_layouts import MARKET, MSMT_LISTS
 from tests.genreid.data.datasets.trees import write_images
-from tests.stages.small_project import SmallProject, small
-
-__all__ = ["small"]
+from tests.stages.small_project import SmallProject
 
 
 def manifest(project: SmallProject) -> Manifest:
@@ -130,7 +128,7 @@ def test_an_interruption_does_not_join_two_data_sets(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("stages._external.read_pieces", interrupt)
+        patch.setattr("stages.shared.external.read_pieces", interrupt)
         assert small.run("prepare-data", "--no-progress").code == 130
     (small.folder / "set" / "b.png").rename(small.folder / "set" / "c.png")
     done = small.run("prepare-data", "--no-progress")

@@ -61,7 +61,7 @@ def test_a_pickle_saved_again_by_python_3(tmp_path: Path, arrays: Arrays, protoc
 
 @pytest.mark.parametrize("name", ["SMPL_NEUTRAL.npz", "SMPL_FEMALE.npz"])
 def test_npz(tmp_path: Path, arrays: Arrays, name: str) -> None:
-    np.savez(tmp_path / name, gender=np.array("female"), **arrays)
+    np.savez(tmp_path / name, allow_pickle=True, gender=np.array("female"), **arrays)
     assert_same_body(tmp_path / name, arrays)
 
 

@@ -79,3 +79,16 @@ def test_another_version_is_refused() -> None:
     other = table.replace_schema_metadata({key: value.replace(b'"version": 2', b'"version": 99')})
     with pytest.raises(GenreidError, match="schema version 99"):
         Manifest.from_table(other)
+
+
+def test_an_overview_of_what_there_is() -> None:
+    rows = [
+        row("a", person_id=1, camera_id=1),
+        row("b", person_id=1, camera_id=-1, status="unreadable", detail="empty"),
+        row("c", person_id=2, camera_id=2),
+        row("d", "gallery", person_id=-1),
+        row("e", "gallery", person_id=0, camera_id=4),
+    ]
+    header, found = Manifest.from_rows(rows, INFO).overview()
+    assert header == ("split", "images", "unreadable", "identities", "cameras")
+    assert found == [("gallery", 2, 0, 0, 2), ("train", 3, 1, 2, 2)]

@@ -59,8 +59,8 @@ def test_fewer_identities_than_a_batch_wants_are_drawn_again() -> None:
 def test_unknown_cameras_are_one_camera() -> None:
     labels = np.repeat([0, 1], 6)
     unknown, one = np.full(12, -1, np.int16), np.zeros(12, np.int16)
-    batches = [
+    of_unknown, of_one = (
         np.concatenate(list(identity_batches(labels, cameras, 2, 4, np.random.default_rng(3))))
         for cameras in (unknown, one)
-    ]
-    assert np.array_equal(*batches) and len(set(batches[0].tolist())) == 8
+    )
+    assert np.array_equal(of_unknown, of_one) and len(set(of_one.tolist())) == 8

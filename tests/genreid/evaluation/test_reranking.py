@@ -68,7 +68,7 @@ def test_an_encoder_that_collapsed_still_gives_numbers() -> None:
 def test_settings_have_no_defaults_and_refuse_the_impossible() -> None:
     assert all(field.default is MISSING for field in fields(RerankingSettings))
     features = person_features(20, 8, 5, 0.5, seed=3)
-    with pytest.raises(GenreidError, match=r"original_weight is 1\.5"):
-        rerank(features[:5], features[5:], RerankingSettings(20, 6, 1.5, "torch"))
+    with pytest.raises(GenreidError, match="k2 is 6 and k1 5: expected at most k1"):
+        RerankingSettings(5, 6, 0.3, "torch")
     with pytest.raises(GenreidError, match="k2 is 0"):
         rerank(features[:5], features[5:], RerankingSettings(20, 0, 0.3, "torch"))

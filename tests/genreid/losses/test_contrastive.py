@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -42,15 +43,13 @@ def _loop_nce(
     positive: np.ndarray,
     memory: np.ndarray,
     index: np.ndarray,
-    mask: np.ndarray | None,
+    mask: np.ndarray,
 ) -> float:
     losses = []
     for i in range(B):
         own = math.exp(float(positive_query[i] @ positive[i]) / TAU)
         others = [
-            math.exp(float(negative_query[i] @ memory[index[i, k]]) / TAU)
-            for k in range(K)
-            if mask is None or mask[i, k]
+            math.exp(float(negative_query[i] @ memory[index[i, k]]) / TAU) for k in range(K) if mask[i, k]
         ]
         losses.append(-math.log(own / (own + sum(others))))
     return sum(losses) / B
@@ -64,28 +63,27 @@ def _soft_cross_entropy(embedding: np.ndarray, table: np.ndarray, targets: np.nd
     return sum(losses) / len(losses)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_nce_is_the_cross_entropy_with_the_positive_as_class(masked: bool) -> None:
+def test_nce_is_the_cross_entropy_with_the_positive_as_class() -> None:
     queries, positives, memory = _unit(0, B), _unit(1, B), _unit(2, N)
     index, mask = _negatives(3)
-    loss = nce(queries, positives, memory, index, mask if masked else None, TAU)
+    loss = nce(queries, positives, negative_logits(queries, memory, index, mask, TAU), TAU)
     q, p, m = queries.numpy(), positives.numpy(), memory.numpy()
-    expected = _loop_nce(q, q, p, m, index.numpy(), mask.numpy() if masked else None)
+    expected = _loop_nce(q, q, p, m, index.numpy(), mask.numpy())
     assert loss.item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_an_image_without_negatives_costs_nothing_and_does_not_move() -> None:
     queries = _unit(0, B).requires_grad_()
     index, mask = _negatives(3)
-    nce(queries, _unit(1, B), _unit(2, N), index, mask, TAU).backward()
+    scores = negative_logits(queries, _unit(2, N), index, mask, TAU)
+    nce(queries, _unit(1, B), scores, TAU).backward()
     assert queries.grad is not None and queries.grad.isfinite().all()
     assert queries.grad[0].abs().max() == 0
     assert queries.grad[1:].abs().sum() > 0
 
 
 def test_no_negatives_at_all_is_zero() -> None:
-    nothing = torch.empty(B, 0, dtype=torch.int64)
-    assert nce(_unit(0, B), _unit(1, B), _unit(2, N), nothing, None, TAU).item() == 0.0
+    assert nce(_unit(0, B), _unit(1, B), torch.empty(B, 0, dtype=torch.float64), TAU).item() == 0.0
 
 
 def test_negative_logits_are_the_scores_of_the_chosen_rows() -> None:
@@ -98,23 +96,20 @@ def test_negative_logits_are_the_scores_of_the_chosen_rows() -> None:
             assert logits[i, k].item() == (pytest.approx(score) if mask[i, k] else -math.inf)
 
 
+OWN, POSITIVE = torch.tensor([3, 0, 7, 7, 19]), torch.tensor([1, 5, 2, 7, 0])
+
+
 @pytest.mark.parametrize("third", ["own", "rotated"])
 @pytest.mark.parametrize("cluster_memory", [False, True])
-def test_rotation_contrast_is_the_sum_of_its_terms(third: str, cluster_memory: bool) -> None:
-    real, rotated, own, positive, memory = (_unit(seed, n) for seed, n in enumerate((B, B, B, B, N)))
+def test_rotation_contrast_is_the_sum_of_its_terms(
+    third: Literal["own", "rotated"], cluster_memory: bool
+) -> None:
+    real, rotated, memory = _unit(0, B), _unit(1, B), _unit(4, N)
     index, mask = _negatives(9)
-    loss = rotation_contrast(
-        real,
-        rotated,
-        None if cluster_memory else own,
-        positive,
-        memory,
-        index,
-        mask,
-        TAU,
-        third_negatives=third,  # type: ignore[arg-type]
-    )
-    f, f_rot, v_own, v_pos, rows = (t.numpy() for t in (real, rotated, own, positive, memory))
+    own = None if cluster_memory else OWN
+    loss = rotation_contrast(real, rotated, memory, own, POSITIVE, index, mask, TAU, third)
+    f, f_rot, rows = real.numpy(), rotated.numpy(), memory.numpy()
+    v_own, v_pos = rows[OWN.numpy()], rows[POSITIVE.numpy()]
     negatives = (rows, index.numpy(), mask.numpy())
     expected = _loop_nce(f_rot, f_rot, v_pos, *negatives)
     expected += _loop_nce(f, f if third == "own" else f_rot, v_pos, *negatives)
@@ -123,13 +118,20 @@ def test_rotation_contrast_is_the_sum_of_its_terms(third: str, cluster_memory: b
     assert loss.item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_rotation_contrast_moves_both_embeddings_and_no_memory() -> None:
-    real, rotated, own, positive = (_unit(seed, B).requires_grad_() for seed in range(4))
-    memory = _unit(4, N).requires_grad_()
+def test_without_a_second_view_the_third_term_is_left() -> None:
+    real, memory = _unit(0, B), _unit(4, N)
     index, mask = _negatives(9)
-    rotation_contrast(real, rotated, own, positive, memory, index, mask, TAU).backward()
-    assert real.grad is not None and rotated.grad is not None
-    assert own.grad is None and positive.grad is None and memory.grad is None
+    loss = rotation_contrast(real, None, memory, OWN, POSITIVE, index, mask, TAU)
+    f, rows = real.numpy(), memory.numpy()
+    expected = _loop_nce(f, f, rows[POSITIVE.numpy()], rows, index.numpy(), mask.numpy())
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_rotation_contrast_moves_both_embeddings_and_no_memory() -> None:
+    real, rotated, memory = (_unit(seed, n).requires_grad_() for seed, n in enumerate((B, B, N)))
+    index, mask = _negatives(9)
+    rotation_contrast(real, rotated, memory, OWN, POSITIVE, index, mask, TAU).backward()
+    assert real.grad is not None and rotated.grad is not None and memory.grad is None
 
 
 @pytest.mark.parametrize("loss", [cluster_nce, prototype_loss])
@@ -166,5 +168,6 @@ def test_hand_worked_nce() -> None:
     """Positive at cosine 1, one negative at cosine 0, τ = 1: log(1 + e^-1)."""
     query = torch.tensor([[1.0, 0.0]])
     memory = torch.tensor([[0.0, 1.0]])
-    loss = nce(query, query, memory, torch.tensor([[0]]), None, 1.0)
+    scores = negative_logits(query, memory, torch.tensor([[0]]), torch.tensor([[True]]), 1.0)
+    loss = nce(query, query, scores, 1.0)
     assert loss.item() == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from genreid.losses.reconstruction import appearance_consistency, l1
+from genreid.losses.reconstruction import appearance_consistency, l1, l1_within
 
 
 def _loop_l1(first: np.ndarray, second: np.ndarray) -> float:
@@ -33,3 +33,26 @@ def test_targets_are_not_moved() -> None:
     assert rebuilt.grad is not None and rebuilt.grad.abs().min() > 0
     assert back.grad is not None and back.grad.abs().min() > 0
     assert code.grad is None
+
+
+def test_l1_within_a_mask_is_the_mean_over_its_pixels() -> None:
+    rng = np.random.default_rng(2)
+    painted, image = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(2, 3, 4, 5))
+    mask = rng.random((2, 1, 4, 5)) < 0.4
+    inside = [
+        _loop_l1(painted[b, :, row, column], image[b, :, row, column])
+        for b, _, row, column in np.argwhere(mask)
+    ]
+    assert 3 < len(inside) < 37
+    loss = l1_within(torch.tensor(painted), torch.tensor(image), torch.tensor(mask))
+    np.testing.assert_allclose(loss.item(), sum(inside) / len(inside), rtol=1e-12)
+    nowhere = l1_within(torch.tensor(painted), torch.tensor(image), torch.zeros(2, 1, 4, 5, dtype=torch.bool))
+    assert nowhere.item() == 0
+
+
+def test_l1_within_a_mask_moves_the_prediction_there_alone() -> None:
+    painted, image = (torch.randn(1, 3, 2, 2, requires_grad=True) for _ in range(2))
+    mask = torch.tensor([[[[True, False], [False, True]]]])
+    l1_within(painted, image, mask).backward()
+    assert image.grad is None and painted.grad is not None
+    assert torch.equal(painted.grad.abs().sum(1, keepdim=True) > 0, mask)

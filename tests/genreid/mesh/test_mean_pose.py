@@ -9,10 +9,10 @@ from scipy.spatial.transform import Rotation
 
 from genreid.body.body import Body
 from genreid.body.camera import project
+from genreid.body.poses import sample_habit, sample_pose
 from genreid.body.rotations import heading_deg
 from genreid.mesh.estimator import build_estimator
 from genreid.mesh.mean_pose import mean_walking_pose
-from genreid.synthetic.poses import sample_habit, sample_pose
 
 
 @pytest.mark.parametrize(("height_px", "width_px"), [(128, 64), (50, 60)])

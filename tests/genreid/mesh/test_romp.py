@@ -263,7 +263,7 @@ def test_another_body_than_romps_own_is_refused(files: RompFiles, body: Body) ->
     assert str(files.smpl) in str(error.value) and "\n" not in str(error.value)
     fatter = smpl_arrays(num_vertices=400)
     fatter["shapedirs"] = fatter["shapedirs"] * 1.5
-    np.savez(files.smpl.with_name("male.npz"), **fatter)
+    np.savez(files.smpl.with_name("male.npz"), allow_pickle=False, **fatter)
     with pytest.raises(GenreidError, match=r"prepare_data\.body is another one"):
         RompEstimator(files.settings(), load_body(str(files.smpl.with_name("male.npz"))), CPU)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from genreid.errors import GenreidError
-from genreid.mesh.shards import MESH_SCHEMA, MeshEstimates, mesh_table, read_mesh_table
+from genreid.mesh.shards import MESH_SCHEMA, MeshEstimates, estimates_of, mesh_table, read_mesh_table
 
 
 def _with_failures(people: MeshEstimates) -> MeshEstimates:
@@ -60,3 +60,11 @@ def test_tables_that_cannot_be_trusted(people: MeshEstimates) -> None:
     lying = table.set_column(column, table.schema.field(column), [["no_person"] + ["ok"] * 7])
     with pytest.raises(GenreidError, match="says 'no_person' of '0' and has mesh"):
         read_mesh_table(lying, "a body")
+
+
+def test_the_bodies_of_some_images_in_their_order(people: MeshEstimates) -> None:
+    table = mesh_table([f"image {i}" for i in range(8)], people, "somebody", "a body")
+    found = estimates_of(["image 5", "image 0"], table, "a body", "data/mesh")
+    assert torch.equal(found.parameters.betas, people.parameters.betas[[5, 0]])
+    with pytest.raises(GenreidError, match=r"^data/mesh lacks 2 images \(image 8 …\): add their split to"):
+        estimates_of(["image 8", "image 0", "image 9"], table, "a body", "data/mesh")

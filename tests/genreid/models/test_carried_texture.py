@@ -32,6 +32,7 @@ def test_trust_mixes_the_two(logit: float) -> None:
     generator = _generator()
     assert generator.decoder.trust is not None
     last = generator.decoder.trust[-1].conv
+    assert isinstance(last, torch.nn.Conv2d) and last.bias is not None
     torch.nn.init.zeros_(last.weight)
     torch.nn.init.constant_(last.bias, logit)
     mesh, appearance, texture = _inputs()

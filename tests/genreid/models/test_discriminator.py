@@ -40,8 +40,3 @@ def test_an_image_is_judged_alone() -> None:
     with torch.no_grad():
         for together, alone in zip(discriminator(images), discriminator(images[2:]), strict=True):
             torch.testing.assert_close(together[2:], alone, atol=1e-7, rtol=1e-4)
-
-
-def test_settings_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(GenreidError, match="num_scales is 0"):
-        replace(DISCRIMINATOR, num_scales=0)

@@ -17,8 +17,8 @@ from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.transforms import AugmentationSettings
 from genreid.models.encoder import EncoderSettings
 from genreid.models.generator import GeneratorSettings
-from genreid.training.feed import Feed
-from genreid.training.generation import GenerationSettings
+from genreid.training.loader import Loader
+from genreid.training.settings import GenerationSettings
 
 CPU = torch.device("cpu")
 NUM_IDENTITIES, NUM_IMAGES = 6, 6
@@ -51,7 +51,6 @@ GENERATION = GenerationSettings(
     beta1=0.0,
     beta2=0.999,
     weight_decay=0.0,
-    recompute=False,
 )
 
 
@@ -60,7 +59,7 @@ class Boxes:
     """The images, the views of their "meshes" and the identities that only tests may know."""
 
     images: ImageSet
-    feed: Feed
+    loader: Loader
     person_id: np.ndarray
 
     def agreement(self, labels: PseudoLabels) -> dict[str, float]:
@@ -89,7 +88,7 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
     manifest = Manifest.from_rows(rows, info)
     images = ImageSet(root, manifest)
     views: Any = BoxViews(images.image_id)
-    return Boxes(images, Feed(images, views, CPU), manifest.person_id)
+    return Boxes(images, Loader(images, views, CPU), manifest.person_id)
 
 
 def _write_box(root: Path, person: int, shot: int) -> dict[str, object]:

@@ -12,10 +12,9 @@ from genreid.errors import GenreidError
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Silent
 from genreid.render.correspondence import Correspondence
-from genreid.training.feed import Feed
-from genreid.training.generation import generate
 from genreid.training.generator import pretrain_generator
-from genreid.training.mixing import Mix
+from genreid.training.loader import Loader
+from genreid.training.views import Mix, generate
 
 from .conftest import CPU, ENCODER, GENERATOR, Boxes, BoxViews
 from .harness import finish
@@ -40,13 +39,13 @@ class MatchedBoxViews(BoxViews):
 
 
 @pytest.fixture
-def feed(boxes: Boxes) -> Feed:
+def loader(boxes: Boxes) -> Loader:
     views = MatchedBoxViews(boxes.images.image_id)
-    return Feed(boxes.images, views, CPU, carries_texture=True)  # type: ignore[arg-type]
+    return Loader(boxes.images, views, CPU, carries_texture=True)  # type: ignore[arg-type]
 
 
-def test_a_batch_brings_what_image_and_rotated_view_share(feed: Feed) -> None:
-    batch = feed.batch_at(np.array([0, 7]), np.array([90, 180], np.int16))
+def test_a_batch_brings_what_image_and_rotated_view_share(loader: Loader) -> None:
+    batch = loader.batch_at(np.array([0, 7]), np.array([90, 180], np.int16))
     assert batch.carried is not None and batch.kept is not None
     torch.testing.assert_close(batch.kept[:, :3, :20], batch.image[:, :, :20])
     torch.testing.assert_close(batch.carried[0, :3, :20, 2:], batch.image[0, :, :20, 1:-1])
@@ -55,11 +54,11 @@ def test_a_batch_brings_what_image_and_rotated_view_share(feed: Feed) -> None:
         assert (texture[:, 3, :20] == 1).all() and not texture[:, :, 20:].any()
 
 
-def test_each_view_is_painted_with_what_may_be_known_of_it(feed: Feed) -> None:
+def test_each_view_is_painted_with_what_may_be_known_of_it(loader: Loader) -> None:
     """x̂ with what is kept, x_θ with what is carried, x̃ and x_mix with nothing; each pass alone."""
     encoder = build_encoder(ENCODER, 0).eval()
     generator = build_generator(CARRYING, encoder.appearance_dim, 4, 0)
-    batch = feed.batch_at(np.array([0, 7, 13]), np.array([90, 180, 270], np.int16))
+    batch = loader.batch_at(np.array([0, 7, 13]), np.array([90, 180, 270], np.int16))
     mix = Mix(0.7, torch.tensor([2, 0, 1]))
     code = encoder(batch.image).appearance
     views = generate(
@@ -71,7 +70,6 @@ def test_each_view_is_painted_with_what_may_be_known_of_it(feed: Feed) -> None:
         encode_mixed=False,
         batchnorm="frozen",
         teaches_encoder=True,
-        recompute=False,
     )
     rotated = generator(batch.mesh_rotated, code, batch.carried)
     expected = {
@@ -85,7 +83,7 @@ def test_each_view_is_painted_with_what_may_be_known_of_it(feed: Feed) -> None:
     assert not torch.allclose(rotated, generator(batch.mesh_rotated, code), atol=1e-2)
 
 
-def test_pretraining_runs_with_it_and_draws_its_picture(boxes: Boxes, feed: Feed) -> None:
+def test_pretraining_runs_with_it_and_draws_its_picture(boxes: Boxes, loader: Loader) -> None:
     encoder = build_encoder(ENCODER, 0)
     networks = (
         build_generator(CARRYING, encoder.appearance_dim, 4, 0),
@@ -98,7 +96,7 @@ def test_pretraining_runs_with_it_and_draws_its_picture(boxes: Boxes, feed: Feed
     )
     reports = finish(
         pretrain_generator(
-            *networks, boxes.images, feed, settings, device=CPU, checkpoints=Forgetful(), progress=Silent()
+            *networks, boxes.images, loader, settings, device=CPU, checkpoints=Forgetful(), progress=Silent()
         )
     )
     assert reports[-1].pictures["views"].ndim == 3
@@ -110,4 +108,4 @@ def test_shards_without_matches_are_refused(boxes: Boxes) -> None:
             raise GenreidError("no matches")
 
     with pytest.raises(GenreidError, match="no matches"):
-        Feed(boxes.images, Plain(boxes.images.image_id), CPU, carries_texture=True)  # type: ignore[arg-type]
+        Loader(boxes.images, Plain(boxes.images.image_id), CPU, carries_texture=True)  # type: ignore[arg-type]

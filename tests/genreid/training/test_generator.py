@@ -17,16 +17,10 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
-from genreid.training.generation import (
-    GeneratedViews,
-    discriminator_step,
-    first_losses,
-    generate,
-    generator_losses,
-)
+from genreid.training.generation import discriminator_step, first_losses, generator_losses
 from genreid.training.generator import GeneratorPretrainingSettings, pretrain_generator
-from genreid.training.mixing import Mix, draw_mix
 from genreid.training.run import Run, total
+from genreid.training.views import GeneratedViews, Mix, draw_mix, generate
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, Boxes
 from .harness import Recorder, comparable, finish, same, weights
@@ -34,7 +28,6 @@ from .harness import Recorder, comparable, finish, same, weights
 SETTINGS = GeneratorPretrainingSettings(
     seed=3,
     precision="float32",
-    compile=False,
     generator=GENERATOR,
     discriminator=DiscriminatorSettings(width=4, num_blocks=1, num_scales=2),
     generation=GENERATION,
@@ -63,7 +56,7 @@ def run(
     reports = pretrain_generator(
         *trained,
         boxes.images,
-        boxes.feed,
+        boxes.loader,
         settings,
         device=CPU,
         checkpoints=checkpoints or Forgetful(),
@@ -124,7 +117,6 @@ def all_views(
         encode_mixed=encode_mixed,
         batchnorm="frozen",
         teaches_encoder=True,
-        recompute=False,
     )
 
 
@@ -133,8 +125,8 @@ def test_same_person_losses_equal_one_pass_an_image(boxes: Boxes) -> None:
     generator, discriminator, encoder = networks()
     encoder.eval()
     index, partners = np.array([0, 7, 13]), np.array([4, 7, 15])
-    batch = boxes.feed.batch(index, np.random.default_rng(0), partners=partners)
-    plain = boxes.feed.batch(partners, np.random.default_rng(0))
+    batch = boxes.loader.batch(index, np.random.default_rng(0), partners=partners)
+    plain = boxes.loader.batch(partners, np.random.default_rng(0))
     appearance = encoder(batch.image).appearance
     settings = replace(GENERATION, same_person=3.0)
 
@@ -164,7 +156,7 @@ def test_the_batched_passes_equal_one_pass_a_view(boxes: Boxes) -> None:
     """x̂, x_θ, x̃, x_mix and all losses, each computed alone in the plainest way."""
     generator, discriminator, encoder = networks()
     encoder.eval()
-    batch = boxes.feed.batch(np.array([0, 7, 13, 20]), np.random.default_rng(0))
+    batch = boxes.loader.batch(np.array([0, 7, 13, 20]), np.random.default_rng(0))
     mix = Mix(0.7, torch.tensor([2, 0, 3, 1]))
     appearance = encoder(batch.image).appearance
     views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=True)
@@ -203,7 +195,7 @@ def test_the_batched_passes_equal_one_pass_a_view(boxes: Boxes) -> None:
 def test_the_discriminator_step_is_the_lsgan_loss_with_r1(boxes: Boxes) -> None:
     generator, discriminator, encoder = networks()
     encoder.eval()
-    batch = boxes.feed.batch(np.array([0, 7, 13, 20]), np.random.default_rng(0))
+    batch = boxes.loader.batch(np.array([0, 7, 13, 20]), np.random.default_rng(0))
     mix = draw_mix(4, 0.6, np.random.default_rng(1), CPU)
     appearance = encoder(batch.image).appearance
     views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=False)
@@ -230,7 +222,7 @@ def test_the_discriminator_step_is_the_lsgan_loss_with_r1(boxes: Boxes) -> None:
 
 def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes) -> None:
     generator, discriminator, encoder = networks()
-    batch = boxes.feed.batch(np.array([0, 7]), np.random.default_rng(0))
+    batch = boxes.loader.batch(np.array([0, 7]), np.random.default_rng(0))
     mix = draw_mix(2, 0.6, np.random.default_rng(1), CPU)
     appearance = encoder(batch.image).appearance
     views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=False)

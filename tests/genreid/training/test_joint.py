@@ -9,25 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.clustering.memory import InstanceMemory, Members
 from genreid.errors import GenreidError
-from genreid.models.batchnorm import generated_images
 from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training import joint
-from genreid.training.contrast import ContrastSettings, Embeddings, rotation_contrast
 from genreid.training.joint import train_joint
-from genreid.training.joint_settings import JointSettings, Networks
-from genreid.training.mixing import Mix
-from genreid.training.second_views import embed_views, paint_views
+from genreid.training.settings import ContrastSettings, JointSettings, Networks
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, NO_AUGMENTATION, Boxes
 from .harness import Recorder, comparable, finish, same, weights
 
 CONTRAST = ContrastSettings(
     views="generated",
-    street="own",
+    background="own",
     mixup="d_mixup",
     mixup_partner="random",
     mixup_mesh="own",
@@ -44,7 +39,6 @@ CONTRAST = ContrastSettings(
 SETTINGS = JointSettings(
     seed=5,
     precision="float32",
-    compile=False,
     contrast=CONTRAST,
     clustering=CLUSTERING,
     cluster_on="memory",
@@ -82,7 +76,7 @@ def run(boxes: Boxes, settings: JointSettings, checkpoints: Any = None) -> tuple
     reports = train_joint(
         trained,
         boxes.images,
-        boxes.feed,
+        boxes.loader,
         settings,
         device=CPU,
         checkpoints=checkpoints or Forgetful(),
@@ -120,11 +114,11 @@ ALL_TERMS = {"rotation", "prototype", "mixup"} | GENERATOR_TERMS
             True,
         ),
         ({"third_term_negatives": "rotated"}, {}, ALL_TERMS, True),
-        ({"street": "other_cameras"}, {}, ALL_TERMS, True),
-        ({"street": "other_cameras"}, {"generator": "frozen"}, {"rotation", "prototype", "mixup"}, False),
-        ({"street": "other_cameras", "views": "none"}, {}, ALL_TERMS, True),
+        ({"background": "other_cameras"}, {}, ALL_TERMS, True),
+        ({"background": "other_cameras"}, {"generator": "frozen"}, {"rotation", "prototype", "mixup"}, False),
+        ({"background": "other_cameras", "views": "none"}, {}, ALL_TERMS, True),
         (
-            {"street": "other_cameras", "views": "pasted", "mixup": "none"},
+            {"background": "other_cameras", "views": "copy_paste", "mixup": "none"},
             {},
             {"rotation", "prototype"},
             False,
@@ -159,7 +153,7 @@ def test_switches_change_the_result(boxes: Boxes) -> None:
         {"contrast": replace(CONTRAST, third_term_negatives="rotated")},
         {"contrast": replace(CONTRAST, mixup="f_mixup")},
         {"contrast": replace(CONTRAST, keep_old=0.9)},
-        {"contrast": replace(CONTRAST, street="other_cameras")},
+        {"contrast": replace(CONTRAST, background="other_cameras")},
         {"generation": replace(GENERATION, same_person=2.0)},
     ):
         other, _ = run(boxes, replace(SETTINGS, epochs=1, **change))
@@ -168,7 +162,7 @@ def test_switches_change_the_result(boxes: Boxes) -> None:
 
 @pytest.mark.parametrize("memory", ["instance", "cluster"])
 def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes, memory: Any) -> None:
-    contrast = replace(CONTRAST, memory=memory, street="other_cameras")
+    contrast = replace(CONTRAST, memory=memory, background="other_cameras")
     generation = replace(GENERATION, same_person=2.0)
     settings = replace(SETTINGS, contrast=contrast, generation=generation, cluster_on="fresh")
     recorder = Recorder()
@@ -190,47 +184,9 @@ def test_batchnorm_counts_real_images_alone(boxes: Boxes) -> None:
 
 
 def test_images_without_a_mesh_cluster_but_make_no_batch(boxes: Boxes) -> None:
-    assert len(boxes.images) - 1 not in boxes.feed.with_mesh
+    assert len(boxes.images) - 1 not in boxes.loader.with_mesh
     _, (report,) = run(boxes, replace(SETTINGS, epochs=1))
     assert report.figures["agreement/seen"] == len(boxes.images)
-
-
-def test_rotation_contrast_is_the_sum_of_three_cross_entropies() -> None:
-    """Against NumPy, with one other member a cluster so that the positive is not random."""
-    rng = np.random.default_rng(0)
-
-    def unit(num: int) -> np.ndarray:
-        rows = rng.normal(size=(num, 5))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-    bank, real, turned = unit(7), unit(2), unit(2)
-    labels = np.array([0, 0, 1, 1, 2, -1, 2])
-    index, positive = [0, 4], [1, 6]
-    memory = InstanceMemory.empty(7, 5, CPU)
-    memory.fill(torch.from_numpy(bank))
-    loss = rotation_contrast(
-        Embeddings(torch.from_numpy(real), torch.from_numpy(turned), None),
-        torch.tensor(index),
-        Members.of(labels),
-        memory,
-        CONTRAST,
-        torch.Generator().manual_seed(0),
-    )
-
-    def cross_entropy(query: np.ndarray, row: int, image: int) -> float:
-        others = [j for j in range(7) if labels[j] >= 0 and labels[j] != labels[image]]
-        scores = np.exp(np.array([query @ bank[j] for j in [row, *others]]) / CONTRAST.rotation_temperature)
-        return -np.log(scores[0] / scores.sum())
-
-    expected = np.mean(
-        [
-            cross_entropy(turned[i], image, image)
-            + cross_entropy(turned[i], positive[i], image)
-            + cross_entropy(real[i], positive[i], image)
-            for i, image in enumerate(index)
-        ]
-    )
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_cluster_memory_cannot_be_clustered_on(boxes: Boxes) -> None:
@@ -238,9 +194,9 @@ def test_cluster_memory_cannot_be_clustered_on(boxes: Boxes) -> None:
         run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, memory="cluster")))
 
 
-def test_a_person_pasted_into_the_own_street_is_no_second_view(boxes: Boxes) -> None:
-    with pytest.raises(GenreidError, match=r"contrast.street: other_cameras"):
-        run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, views="pasted")))
+def test_a_person_before_the_own_background_is_no_second_view(boxes: Boxes) -> None:
+    with pytest.raises(GenreidError, match=r"contrast.background: other_cameras"):
+        run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, views="copy_paste")))
 
 
 def test_the_generator_learns_in_every_so_many_steps(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,58 +218,3 @@ def test_the_generator_learns_in_every_so_many_steps(boxes: Boxes, monkeypatch: 
     run(boxes, replace(SETTINGS, generator_every=2, generation=generation))
     rests = (False,) * 4
     assert seen == [(True,) * 4, rests, (True, True, True, False), rests, (True,) * 4, rests]
-
-
-@pytest.mark.parametrize("teaches", [True, False])
-def test_the_contrast_teaches_the_generator_only_where_it_may(boxes: Boxes, teaches: bool) -> None:
-    parts, settings = networks(), replace(SETTINGS, contrast_teaches_generator=teaches)
-    parts.encoder.train()
-    batch = boxes.feed.batch(np.array([0, 7, 13]), np.random.default_rng(0))
-    mix, real = Mix(0.7, torch.tensor([2, 0, 1])), parts.encoder(batch.image)
-    views, painted = paint_views(parts, batch, real, mix, settings, learns=True)
-    assert views is not None and views.rotated.requires_grad
-    found = embed_views(parts.encoder, batch, real, painted, mix, settings, np.random.default_rng(0))
-    assert found.second is not None and found.mixed is not None
-    (found.second[:, 0].sum() + found.mixed[:, 0].sum()).backward()
-    reached = [parameter.grad is not None for parameter in parts.generator.parameters()]
-    assert all(reached) if teaches else not any(reached)
-    assert all(parameter.grad is not None for parameter in parts.encoder.backbone.parameters())
-
-
-def test_second_views_in_another_street_are_embedded_as_they_are_put_there(boxes: Boxes) -> None:
-    """f_θ and f_mix of a step, against pictures composed pixel by pixel and one pass for both."""
-    settings = replace(SETTINGS, contrast=replace(CONTRAST, street="other_cameras"), generator="frozen")
-    parts = networks()
-    parts.encoder.train()
-    index, streets = np.array([0, 7, 13]), np.array([4, 2, 21])
-    batch = boxes.feed.batch(index, np.random.default_rng(0), streets=streets)
-    mix = Mix(0.7, torch.tensor([2, 0, 1]))
-    real = parts.encoder(batch.image)
-    views, painted = paint_views(parts, batch, real, mix, settings, learns=False)
-    assert views is None
-    rng = np.random.default_rng(0)
-    found = embed_views(parts.encoder, batch, real, painted, mix, settings, rng)
-
-    rotated = parts.generator(batch.mesh_rotated, real.appearance)
-    mixed = parts.generator(batch.mesh, mix.of(real.appearance))
-    composed = [
-        _pasted(picture, mesh, batch.street)
-        for picture, mesh in ((rotated, batch.mesh_rotated), (mixed, batch.mesh))
-    ]
-    with generated_images(parts.encoder, "separate"):
-        expected = parts.encoder(torch.cat(composed)).embedding.split(3)
-    assert found.second is not None and found.mixed is not None
-    assert torch.allclose(found.second, expected[0], atol=1e-4)
-    assert torch.allclose(found.mixed, expected[1], atol=1e-4)
-
-
-def _pasted(pictures: torch.Tensor, meshes: torch.Tensor, streets: torch.Tensor | None) -> torch.Tensor:
-    """A pixel is the person's where the mesh is seen there or at one of its eight neighbours."""
-    assert streets is not None
-    out = streets.clone()
-    num, _, height, width = pictures.shape
-    for i, row, column in np.ndindex(num, height, width):
-        near = meshes[i, 0, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-        if bool((near > -1).any()):
-            out[i, :, row, column] = pictures[i, :, row, column]
-    return out

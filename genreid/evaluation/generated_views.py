@@ -1,0 +1,92 @@
+"""How good the generated views are, and what they look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from genreid.body.body import Body
+from genreid.evaluation.figures import generation_picture
+from genreid.evaluation.generation import (
+    Painter,
+    TrueView,
+    ViewedImages,
+    identity_kept,
+    measure_generation,
+)
+from genreid.evaluation.retrieval import Pair, Retrieval, why_undefined
+from genreid.models.encoder import IdentityEncoder
+from genreid.seeding import numpy_rng
+from genreid.synthetic import benchmark_from_truth
+
+if TYPE_CHECKING:
+    from genreid.progress import Progress
+
+_NUM_PICTURED = 6
+
+
+@dataclass(frozen=True)
+class GeneratedViews:
+    """figures: by name. by_yaw: a row a rotation, none where no ranking is defined. picture: uint8 RGB."""
+
+    figures: dict[str, float]
+    by_yaw: list[dict[str, float]]
+    picture: np.ndarray
+
+
+def true_views(truth: pa.Table, body: Body) -> TrueView:
+    """How a person of the synthetic benchmark looks from another side."""
+    benchmark = benchmark_from_truth(truth, body)
+    shots = {shot.image_id: shot for shot in benchmark.shots}
+
+    def true_view(image_id: str, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
+        scene = benchmark.render(shots[image_id], yaw_deg)
+        return scene.image, scene.silhouette
+
+    return true_view
+
+
+def draw_queries(viewed: ViewedImages, num_images: int, seed: int) -> np.ndarray:
+    """Sorted positions of some of the queries that have views."""
+    return np.sort(numpy_rng(seed, "generated views").permutation(viewed.position)[:num_images])
+
+
+def judge_views(
+    painter: Painter,
+    judge: IdentityEncoder,
+    viewed: ViewedImages,
+    index: np.ndarray,
+    pair: Pair,
+    judged: Retrieval,
+    *,
+    batch_size: int,
+    progress: Progress,
+) -> GeneratedViews:
+    """Paint the queries at `index` from all sides and hold them against the truth and against the gallery.
+
+    judge: an encoder that never saw generated views; judged: its embeddings. Whether a view keeps the
+    identity is measured where a ranking is defined.
+    """
+    measured = measure_generation(painter, judge, viewed, index, batch_size=batch_size, progress=progress)
+    figures = measured.figures()
+    if min(len(index), len(judged.gallery)) > 1:
+        figures |= measured.frechet_figures(judged.gallery)
+    by_yaw: list[dict[str, float]] = []
+    person_id, camera_id = pair.queries.labels
+    labels = person_id[index], camera_id[index]
+    if why_undefined(*labels, *pair.gallery.labels) is None:
+        kept = identity_kept(measured, *labels, judged.gallery, *pair.gallery.labels)
+        figures |= {name: kept[name] for name in ("identity_of_images", "identity_kept")}
+        by_yaw = [
+            {
+                "yaw_deg": yaw,
+                "images": figures["identity_of_images"],
+                "rotated_views": kept[f"identity_kept_{yaw}"],
+            }
+            for yaw in viewed.yaws_deg
+        ]
+    pictured = index[np.unique(np.linspace(0, len(index) - 1, _NUM_PICTURED).astype(np.int64))]
+    return GeneratedViews(figures, by_yaw, generation_picture(painter, viewed, pictured))

@@ -1,0 +1,119 @@
+"""The whole evaluation: retrieval of both encoders, the views of the generator, what training has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from genreid.evaluation.generated_views import GeneratedViews, draw_queries, judge_views
+from genreid.evaluation.generation import Painter, ViewedImages
+from genreid.evaluation.learnt import Invariance, judge_invariance
+from genreid.evaluation.reranking import RerankingSettings
+from genreid.evaluation.retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.ranges import Count, TwoOrMore
+
+if TYPE_CHECKING:
+    from genreid.progress import Progress
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """split: `val` in studies; a study scores `test` once, at its end.
+
+    max_rank: of the CMC curve. num_generated: queries whose generated views are measured; the spread of one
+    is nothing. num_ranked_lists: queries in the picture. reranking: None for none.
+    """
+
+    seed: int
+    split: Literal["test", "val"]
+    batch_size: Count
+    max_rank: Count
+    num_generated: TwoOrMore
+    num_ranked_lists: Count
+    reranking: RerankingSettings | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found. retrievals: by the encoders' names, `warm_up` and `joint`."""
+
+    settings: EvaluateSettings
+    pair: Pair
+    retrievals: Mapping[str, Retrieval]
+    views: GeneratedViews
+    learnt: Invariance
+
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json holds; where the ranking is undefined, the reason in place of its figures."""
+        if self.pair.undefined is not None:
+            return {"undefined": self.pair.undefined, "views": self.views.figures}
+        metrics: dict[str, Any] = {name: percentages(one) for name, one in self.retrievals.items()}
+        metrics["views"] = self.views.figures
+        if self.learnt.figures:
+            metrics["invariance"] = self.learnt.figures
+        return metrics
+
+    def curves(self) -> dict[str, list[dict[str, float]]]:
+        """Rows by name; no row where what they need is not known."""
+        return {
+            "cmc": cmc_rows(self.retrievals, self.settings.max_rank),
+            "identity_kept": self.views.by_yaw,
+            "hits_by_viewpoint": self.learnt.hits,
+            "spread": self.learnt.spread,
+            "mixtures": self.learnt.mixtures,
+        }
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """uint8 RGB by name."""
+        num_lists, seed = self.settings.num_ranked_lists, self.settings.seed
+        lists = picture_of_lists(self.retrievals["joint"], self.pair, num_lists, seed)
+        return {**self.learnt.pictures, "ranked_lists": lists, "views": self.views.picture}
+
+    def facts(self) -> dict[str, object]:
+        """What was looked at."""
+        facts: dict[str, object] = {
+            "split": self.settings.split,
+            "queries": len(self.pair.queries.images),
+            "gallery": len(self.pair.gallery.images),
+        }
+        if (result := self.retrievals["joint"].result) is not None:
+            facts["queries without a match"] = result.num_without_match
+        return facts
+
+
+def judge(
+    encoders: Mapping[str, IdentityEncoder],
+    generator: Generator,
+    viewed: ViewedImages,
+    pair: Pair,
+    retrievals: Mapping[str, Retrieval],
+    headings: Mapping[str, float],
+    settings: EvaluateSettings,
+    progress: Progress,
+) -> Report:
+    """How good the views are that the generator paints, in the eyes of the encoder that never saw any; and
+    what the encoder that saw them has learnt.
+
+    encoders: `warm_up` and `joint`, whose appearance code the generator paints; viewed: the queries.
+    headings: the true ones, see `true_headings`.
+    """
+    painter = Painter(generator, encoders["joint"])
+    index = draw_queries(viewed, settings.num_generated, settings.seed)
+    views = judge_views(
+        painter,
+        encoders["warm_up"],
+        viewed,
+        index,
+        pair,
+        retrievals["warm_up"],
+        batch_size=settings.batch_size,
+        progress=progress,
+    )
+    seed = settings.seed
+    learnt = judge_invariance(encoders, painter, viewed, index, pair, retrievals, headings, seed=seed)
+    return Report(settings, pair, retrievals, views, learnt)

@@ -1,0 +1,1 @@
+"""What stands before a camera, and its empty picture."""

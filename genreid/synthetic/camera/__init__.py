@@ -1,0 +1,1 @@
+"""What a surveillance camera is made of."""

@@ -1,0 +1,1 @@
+"""Skin, hair and clothes, painted on a canvas that the body wears."""

@@ -1,0 +1,1 @@
+"""Who somebody is: what stays the same from camera to camera."""

@@ -1,0 +1,1 @@
+"""From a figure at a spot to the pixels of its crop."""

@@ -1,0 +1,1 @@
+"""Where and who: the cameras of a world and the persons in it."""

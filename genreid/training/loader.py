@@ -1,0 +1,254 @@
+"""The way of images and mesh views into the networks: batches at the training size, made ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genreid.clustering.memory import Members, sample_positives
+from genreid.data.background import without_person
+from genreid.data.batch import Batch
+from genreid.data.carry import carry, keep, normalise_carried
+from genreid.data.images import ImageSet
+from genreid.data.samplers import shuffled_batches
+from genreid.data.transforms import normalise, normalise_mesh, resize
+from genreid.errors import GenreidError
+from genreid.models.embedding import embed
+from genreid.models.encoder import IdentityEncoder
+from genreid.progress import Silent
+from genreid.render.views import ViewStore
+from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.run import Run
+
+T = TypeVar("T")
+
+_CACHE_BYTES = 2 * 1024**3
+"""Of decoded views and backgrounds (2 GiB: a million views of 64×32, 65,000 of 256×128); those beyond are
+made each time."""
+
+
+def to_device(pixels: Tensor, device: torch.device) -> Tensor:
+    """On the device in channels-last order, in which convolutions on a CPU run several times faster."""
+    return pixels.to(device, memory_format=torch.channels_last, non_blocking=True)
+
+
+def embed_all(encoder: IdentityEncoder, images: ImageSet, batch_size: int, device: torch.device) -> Tensor:
+    """Embeddings of all `images` in evaluation mode: (N, D) float32 unit rows on the CPU."""
+
+    def load(index: np.ndarray) -> Tensor:
+        return normalise(images.load(index)).contiguous(memory_format=torch.channels_last)
+
+    return embed(encoder, load, len(images), batch_size, device, Silent())
+
+
+class Partners:
+    """For images with a mesh, other images of the same pseudo-identity that have one too: whose meshes their
+    codes are painted on where L_same is learnt.
+
+    labels: (N,) int64 pseudo-labels, −1 for outliers; with_mesh: (M,) positions of the images with a mesh.
+    """
+
+    def __init__(self, labels: np.ndarray, with_mesh: np.ndarray) -> None:
+        own = np.full(len(labels), -1, np.int64)
+        own[with_mesh] = labels[with_mesh]
+        # An outlier stands for itself: nobody knows who else it is.
+        alone = with_mesh[labels[with_mesh] < 0]
+        own[alone] = labels.max(initial=-1) + 1 + np.arange(len(alone))
+        self._members = Members.of(own)
+
+    def draw(self, index: np.ndarray, generator: torch.Generator) -> np.ndarray:
+        """(B,) a partner for each image at `index` (B,): any other one, or itself where there is none."""
+        return sample_positives(self._members, torch.from_numpy(index), generator=generator).numpy()
+
+
+def draw_backgrounds(
+    index: np.ndarray, camera_id: np.ndarray, with_mesh: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """(B,) for each image at `index` (B,) one whose background it may take: of another camera, with a mesh.
+
+    camera_id: (N,) of all images; unknown ones (−1) are one camera. with_mesh: (M,) positions. Where all
+    images are of one camera, any image with a mesh.
+    """
+    cameras = camera_id[with_mesh]
+    others = {camera: with_mesh[cameras != camera] for camera in np.unique(camera_id[index])}
+    pools = [others[camera] if len(others[camera]) else with_mesh for camera in camera_id[index]]
+    return np.array([rng.choice(pool) for pool in pools], np.int64)
+
+
+class Loader:
+    """Images with the views of their meshes, at the training size.
+
+    images: N images. views: the view shards. carries_texture: whether batches bring the texture that an image
+    shares with its rotated view. Attributes: with_mesh (M,) int64, the positions of the images that have
+    views (the others take part in clustering and memory, not in generator batches); yaws_deg: the rotations
+    that a batch draws from, all of the shards' but 0.
+
+    Raises:
+        GenreidError: no image has a view, or the shards lack the image's own viewpoint, any rotation, or the
+            correspondences that carried texture needs.
+    """
+
+    def __init__(
+        self, images: ImageSet, views: ViewStore, device: torch.device, *, carries_texture: bool = False
+    ) -> None:
+        if carries_texture:
+            views.require_matches()
+        rendered = set(views.image_ids)
+        has_view = np.array([image_id in rendered for image_id in images.image_id])
+        self.with_mesh = np.flatnonzero(has_view)
+        if len(self.with_mesh) == 0:
+            raise GenreidError(
+                f"none of the {len(images)} training images has a mesh view: look at the summary of "
+                "`genreid mesh-extract`, then run `genreid render-views` again"
+            )
+        rotations = [yaw for yaw in views.yaws_deg if yaw != 0]
+        if 0 not in views.yaws_deg or not rotations:
+            raise GenreidError(
+                f"the view shards hold the angles {list(views.yaws_deg)}: expected 0 and others; "
+                "set `render_views.yaws_deg` and run `genreid render-views` again"
+            )
+        self.yaws_deg = np.array(rotations, np.int16)
+        self._images, self._views, self._device = images, views, device
+        self._carries_texture = carries_texture
+        self._cache: dict[tuple[int, int | None], np.ndarray] = {}
+        self._cached_bytes = 0
+
+    def epoch(
+        self,
+        run: Run,
+        index: np.ndarray,
+        batch_size: int,
+        seed: int,
+        *,
+        partners: Partners | None = None,
+        needs_partners: Callable[[int], bool] = lambda step: True,
+        changes_background: bool = False,
+    ) -> Iterator[tuple[np.random.Generator, Batch]]:
+        """The batches of the run's epoch that are still to do, each with the random numbers of its step.
+
+        index: (M',) positions of images with a mesh; each comes once before any comes twice. partners are
+        drawn for the steps that need them; backgrounds, where they change. A batch is made in a thread while
+        the one before it is learnt from.
+        """
+        epoch, first = run.epoch, run.step  # the run goes on while batches are made
+        order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
+
+        def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
+            for step, chosen in enumerate(islice(order, first, run.steps_per_epoch), start=first):
+                rng, draw = numpy_rng(seed, "step", epoch, step), torch_rng(seed, "partners", epoch, step)
+                paired = partners.draw(chosen, draw) if partners and needs_partners(step) else None
+                backgrounds = None
+                if changes_background:
+                    backgrounds = draw_backgrounds(chosen, self._images.camera_id, self.with_mesh, rng)
+                yield rng, self.batch(chosen, rng, partners=paired, backgrounds=backgrounds)
+
+        return one_ahead(batches())
+
+    def batch(
+        self,
+        index: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        partners: np.ndarray | None = None,
+        backgrounds: np.ndarray | None = None,
+    ) -> Batch:
+        """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
+
+        partners: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
+        wanted, if any; all of them with views.
+        """
+        yaw_deg = rng.choice(self.yaws_deg, len(index))
+        return self.batch_at(index, yaw_deg, partners=partners, backgrounds=backgrounds)
+
+    def batch_at(
+        self,
+        index: np.ndarray,
+        yaw_deg: np.ndarray,
+        *,
+        partners: np.ndarray | None = None,
+        backgrounds: np.ndarray | None = None,
+    ) -> Batch:
+        """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
+        carried, kept = self._texture(index, yaw_deg) if self._carries_texture else (None, None)
+        return Batch(
+            index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
+            image=self.images_at(index),
+            mesh=self._own_meshes(index),
+            mesh_rotated=self._view_batch(index, yaw_deg),
+            yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
+            carried=carried,
+            kept=kept,
+            partner_image=None if partners is None else self.images_at(partners),
+            partner_mesh=None if partners is None else self._own_meshes(partners),
+            background=None if backgrounds is None else self._backgrounds_at(backgrounds),
+        )
+
+    def images_at(self, index: np.ndarray) -> Tensor:
+        """The images at `index` (B,): (B, 3, H, W), normalised."""
+        return to_device(normalise(self._images.load(index)), self._device)
+
+    def _backgrounds_at(self, index: np.ndarray) -> Tensor:
+        """The images at `index` (B,) without their persons: (B, 3, H, W), normalised."""
+        images = zip(index, self._images.load(index), strict=True)
+        empty = [self._background(int(position), image) for position, image in images]
+        return to_device(normalise(np.stack(empty)), self._device)
+
+    def _own_meshes(self, index: np.ndarray) -> Tensor:
+        """The meshes of the images at `index` (B,) from the images' own viewpoints: (B, 1, H, W)."""
+        return self._view_batch(index, np.zeros(len(index), np.int16))
+
+    def _view_batch(self, index: np.ndarray, yaw_deg: Sequence[int] | np.ndarray) -> Tensor:
+        views = [self._view(int(image), int(yaw)) for image, yaw in zip(index, yaw_deg, strict=True)]
+        return to_device(normalise_mesh(np.stack(views)), self._device)
+
+    def _texture(self, index: np.ndarray, yaw_deg: np.ndarray) -> tuple[Tensor, Tensor]:
+        """What image and rotated view both show, (B, 4, H, W): carried to the view, and kept in the image."""
+        carried, kept = [], []
+        for position, image, yaw in zip(index, self._images.load(index), yaw_deg, strict=True):
+            match = self._views.load_match(self._images.image_id[position], int(yaw))
+            carried.append(carry(image, match.source))
+            kept.append(keep(image, match.shared))
+        first, second = (normalise_carried(np.stack(texture)) for texture in (carried, kept))
+        return to_device(first, self._device), to_device(second, self._device)
+
+    def _view(self, image: int, yaw_deg: int) -> np.ndarray:
+        """One view at the training size."""
+
+        def decode() -> np.ndarray:
+            native = self._views.load(self._images.image_id[image], yaw_deg)
+            return resize(native, self._images.height_px, self._images.width_px)
+
+        return self._kept((image, yaw_deg), decode)
+
+    def _background(self, position: int, image: np.ndarray) -> np.ndarray:
+        return self._kept((position, None), lambda: without_person(image, self._view(position, 0)))
+
+    def _kept(self, key: tuple[int, int | None], make: Callable[[], np.ndarray]) -> np.ndarray:
+        """What `make` gives, kept as bytes after the first time while there is room."""
+        if key in self._cache:
+            return self._cache[key]
+        pixels = make()
+        if self._cached_bytes + pixels.nbytes <= _CACHE_BYTES:
+            self._cache[key] = pixels
+            self._cached_bytes += pixels.nbytes
+        return pixels
+
+
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items in their order, each made in a thread while the one before it is in use.
+
+    An error is raised where its item would have come. The thread ends with the items, or when nobody asks
+    for further ones.
+    """
+    ended = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        coming = pool.submit(next, items, ended)
+        while (item := coming.result()) is not ended:
+            coming = pool.submit(next, items, ended)
+            yield item  # type: ignore[misc]

@@ -1,0 +1,161 @@
+"""What training with generated views is told: settings with their ranges, and the networks that learn.
+
+`train_joint` has all of it; `pretrain_generator` shares `GenerationSettings`. METHOD, stage `train-joint`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Interval
+
+from genreid.clustering.pseudo_labels import PseudoLabelSettings
+from genreid.data.transforms import AugmentationSettings
+from genreid.errors import GenreidError
+from genreid.losses.contrastive import NegativeQuery
+from genreid.models.batchnorm import GeneratedStatistics
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.ranges import BatchSize, Count, Decay, Positive, Share
+from genreid.training.run import Precision
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How generator and discriminator learn, in `pretrain_generator` and in `train_joint` alike.
+
+    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat. same_person: weight of
+    L_same, beyond the paper; 0 for the paper's losses alone. real: weight of D's real
+    term, against 1 for each kind of fake. r1: weight of the penalty, taken every `r1_every` steps and then
+    multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2, weight_decay: Adam of E_str, G, D.
+    """
+
+    adversarial: float
+    image: float
+    cycle: float
+    feature: float
+    same_person: float
+    real: float
+    r1: float
+    r1_every: Count
+    mixup_alpha: Positive
+    lr: Positive
+    beta1: Decay
+    beta2: Decay
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class ContrastSettings:
+    """The contrastive half of `train_joint`.
+
+    views: what the second view f_θ shows: `generated` (the rotated view x_θ), `augmented` (ordinary
+    augmentation of x), `copy_paste` (x's person as it is, on another background) or `none`. background: what
+    the persons of x_θ and x_mix stand before, the image's `own` (the paper) or one of `other_cameras`. mixup:
+    how x_mix comes to be: `d_mixup` (identity codes, painted by G), `f_mixup` (E_id's feature maps),
+    `mixup` (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch
+    (the paper) or the `nearest` of another pseudo-identity. mixup_mesh: whom D-mixup paints, the image's
+    `own` mesh (the paper) or the `rotated` one. memory: `instance` or `cluster`. rotation_weight,
+    prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ; prototype_temperature: τ_p.
+    num_negatives: K. keep_old: share of a memory row that an update leaves. third_term_negatives: the
+    embedding that scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
+    """
+
+    views: Literal["generated", "augmented", "copy_paste", "none"]
+    background: Literal["own", "other_cameras"]
+    mixup: Literal["d_mixup", "f_mixup", "mixup", "none"]
+    mixup_partner: Literal["random", "nearest"]
+    mixup_mesh: Literal["own", "rotated"]
+    memory: Literal["instance", "cluster"]
+    rotation_weight: float
+    prototype_weight: float
+    mixup_weight: float
+    rotation_temperature: Positive
+    prototype_temperature: Positive
+    num_negatives: Count
+    keep_old: Share
+    third_term_negatives: NegativeQuery
+
+    def __post_init__(self) -> None:
+        if self.views == "copy_paste" and self.background == "own":
+            raise GenreidError(
+                "contrast.views is `copy_paste`, which before its own background is the image itself: "
+                "set `train_joint.contrast.background: other_cameras`"
+            )
+
+
+@dataclass(frozen=True)
+class JointSettings:
+    """The section `train_joint`.
+
+    cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether
+    without the mean of each camera. generator: whether E_str, G and D go on learning (`learns`) or stay as
+    pretrained (`frozen`); generator_every: steps of E_id to one of theirs (1: the paper);
+    contrast_teaches_generator: whether gradients of the contrastive losses reach them through the second
+    views. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether L_gen teaches E_id
+    nothing: a(x) is detached before G paints with it, and E_id's weights take no gradient of L_feat and
+    L_cyc. lr, momentum, weight_decay: Nesterov SGD of E_id; every lr falls by 10 every `lr_step_epochs`.
+    augmentation: what `contrast.views: augmented` does to the second view. picture_every: epochs between two
+    pictures, 0 for none.
+    """
+
+    seed: int
+    precision: Precision
+    contrast: ContrastSettings
+    clustering: PseudoLabelSettings
+    cluster_on: Literal["memory", "fresh"]
+    camera_centred: bool
+    generation: GenerationSettings
+    generator: Literal["learns", "frozen"]
+    generator_every: Count
+    contrast_teaches_generator: bool
+    generated_batchnorm: GeneratedStatistics
+    detach_appearance: bool
+    augmentation: AugmentationSettings
+    epochs: Count
+    steps_per_epoch: Count
+    batch_size: BatchSize
+    lr: Positive
+    momentum: Annotated[float, Interval(gt=0, lt=1)]
+    weight_decay: float
+    lr_step_epochs: Count
+    embed_batch_size: Count
+    picture_every: int
+
+    def __post_init__(self) -> None:
+        if self.contrast.memory == "cluster" and self.cluster_on == "memory":
+            raise GenreidError(
+                "contrast.memory is `cluster`, which keeps no row an image to cluster on: "
+                "set `train_joint.cluster_on: fresh`"
+            )
+
+    @property
+    def paints(self) -> bool:
+        """Whether any view of this run comes from G."""
+        return self.contrast.views == "generated" or self.contrast.mixup == "d_mixup"
+
+    @property
+    def changes_background(self) -> bool:
+        """Whether the persons of second views stand before backgrounds of other cameras."""
+        contrast = self.contrast
+        return contrast.background == "other_cameras" and (self.paints or contrast.views == "copy_paste")
+
+    @property
+    def generator_learns(self) -> bool:
+        """Whether E_str, G and D learn in this run: not where nothing is painted."""
+        return self.paints and self.generator == "learns"
+
+    def generator_due(self, epoch: int, step: int) -> bool:
+        """Whether they learn in this step of this epoch, both counted from 0."""
+        return self.generator_learns and (epoch * self.steps_per_epoch + step) % self.generator_every == 0
+
+
+@dataclass(frozen=True)
+class Networks:
+    """E_id; E_str and G; D."""
+
+    encoder: IdentityEncoder
+    generator: Generator
+    discriminator: Discriminator

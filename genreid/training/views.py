@@ -1,0 +1,270 @@
+"""How the pictures of a batch are made that E_id, G and D learn from: rotated views and mixtures of persons.
+
+Source: Chen et al., TPAMI 2023, sections 3.1 (view generation) to 3.3 (mixtures); Chen et al., CVPR 2021. In
+METHOD's words, with a the appearance code (B, S·D) and m_0, m_θ the mesh views (B, 1, H, W):
+  x̂ = G(E_str(m_0), a(x))    x_θ = G(E_str(m_θ), a(x))    x̃ = G(E_str(m_0), a(x_θ))
+  x_mix = G(E_str(m_0), λ·a(x) + (1−λ)·a(x_π))
+
+Beyond the paper, with `same_person`: x' is another image of x's pseudo-identity and m'_0 its mesh;
+G(E_str(m'_0), a(x)) has to look like x'.
+
+Beyond the paper, where G carries texture: x_θ is also given what x shows of the surface that m_θ shows. Given
+all that x shows of m_0, x̂ could not but be x; it is given what m_θ shows too, so that what a turn by θ hides
+has to be filled in, and x tells how. x̃ and x_mix are given nothing: in the one, what x shows would make the
+code needless, in the other it would be the wrong person's.
+
+Beyond the paper, with `contrast.background: other_cameras`: a rotated view before the image's own background
+has background, light and camera in common with the memory row that it is drawn to, and an encoder that looks
+at those alone finds it. Before the background of another camera, the person is all that they share.
+
+Shapes: B batch, D embedding width, S stripes, P pseudo-identities, H×W the training size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from genreid.data.batch import Batch
+from genreid.data.transforms import augment
+from genreid.models.batchnorm import GeneratedStatistics, generated_images
+from genreid.models.encoder import Encoding, IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.training.run import frozen
+from genreid.training.settings import JointSettings, Networks
+
+_MARGIN_PX = 64  # of the height: a pixel around the body at each of them, for hair and clothes
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the identities of a batch are mixed: one λ in [0.5, 1], with whom, and who is painted.
+
+    partner: (B,) int64 positions in the batch, in the paper a permutation π. turned: whether mixtures are
+    painted on the rotated mesh m_θ instead of the paper's m_0.
+    """
+
+    lam: float
+    partner: Tensor
+    turned: bool = False
+
+    def of(self, values: Tensor) -> Tensor:
+        """λ·v + (1−λ)·v_π for values (B, …): codes, pixels, feature maps or one-hot labels."""
+        return self.lam * values + (1.0 - self.lam) * values[self.partner]
+
+    def mesh_of(self, batch: Batch) -> Tensor:
+        """The meshes (B, 1, H, W) that mixtures are painted on."""
+        return batch.mesh_rotated if self.turned else batch.mesh
+
+
+def draw_mix(num: int, alpha: float, rng: np.random.Generator, device: torch.device) -> Mix:
+    """λ ~ Beta(α, α), λ ← max(λ, 1−λ), and a random permutation of the batch (METHOD, D-mixup)."""
+    lam = float(rng.beta(alpha, alpha))
+    return Mix(max(lam, 1.0 - lam), torch.from_numpy(rng.permutation(num)).to(device))
+
+
+def nearest_others(label: Tensor, prototypes: Tensor) -> Tensor:
+    """(B,) for each image the one of the batch whose pseudo-identity is the most similar other one.
+
+    label: (B,) int64 pseudo-identities; prototypes: (P, D) unit rows. An image whose batch holds nobody else
+    is its own partner; the first in the batch wins a tie.
+    """
+    rows = prototypes[label]
+    similarity = (rows @ rows.T).masked_fill(label[:, None] == label[None, :], -torch.inf)
+    nearest = similarity.argmax(dim=1)
+    alone = similarity.amax(dim=1) == -torch.inf
+    return torch.where(alone, torch.arange(len(label), device=label.device), nearest)
+
+
+@dataclass(frozen=True)
+class GeneratedViews:
+    """What a G that learns painted of a batch, all (B, 3, H, W), and how E_id sees it.
+
+    reconstruction x̂, rotated x_θ, cycle x̃; mixed x_mix, or None where identities are not mixed by G.
+    The encodings of x̂, x_θ and x̃; of x_mix only where it was asked for. same_person: x's code on the mesh of
+    its partner, or None where the batch has no partners.
+    """
+
+    reconstruction: Tensor
+    rotated: Tensor
+    cycle: Tensor
+    mixed: Tensor | None
+    encoded_reconstruction: Encoding
+    encoded_rotated: Encoding
+    encoded_cycle: Encoding
+    encoded_mixed: Encoding | None
+    same_person: Tensor | None
+
+    def kinds(self) -> list[Tensor]:
+        """The three or four kinds of fakes, each (B, 3, H, W)."""
+        kinds = (self.reconstruction, self.rotated, self.cycle, self.mixed)
+        return [pictures for pictures in kinds if pictures is not None]
+
+
+@dataclass(frozen=True)
+class Views:
+    """What joint training learns from besides the images.
+
+    painted: all that G learns from, None in a step in which it does not. second: f_θ (B, D) float32 unit
+    rows, what E_id says of the second views; mixed: f_mix (B, D), of the mixtures; None where there are none.
+    """
+
+    painted: GeneratedViews | None
+    second: Tensor | None
+    mixed: Tensor | None
+
+
+def make_views(
+    networks: Networks,
+    batch: Batch,
+    real: Encoding,
+    mix: Mix,
+    settings: JointSettings,
+    rng: np.random.Generator,
+    *,
+    learns: bool,
+) -> Views:
+    """Second views and mixtures of a batch, as the settings define them: the one door for joint training.
+
+    real: what E_id says of the images. rng: draws augmentations. learns: whether G learns in this step, and
+    so paints all that it learns from. All that E_id has not seen while G was learning shares one pass.
+    """
+    contrast, encoder = settings.contrast, networks.encoder
+    painted, rotated, mixed = _paint(networks, batch, real, mix, settings, learns=learns)
+    found = _seen_already(painted, batch, settings)
+    pictures: dict[str, Tensor] = {}
+    match contrast.views:
+        case "generated" if rotated is not None and "second" not in found:
+            pictures["second"] = on_background(rotated, batch.mesh_rotated, batch)
+        case "augmented":
+            pictures["second"] = augment(batch.image, settings.augmentation, rng)
+        case "copy_paste":
+            pictures["second"] = on_background(batch.image, batch.mesh, batch)
+    match contrast.mixup:
+        case "d_mixup" if mixed is not None and "mixed" not in found:
+            pictures["mixed"] = on_background(mixed, mix.mesh_of(batch), batch)
+        case "mixup":
+            pictures["mixed"] = mix.of(batch.image)
+    with generated_images(encoder, settings.generated_batchnorm):
+        if contrast.mixup == "f_mixup":
+            found["mixed"] = encoder.encode_map(mix.of(real.feature_map))
+        if pictures:
+            seen = encoder(torch.cat(list(pictures.values()))).split(len(batch))
+            found |= zip(pictures, seen, strict=True)
+    second, other = (found[name].embedding.float() if name in found else None for name in ("second", "mixed"))
+    return Views(painted, second, other)
+
+
+def _paint(
+    networks: Networks, batch: Batch, real: Encoding, mix: Mix, settings: JointSettings, *, learns: bool
+) -> tuple[GeneratedViews | None, Tensor | None, Tensor | None]:
+    """All that G learns from, if it `learns`; and x_θ and x_mix as the contrast may see them."""
+    generator, teaches = networks.generator, not settings.detach_appearance
+    appearance = real.appearance if teaches else real.appearance.detach()
+    rotates, mixes = settings.contrast.views == "generated", settings.contrast.mixup == "d_mixup"
+    if not learns:
+        with frozen(generator):
+            rotated = generator(batch.mesh_rotated, appearance, batch.carried) if rotates else None
+            return None, rotated, generator(mix.mesh_of(batch), mix.of(appearance)) if mixes else None
+    views = generate(
+        generator,
+        networks.encoder,
+        batch,
+        appearance,
+        mix if mixes else None,
+        encode_mixed=mixes and teaches and batch.background is None,
+        batchnorm=settings.generated_batchnorm,
+        teaches_encoder=teaches,
+    )
+    if settings.contrast_teaches_generator:
+        return views, views.rotated, views.mixed
+    return views, views.rotated.detach(), None if views.mixed is None else views.mixed.detach()
+
+
+def _seen_already(
+    painted: GeneratedViews | None, batch: Batch, settings: JointSettings
+) -> dict[str, Encoding]:
+    """What E_id saw while G was learning and may learn from itself, with the person where it is to stand."""
+    looked = settings.contrast_teaches_generator and not settings.detach_appearance
+    if painted is None or not looked or batch.background is not None:
+        return {}
+    found = {"second": painted.encoded_rotated} if settings.contrast.views == "generated" else {}
+    return found if painted.encoded_mixed is None else {**found, "mixed": painted.encoded_mixed}
+
+
+def on_background(pictures: Tensor, mesh: Tensor, batch: Batch) -> Tensor:
+    """The persons of pictures (B, 3, H, W), cut out along their meshes (B, 1, H, W), before the backgrounds
+    that the batch brings; where it brings none, the pictures as they are."""
+    if batch.background is None:
+        return pictures
+    margin = max(1, mesh.shape[2] // _MARGIN_PX)
+    body = F.max_pool2d((mesh > -1).float(), 2 * margin + 1, stride=1, padding=margin)
+    composed = body * pictures + (1 - body) * batch.background
+    return composed.contiguous(memory_format=torch.channels_last)
+
+
+ToPaint = tuple[Tensor, Tensor, Tensor | None]
+"""Structure (B,C,h,w), appearance code (B, S·D), and the texture (B,4,H,W) that is known, if any."""
+
+
+def paint_together(generator: Generator, pictures: Sequence[ToPaint]) -> tuple[Tensor, ...]:
+    """G in one pass over several kinds of pictures: each (B,3,H,W), in their order."""
+    structures, codes, textures = zip(*pictures, strict=True)
+    known = [texture for texture in textures if texture is not None]
+    carried = None
+    if known:
+        nothing = torch.zeros_like(known[0])
+        carried = torch.cat([nothing if texture is None else texture for texture in textures])
+    painted = generator.paint(torch.cat(structures), torch.cat(codes), carried)
+    return painted.split(len(structures[0]))
+
+
+def generate(
+    generator: Generator,
+    encoder: IdentityEncoder,
+    batch: Batch,
+    appearance: Tensor,
+    mix: Mix | None,
+    *,
+    encode_mixed: bool,
+    batchnorm: GeneratedStatistics,
+    teaches_encoder: bool,
+) -> GeneratedViews:
+    """Paint the views of a batch from the appearance codes (B, S·D) of its images.
+
+    The passes that do not depend on one another go through as one batch: both mesh views through E_str;
+    x̂, x_θ and x_mix through G, then through E_id. Only x̃ has to wait, for a(x_θ). So `batchnorm`
+    normalises x̂, x_θ and x_mix by the statistics of their common batch, and x̃ by its own.
+
+    teaches_encoder: whether gradients of what E_id sees reach its weights, or the pictures alone.
+    """
+    partner = [] if batch.partner_mesh is None else [batch.partner_mesh]
+    structures = generator.encode_structure(torch.cat([batch.mesh, batch.mesh_rotated, *partner]))
+    own, turned, *partner = structures.split(len(batch))
+    pictures: list[ToPaint] = [(own, appearance, batch.kept), (turned, appearance, batch.carried)]
+    if mix is not None:
+        pictures.append((turned if mix.turned else own, mix.of(appearance), None))
+    pictures += [(structure, appearance, None) for structure in partner]
+    painted = paint_together(generator, pictures)
+    encoded = painted[: 3 if mix is not None and encode_mixed else 2]
+    with generated_images(encoder, batchnorm), nullcontext() if teaches_encoder else frozen(encoder):
+        seen = encoder(torch.cat(encoded)).split(len(batch))
+        cycle = generator.paint(own, seen[1].appearance)
+        encoded_cycle = encoder(cycle)
+    return GeneratedViews(
+        reconstruction=painted[0],
+        rotated=painted[1],
+        cycle=cycle,
+        mixed=painted[2] if mix is not None else None,
+        encoded_reconstruction=seen[0],
+        encoded_rotated=seen[1],
+        encoded_cycle=encoded_cycle,
+        encoded_mixed=seen[2] if len(seen) > 2 else None,
+        same_person=painted[-1] if partner else None,
+    )

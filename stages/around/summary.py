@@ -1,0 +1,35 @@
+"""`genreid summary`: what the last run came to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from pipeline.errors import PipelineError
+from pipeline.graph import find_root
+from pipeline.params import load_params, section
+from stages.shared.results import print_ranking
+from stages.shared.run import Paths
+
+
+def summary() -> None:
+    """Print the table of results, warm-up beside joint training, and where the pictures are."""
+    root = find_root(Path.cwd())
+    paths = section(load_params(root / "params.yaml"), "paths", Paths)
+    try:
+        metrics = json.loads((root / paths.metrics).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PipelineError(f"{paths.metrics} is missing: run `dvc repro` first") from None
+    except json.JSONDecodeError as error:
+        raise PipelineError(
+            f"{paths.metrics}: no readable JSON ({error}); make it again with `dvc repro --force evaluate`"
+        ) from None
+    console = Console(highlight=False)
+    print_ranking(console, metrics)
+    typer.echo("Pictures:")
+    for picture in sorted((root / paths.plots).glob("*/*.png")):
+        typer.echo(f"  {picture.relative_to(root)}")
+    typer.echo("Curves and pictures in a browser: dvc plots show --open")

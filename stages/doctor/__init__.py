@@ -1,0 +1,1 @@
+"""`genreid doctor`: whether the configured run can start on this machine."""

@@ -1,0 +1,62 @@
+"""The run that params.yaml describes, as a whole: every section read as its stage will read it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from pipeline.params import section
+from stages.shared.run import Project
+
+
+def stage_settings() -> dict[str, type[Any]]:
+    """The settings class of each stage's section; a function, because they bring all of the science."""
+    from genreid.evaluation.report import EvaluateSettings
+    from genreid.training.generator import GeneratorPretrainingSettings
+    from genreid.training.regressor import FitSettings
+    from genreid.training.settings import JointSettings
+    from stages.shared.dataset import PrepareDataSettings
+    from stages.shared.estimation import MeshExtractSettings
+    from stages.shared.imported import PretrainEncoderSettings
+    from stages.shared.views import RenderViewsSettings
+
+    return {
+        "prepare_data": PrepareDataSettings,
+        "fit_regressor": FitSettings,
+        "mesh_extract": MeshExtractSettings,
+        "render_views": RenderViewsSettings,
+        "pretrain_encoder": PretrainEncoderSettings,
+        "pretrain_generator": GeneratorPretrainingSettings,
+        "train_joint": JointSettings,
+        "evaluate": EvaluateSettings,
+    }
+
+
+class Configuration:
+    """The configured run: its project, and what several checks ask of its params."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def value(self, key: str) -> Any:
+        return self.project.params.value(key)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Every stage's section by name. Raises PipelineError for the first that is wrong."""
+        classes = stage_settings().items()
+        return {name: section(self.project.params, name, settings) for name, settings in classes}
+
+    @cached_property
+    def num_images(self) -> int:
+        """Of the data set; set by its check where it is found, and what is to be expected before."""
+        name = self.value("prepare_data.dataset")
+        if name != "synthetic":
+            from genreid.data.datasets.registry import PUBLISHED
+
+            return (
+                sum(count.images for count in PUBLISHED[name].official.values()) if name in PUBLISHED else 0
+            )
+        drawn = self.value("prepare_data.synthetic")
+        identities = sum(drawn[f"{split}_identities"] for split in ("train", "val", "test"))
+        return round(identities * (drawn["min_images"] + drawn["max_images"]) / 2)

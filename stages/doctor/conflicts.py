@@ -1,0 +1,47 @@
+"""Settings of several stages that cannot go together: the last of these stages would say so hours later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Conflict = tuple[str, str]
+"""What cannot go together, and what to do about it."""
+
+_PAIRS = {"test": ("query", "gallery"), "val": ("val_query", "val_gallery")}
+
+
+def conflicts(settings: Mapping[str, Any]) -> Iterator[Conflict]:
+    """Every conflict between the sections; `settings`: each as its settings class, by name."""
+    there = [split for split in _PAIRS if _has_pair(settings, split)]
+    yield from _of_texture(settings)
+    yield from _of_splits(settings, ["train", *(name for split in there for name in _PAIRS[split])])
+    # A data set without any query is measured on its training images.
+    if there and (split := settings["evaluate"].split) not in there:
+        yield f"evaluate.split is {split}, and the data set has no such images", f"set it to {there[0]}"
+
+
+def _has_pair(settings: Mapping[str, Any], split: str) -> bool:
+    """Whether the data set has queries and a gallery of the evaluation's `split`."""
+    prepared = settings["prepare_data"]
+    if split == "test":
+        return prepared.dataset != "folder" or prepared.folder.query is not None
+    is_synthetic = prepared.dataset == "synthetic"
+    return (prepared.synthetic if is_synthetic else prepared).val_identities > 0
+
+
+def _of_texture(settings: Mapping[str, Any]) -> Iterator[Conflict]:
+    if settings["pretrain_generator"].generator.carries_texture and not settings["render_views"].matches:
+        yield (
+            "pretrain_generator.generator.carries_texture needs correspondences, and render_views.matches is "
+            "false",
+            "set render_views.matches: true",
+        )
+
+
+def _of_splits(settings: Mapping[str, Any], there: list[str]) -> Iterator[Conflict]:
+    extracted, rendered = settings["mesh_extract"].splits, settings["render_views"].splits
+    if lacking := ", ".join(name for name in there if name in rendered and name not in extracted):
+        yield f"mesh_extract.splits lacks {lacking}, and render_views.splits has it", f"add {lacking}"
+    if "train" not in rendered:
+        yield "render_views.splits lacks train, whose views the generator learns from", "add train"

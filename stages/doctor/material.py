@@ -1,0 +1,151 @@
+"""Checks of what a run is made from: body, mesh estimator, data set, weights to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.params import section
+from stages.doctor.configuration import Configuration
+from stages.doctor.finding import Check, Finding, first_line, installed, problem_and_remedy
+from stages.shared.run import project_path
+
+if TYPE_CHECKING:
+    from genreid.mesh.romp import Part
+
+_CONNECT_SECONDS = 3.0
+_FOR_PHOTOGRAPHS = "nothing: it is needed for photographs alone"
+
+
+def _body(configuration: Configuration) -> Finding:
+    from stages.shared.body import open_body
+
+    name = configuration.value("prepare_data.body")
+    body = open_body(configuration.project.root, name)
+    return Finding("ok", f"{'the open body' if name == 'open' else name}, fingerprint {body.fingerprint}")
+
+
+def _estimator(configuration: Configuration) -> Finding:
+    name = configuration.value("mesh_extract.estimator")
+    is_synthetic = configuration.value("prepare_data.dataset") == "synthetic"
+    if name == "romp":
+        return _romp_works(configuration)
+    if name == "ground_truth" and not is_synthetic:
+        to_do = "set mesh_extract.estimator: romp"
+        return Finding("missing", "ground_truth: only the synthetic benchmark has one", to_do)
+    if name == "regressor" and not is_synthetic:
+        to_do = "set mesh_extract.estimator: romp for photographs"
+        return Finding("note", "regressor: fitted on synthetic persons", to_do)
+    return Finding("ok", f"{name}, made by the run itself")
+
+
+def _romp_works(configuration: Configuration) -> Finding:
+    """Whether ROMP's network takes its weights, and the run's body is ROMP's; the stage would say it late."""
+    import pyarrow as pa
+
+    from genreid.mesh.romp import missing_parts
+    from stages.shared.body import open_body
+    from stages.shared.estimation import open_estimator
+    from stages.shared.romp import romp_settings
+
+    if missing_parts(romp_settings(configuration.project)):
+        return Finding("ok", "romp, see below")
+    body = open_body(configuration.project.root, configuration.value("prepare_data.body"))
+    open_estimator(configuration.project, "romp", body, pa.table({}))
+    return Finding("ok", "romp: its network takes the weights, its body is the run's")
+
+
+def _romp(part: Part) -> Callable[[Configuration], Finding]:
+    """The check of a part of ROMP."""
+
+    def look(configuration: Configuration) -> Finding:
+        from genreid.mesh.romp import PACKAGE, missing_parts
+        from stages.shared.romp import romp_settings
+
+        settings = romp_settings(configuration.project)
+        line = missing_parts(settings).get(part)
+        used = configuration.value("mesh_extract.estimator") == "romp"
+        if line is None:
+            found = {"package": f"{PACKAGE} {installed(PACKAGE)}", "weights": settings.weights}
+            return Finding("ok", found.get(part, settings.smpl))
+        problem, remedy = problem_and_remedy(line)
+        return Finding("missing", problem, remedy) if used else Finding("note", problem, _FOR_PHOTOGRAPHS)
+
+    return look
+
+
+def _dataset(configuration: Configuration) -> Finding:
+    project, name = configuration.project, configuration.value("prepare_data.dataset")
+    if name == "synthetic":
+        return Finding("ok", f"synthetic: about {configuration.num_images:,} images, drawn by the run")
+    from genreid.data.datasets.counts import differences
+    from genreid.data.datasets.folder import FolderSettings
+    from genreid.data.datasets.registry import layout_named
+    from stages.shared.external import dataset_folder
+
+    layout = layout_named(name, section(project.params, "prepare_data.folder", FolderSettings))
+    listing = layout.find(project.root / dataset_folder(project))
+    configuration.num_images = len(listing.images)
+    found = f"{name} at {listing.root}: {len(listing.images):,} images"
+    if odd := list(differences(layout, listing.images)):
+        return Finding("note", f"{found}; {odd[0]}", "unpack the data set again, or use it as it is")
+    return Finding("ok", found)
+
+
+def _weights(configuration: Configuration) -> Finding:
+    settings = configuration.settings["pretrain_encoder"]
+    if settings.import_from is not None:
+        from dataclasses import replace
+
+        from genreid.models.imported import import_encoder
+
+        path = project_path(configuration.project.root, settings.import_from.path)
+        _, report = import_encoder(settings.encoder, replace(settings.import_from, path=str(path)))
+        found = f"{settings.import_from.path}: layout {report.layout}, {report.num_tensors} tensors match"
+        return Finding("ok", found)
+    pretrained = settings.encoder.pretrained
+    if pretrained == "imagenet":
+        return _imagenet(settings.encoder.backbone)
+    if pretrained == "none":
+        return Finding("ok", "random weights to start from")
+    from genreid.models.initialisation import build_encoder
+
+    build_encoder(settings.encoder, settings.seed, folder=configuration.project.root)
+    return Finding("ok", f"{pretrained}: they fit")
+
+
+def _imagenet(backbone: str) -> Finding:
+    """Whether the weights are in the cache already, or could be fetched: nothing is fetched here."""
+    import socket
+
+    import torch
+
+    from genreid.models.backbone import RESNETS
+
+    host = "huggingface.co"
+    if backbone in RESNETS:
+        from torchvision.models import get_model_weights
+
+        url = get_model_weights(backbone)["IMAGENET1K_V1"].url
+        host = url.split("/")[2]
+        cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+        if cached.is_file():
+            return Finding("ok", f"ImageNet's, in {cached}")
+    try:
+        socket.create_connection((host, 443), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        to_do = "put the file into torch's cache or name it in pretrain_encoder.encoder.pretrained"
+        return Finding("missing", f"ImageNet's, and {host} cannot be reached ({first_line(error)})", to_do)
+    return Finding("ok", f"ImageNet's, to be fetched from {host}")
+
+
+MATERIAL = (
+    Check("body", _body),
+    Check("mesh estimator", _estimator),
+    Check("ROMP", _romp("package")),
+    Check("ROMP's weights", _romp("weights")),
+    Check("ROMP's body", _romp("smpl")),
+    Check("data set", _dataset),
+    Check("encoder weights", _weights),
+)

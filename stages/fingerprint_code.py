@@ -1,0 +1,28 @@
+"""The graph's first stage: for every other one, a text that says which code and packages it depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from pipeline.code import code_fingerprint, keep_fingerprint
+from pipeline.graph import find_root
+from pipeline.params import load_params, section
+from pipeline.resume import some_of
+from stages.shared.run import PRODUCERS, Paths, section_name
+
+
+def fingerprint_code() -> None:
+    """Write down which code and packages each stage depends on, so that DVC sees what has changed.
+
+    DVC runs it before all others, whatever has changed: what has to be checked before DVC removes an out
+    belongs here too.
+    """
+    root = find_root(Path.cwd())
+    folder = root / section(load_params(root / "params.yaml"), "paths", Paths).fingerprints
+    for stage in dict.fromkeys(PRODUCERS.values()):
+        if stage != PRODUCERS["fingerprints"]:
+            code = code_fingerprint(f"stages.{section_name(stage)}")
+            if changed := keep_fingerprint(folder / f"{stage}.txt", code):
+                typer.echo(f"{stage}: {some_of(changed)} changed")

@@ -1,0 +1,31 @@
+"""Artifacts as the science takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import read_table, read_torch
+from stages.shared.run import Project
+
+
+def read_manifest(run: Project) -> Manifest:
+    return Manifest.from_table(read_table(run.path("manifest"), run.remedy("manifest")))
+
+
+def read_truth(run: Project) -> pa.Table:
+    """What the synthetic benchmark knows of its images; without rows for other data sets."""
+    return read_table(run.path("truth"), run.remedy("truth"))
+
+
+def image_set(run: Project, manifest: Manifest) -> ImageSet:
+    """The images of a (part of a) manifest, without their identities."""
+    return ImageSet(run.root / manifest.info.root, manifest, num_threads=run.workers)
+
+
+def read_checkpoint(run: Project, key: str) -> tuple[dict[str, Any], str]:
+    """A checkpoint and the name of its place, as the loaders of `genreid.models.checkpoint` take them."""
+    return read_torch(run.path(key), run.remedy(key)), getattr(run.paths, key)

@@ -1,0 +1,58 @@
+"""What `prepare-data` is told, and the manifest of the data set that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genreid.data.datasets.folder import FolderSettings
+from genreid.data.datasets.registry import layout_named
+from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.ranges import TrainingSize
+from genreid.synthetic import SyntheticSettings
+from stages.shared.body import open_body
+from stages.shared.external import External, prepare_external
+from stages.shared.run import StageRun
+from stages.shared.synthetic import write_benchmark
+
+DatasetName = Literal[
+    "synthetic", "market1501", "dukemtmc", "msmt17", "cuhk03_labelled", "cuhk03_detected", "folder"
+]
+
+
+@dataclass(frozen=True)
+class PrepareDataSettings:
+    """dataset: where the images come from. body: the body model of the meshes, `open` or a file.
+
+    height_px, width_px: the size that training resizes to. val_identities: how many training identities of a
+    labelled data set become the validation pair. Both parts are read whatever the data set, so that a mistake
+    in either is told.
+    """
+
+    seed: int
+    dataset: DatasetName
+    body: str
+    height_px: TrainingSize
+    width_px: TrainingSize
+    val_identities: int
+    folder: FolderSettings
+    synthetic: SyntheticSettings
+
+
+def prepare_dataset(run: StageRun[PrepareDataSettings]) -> Manifest:
+    """Draw the synthetic benchmark, or look over the data set at `paths.dataset`; its manifest."""
+    settings = run.settings
+    if settings.dataset == "synthetic":
+        root, size = run.paths.images, (settings.height_px, settings.width_px)
+        info = ManifestInfo(settings.dataset, root, *size, settings.body)
+        return write_benchmark(run, settings.synthetic, settings.seed, info)
+    open_body(run.root, settings.body)  # a wrong file is told here rather than hours later
+    external = External(
+        layout=layout_named(settings.dataset, settings.folder),
+        val_identities=settings.val_identities,
+        seed=settings.seed,
+        height_px=settings.height_px,
+        width_px=settings.width_px,
+        body=settings.body,
+    )
+    return prepare_external(run, external)

@@ -1,0 +1,194 @@
+"""A data set that was not made here: listed by its layout, every image looked over once, nothing copied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genreid.data.datasets.counts import differences
+from genreid.data.datasets.layout import ImageFile, Layout, Listing
+from genreid.data.images import ImageSet
+from genreid.data.inspection import inspect_image
+from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.data.validation import set_aside
+from genreid.render.contact_sheet import contact_sheet
+from genreid.synthetic import TRUTH_SCHEMA
+from pipeline.artifacts import atomic_directory, write_bytes, write_table
+from pipeline.errors import PipelineError
+from pipeline.pictures import png
+from stages.shared.run import Project, StageRun
+from stages.shared.shards import make_pieces, plan_shards, read_pieces
+
+_IMAGES_PER_PIECE = 512
+_ROWS_OF_CONTACT_SHEET, _MOST_CELLS_IN_A_ROW = 12, 16
+
+_FACTS_SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string()),
+        pa.field("height", pa.int16()),
+        pa.field("width", pa.int16()),
+        pa.field("num_bytes", pa.int64()),
+        pa.field("status", pa.string()),
+        pa.field("detail", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class External:
+    """What to read, and how: its layout, and what `PrepareDataSettings` says of it."""
+
+    layout: Layout
+    val_identities: int
+    seed: int
+    height_px: int
+    width_px: int
+    body: str
+
+
+def prepare_external(run: StageRun, external: External) -> Manifest:
+    """The manifest of the data set at `paths.dataset`; writes its contact sheet too.
+
+    DVC wants the images and the truth of every data set: here they are a folder with a note, and a table
+    without rows.
+    """
+    given = dataset_folder(run)
+    listing = external.layout.find(run.root / given)
+    images = set_aside(listing.images, external.val_identities, external.seed)
+    facts = _look_over(run, listing.root, images)
+    manifest = Manifest.from_rows(
+        [
+            {**_row(image), **{name: fact[name] for name in _FACTS_SCHEMA.names}}
+            for image, fact in zip(images, facts.to_pylist(), strict=True)
+        ],
+        ManifestInfo(
+            dataset=external.layout.name,
+            root=_root(run, given, listing.root),
+            height_px=external.height_px,
+            width_px=external.width_px,
+            body=external.body,
+        ),
+    )
+    odd = differences(external.layout, listing.images)
+    for line in [*odd, *_skipped_lines(listing), *_unreadable_lines(facts, run.paths.manifest)]:
+        run.warn(line)
+    if external.layout.citation:
+        run.show("Data set", {"name": external.layout.name, "to be cited": external.layout.citation})
+    with atomic_directory(run.path("images")) as folder:
+        note = f"The images of {external.layout.name} stay where paths.dataset says; none were made here.\n"
+        write_bytes(folder / "README.txt", note.encode())
+    write_table(run.path("truth"), TRUTH_SCHEMA.empty_table())
+    with atomic_directory(run.plots) as folder:
+        write_bytes(folder / "contact_sheet.png", _sheet(run, manifest))
+    return manifest
+
+
+def dataset_folder(run: Project) -> str:
+    """`paths.dataset`, its `~` resolved, which must be a folder. Raises PipelineError where it is not."""
+    given = run.paths.dataset
+    place = run.params.place("paths.dataset")
+    dataset = run.params.value("prepare_data.dataset")
+    if given is None:
+        raise PipelineError(
+            f"{place} is null, and prepare_data.dataset is {dataset}: set paths.dataset to the folder of its "
+            "images"
+        )
+    given = os.path.expanduser(given)
+    if not (run.root / given).is_dir():
+        raise PipelineError(
+            f"{place}: {given} is no folder, and prepare_data.dataset is {dataset}: set paths.dataset to the "
+            "folder of its images"
+        )
+    return given
+
+
+def _root(run: StageRun, given: str, found: Path) -> str:
+    """The root as the manifest keeps it: as `paths.dataset` is given, relative or absolute."""
+    return (Path(given) / found.relative_to(run.root / given)).as_posix()
+
+
+def _row(image: ImageFile) -> dict[str, object]:
+    return {
+        "image_id": image.path,
+        "split": image.split,
+        "camera_id": image.camera_id,
+        "person_id": image.person_id,
+    }
+
+
+def _look_over(run: StageRun, root: Path, images: Sequence[ImageFile]) -> pa.Table:
+    """Rows of `_FACTS_SCHEMA` for each image, in order."""
+
+    def look(piece: range) -> pa.Table:
+        rows = []
+        for image in images[piece.start : piece.stop]:
+            facts = inspect_image(root / image.path)
+            rows.append({**vars(facts), "path": image.path, "status": facts.status})
+        return pa.Table.from_pylist(rows, schema=_FACTS_SCHEMA)
+
+    (pieces,) = plan_shards(len(images), _IMAGES_PER_PIECE, len(images))
+    make_pieces(run, pieces, look, "looking images over", num_threads=run.workers)
+    facts = read_pieces(run, range(len(pieces)))
+    if facts["path"].to_pylist() != [image.path for image in images]:
+        raise PipelineError(
+            f"{root}: the data set has changed since prepare-data was interrupted: start again with "
+            "`genreid prepare-data --fresh`"
+        )
+    return facts
+
+
+def _skipped_lines(listing: Listing) -> list[str]:
+    return [
+        f"{len(paths):,} files are left out ({reason}): {paths[0]!r}{' and others' if len(paths) > 1 else ''}"
+        for reason, paths in sorted(listing.skipped.items())
+    ]
+
+
+def _unreadable_lines(facts: pa.Table, manifest: str) -> list[str]:
+    """A line where some images cannot be read: a list may name files that are not there."""
+    bad = facts.filter(pc.field("status") != "ok").to_pylist()
+    if not bad:
+        return []
+    first = f"{bad[0]['path']!r} ({bad[0]['detail']})"
+    others = f" and others; {manifest} has the reason of each" if len(bad) > 1 else ""
+    return [f"{len(bad):,} images cannot be read and take no part: {first}{others}"]
+
+
+def _sheet(run: StageRun, manifest: Manifest) -> bytes:
+    """A row an identity and a column a camera where both are known, otherwise images from all over."""
+    readable = Manifest(manifest.info, manifest.table.filter(manifest.status == "ok"))
+    if len(readable) == 0:
+        raise PipelineError(
+            f"{manifest.info.root}: none of {len(manifest)} images can be read "
+            f"({manifest.table['path'][0]}: {manifest.table['detail'][0]}): look for an incomplete copy"
+        )
+    cells = _cells_by_identity(readable) or _cells_from_all_over(len(readable))
+    pixels = ImageSet(run.root / manifest.info.root, readable, num_threads=run.workers)
+    shown = [[None if cell is None else pixels.load(np.array([cell]))[0] for cell in row] for row in cells]
+    return png(contact_sheet(shown))
+
+
+def _cells_by_identity(manifest: Manifest) -> list[list[int | None]]:
+    """Positions of the identities that most cameras see; empty where no identity is known."""
+    first: dict[int, dict[int, int]] = {}
+    for position, (person, camera) in enumerate(
+        zip(manifest.person_id.tolist(), manifest.camera_id.tolist(), strict=True)
+    ):
+        if person > 0:
+            first.setdefault(person, {}).setdefault(camera, position)
+    persons = sorted(first, key=lambda person: (-len(first[person]), person))[:_ROWS_OF_CONTACT_SHEET]
+    cameras = sorted({camera for person in persons for camera in first[person]})[:_MOST_CELLS_IN_A_ROW]
+    return [[first[person].get(camera) for camera in cameras] for person in sorted(persons)]
+
+
+def _cells_from_all_over(num: int) -> list[list[int | None]]:
+    """Positions spread evenly over all images."""
+    width = _MOST_CELLS_IN_A_ROW
+    places = np.unique(np.linspace(0, num - 1, _ROWS_OF_CONTACT_SHEET * width).astype(np.int64)).tolist()
+    return [places[start : start + width] for start in range(0, len(places), width)]

@@ -1,0 +1,28 @@
+"""The options that every stage has. None of them changes a result, so none of them is a param."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+Fresh = Annotated[bool, typer.Option("--fresh", help="Ignore what an interrupted run has kept.")]
+Device = Annotated[
+    str,
+    typer.Option(envvar="GENREID_DEVICE", help="cpu, cuda, cuda:1, mps …; auto: a GPU if there is one."),
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        envvar="GENREID_WORKERS", min=0, help="Processes or threads beside the main one; 0: one a core."
+    ),
+]
+ShowProgress = Annotated[
+    bool, typer.Option("--progress/--no-progress", help="Show bars and lines on the way.")
+]
+
+
+def num_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

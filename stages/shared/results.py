@@ -1,0 +1,58 @@
+"""What `evaluate` found: written down, and as the tables that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.artifacts import atomic_directory, write_bytes, write_json
+from pipeline.pictures import png
+from stages.shared.run import StageRun
+
+if TYPE_CHECKING:
+    from genreid.evaluation.report import Report
+
+ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
+UNDEFINED = "undefined"
+"""The key of metrics.json that holds the reason why there is no figure of retrieval."""
+FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
+
+
+def write_report(run: StageRun, report: Report) -> None:
+    """Write the stage's curves, pictures and metrics, and print what people want to know."""
+    with atomic_directory(run.plots) as folder:
+        for name, rows in report.curves().items():
+            write_json(folder / f"{name}.json", rows)
+        for name, picture in report.pictures().items():
+            write_bytes(folder / f"{name}.png", png(picture))
+    metrics = report.metrics()
+    write_json(run.path("metrics"), metrics)
+    run.show("Evaluated on", report.facts())
+    run.show("Generated views", metrics["views"])
+    if "invariance" in metrics:
+        run.show("Invariance", metrics["invariance"])
+    print_ranking(run.console, metrics)
+
+
+def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
+    """The table of retrieval, or the reason why it has no figures."""
+    if UNDEFINED in metrics:
+        console.print(
+            f"Retrieval: mAP and CMC are undefined: {metrics[UNDEFINED]}.", markup=False, soft_wrap=True
+        )
+    else:
+        console.print(ranking_table(metrics))
+
+
+def ranking_table(metrics: Mapping[str, Any]) -> Table:
+    """A row an encoder, in percent, as the field prints them."""
+    table = Table(title="Retrieval (%)", title_justify="left")
+    table.add_column("encoder")
+    for title in FIGURES.values():
+        table.add_column(title, justify="right")
+    for key, name in ENCODERS.items():
+        table.add_row(name, *(f"{metrics[key][figure]:.1f}" for figure in FIGURES))
+    return table

@@ -1,0 +1,91 @@
+"""The synthetic benchmark, written out by several processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+
+from genreid.body.body import load_body
+from genreid.data.images import read_image
+from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.render.contact_sheet import contact_sheet
+from genreid.synthetic import Benchmark, Shot, SyntheticSettings, choose_rows, plan_benchmark, truth_table
+from pipeline.artifacts import atomic_directory, write_bytes, write_table
+from pipeline.pictures import png
+from stages.shared.body import body_source
+from stages.shared.run import StageRun
+from stages.shared.shards import make_pieces, plan_shards, read_pieces
+from stages.shared.workers import process_pool
+
+_IMAGES_PER_PIECE = 32
+_ROWS_OF_CONTACT_SHEET = 12
+
+
+def write_benchmark(run: StageRun, settings: SyntheticSettings, seed: int, info: ManifestInfo) -> Manifest:
+    """Draw the images, write them with their truth and a contact sheet, and return their manifest.
+
+    Images and truth are drawn in pieces by `run.workers` processes into the stage's state.
+    """
+    shots = plan_benchmark(settings, seed)
+    drawn = run.state.folder / "images"
+    (pieces,) = plan_shards(len(shots), _IMAGES_PER_PIECE, len(shots))
+    body = body_source(run.root, info.body)
+    with process_pool(run.workers, _start_worker, body, settings, seed) as pool:
+
+        def draw(piece: range) -> pa.Table:
+            return pool.submit(_draw, drawn, piece).result()
+
+        make_pieces(run, pieces, draw, "drawing images", num_threads=run.workers)
+
+    with atomic_directory(run.path("images")) as folder:
+        shutil.copytree(drawn, folder, copy_function=os.link, dirs_exist_ok=True)
+    write_table(run.path("truth"), read_pieces(run, range(len(pieces))))
+    with atomic_directory(run.plots) as folder:
+        write_bytes(folder / "contact_sheet.png", _contact_sheet(run.path("images"), shots))
+    return Manifest.from_rows([_manifest_row(shot, settings) for shot in shots], info)
+
+
+def _manifest_row(shot: Shot, settings: SyntheticSettings) -> dict[str, object]:
+    return {
+        "image_id": shot.image_id,
+        "path": shot.path,
+        "split": shot.split,
+        "camera_id": shot.camera_id,
+        "person_id": shot.person_id,
+        "height": settings.height_px,
+        "width": settings.width_px,
+        "status": "ok",
+        "detail": None,
+    }
+
+
+def _contact_sheet(images: Path, shots: tuple[Shot, ...]) -> bytes:
+    """A row a person, a column a camera."""
+    rows = choose_rows(shots, _ROWS_OF_CONTACT_SHEET)
+    cells = [[read_image(images / shot.path) if shot else None for shot in row] for row in rows]
+    return png(contact_sheet(cells))
+
+
+# What follows runs in the worker processes; each makes its benchmark once and keeps it.
+
+_benchmark: Benchmark | None = None
+
+
+def _start_worker(body: str, settings: SyntheticSettings, seed: int) -> None:
+    global _benchmark
+    _benchmark = Benchmark(load_body(body), settings, seed)
+
+
+def _draw(folder: Path, piece: range) -> pa.Table:
+    """Write the images of a piece under `folder`; returns their truth."""
+    assert _benchmark is not None
+    shots = _benchmark.shots[piece.start : piece.stop]
+    scenes = []
+    for shot in shots:
+        scene = _benchmark.render(shot)
+        write_bytes(folder / shot.path, png(scene.image))
+        scenes.append(scene)
+    return truth_table(_benchmark, shots, scenes)

@@ -1,0 +1,35 @@
+"""What the training stages share: their images, and what happens to what an epoch reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import write_torch
+from pipeline.tracking import EpochReport
+from stages.shared.data import image_set, read_manifest
+from stages.shared.run import StageRun
+
+
+def training_set(run: StageRun) -> tuple[Manifest, ImageSet]:
+    """The train split, and its images without their identities."""
+    train = read_manifest(run).select("train")
+    return train, image_set(run, train)
+
+
+def train_and_write(
+    run: StageRun,
+    epochs: Iterable[EpochReport],
+    key: str,
+    checkpoint: Callable[[], Mapping[str, Any]],
+    title: str,
+    facts: Mapping[str, object],
+) -> None:
+    """Follow the training to its end; write its checkpoint to the artifact `key`, its curves, its summary."""
+    for report in epochs:
+        run.tracker.report(report)
+    write_torch(run.path(key), checkpoint())
+    run.tracker.publish(run.plots)
+    run.show(title, {**facts, **run.tracker.last_figures})

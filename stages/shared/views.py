@@ -1,0 +1,60 @@
+"""What `render-views` is told, and the views of a piece of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from genreid.body.body import Body
+from genreid.data.manifest import Manifest, SplitName
+from genreid.mesh.shards import MeshEstimates
+from genreid.ranges import Count, YawDeg
+from genreid.render.backend import BackendName, Renderer
+from genreid.render.matching import match_views, with_matches
+from genreid.render.views import render_views, view_table
+from pipeline.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class RenderViewsSettings:
+    """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own. backend: see
+    `genreid.render.backend`. matches: whether the shards say which pixels of a view show what the image
+    shows, for generators that carry texture.
+    """
+
+    splits: tuple[SplitName, ...]
+    yaws_deg: tuple[YawDeg, ...]
+    backend: BackendName
+    matches: bool
+    images_per_shard: Count
+
+    def __post_init__(self) -> None:
+        num = len(self.yaws_deg)
+        if 0 not in self.yaws_deg or num < 2 or len(set(self.yaws_deg)) < num:
+            raise PipelineError(
+                f"yaws_deg is {list(self.yaws_deg)}: expected 0, the image's own viewpoint, and one or more "
+                "others, each once"
+            )
+
+
+def view_maker(
+    settings: RenderViewsSettings, manifest: Manifest, meshes: MeshEstimates, body: Body, renderer: Renderer
+) -> Callable[[range], pa.Table]:
+    """Draws the views of the images at some positions of the manifest that have a mesh."""
+
+    def draw(piece: range) -> pa.Table:
+        index = np.array([image for image in piece if meshes.valid[image]], np.int64)
+        drawn, yaws_deg = meshes.select(index), settings.yaws_deg
+        bodies = body, drawn.parameters, drawn.camera, manifest.height[index], manifest.width[index]
+        ids = [manifest.image_id[image] for image in index]
+        views = render_views(*bodies, yaws_deg, renderer)
+        table = view_table(zip(ids, views, strict=True), yaws_deg, body.fingerprint)
+        if not settings.matches:
+            return table
+        matches = match_views(*bodies, yaws_deg, renderer)
+        return with_matches(table, dict(zip(ids, matches, strict=True)), yaws_deg)
+
+    return draw

@@ -1,0 +1,1 @@
+"""One command a file that uses a trained encoder or generator."""

@@ -1,0 +1,77 @@
+"""The checkpoint that a command uses: which one, its input size, their options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.artifacts import hash_path, read_torch
+from pipeline.errors import PipelineError
+from stages.shared.run import PRODUCERS, Project
+
+KINDS = {"joint": "of joint training", "encoder": "of the warm-up"}
+"""The artifacts that hold an encoder, the one to prefer first."""
+
+
+def _complete_checkpoint(incomplete: str) -> list[str]:
+    files = [str(path) for path in sorted(Path("models").glob("*.pt"))]
+    return [name for name in (*KINDS, *files) if name.startswith(incomplete)]
+
+
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        "-c",
+        help="joint, encoder, or the path of a checkpoint. By default joint if there is one, else encoder.",
+        autocompletion=_complete_checkpoint,
+        show_default=False,
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images that go through the network at once.")]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file with an encoder in it. place: its name for people, relative to the project where it can be."""
+
+    content: dict[str, Any]
+    path: Path
+    place: str
+
+    @property
+    def fingerprint(self) -> str:
+        return hash_path(self.path)
+
+
+def open_checkpoint(project: Project, wanted: str | None) -> Checkpoint:
+    """The checkpoint that the user names, or the best there is; says which. Raises PipelineError."""
+    key = wanted if wanted in KINDS else None
+    if wanted is None:
+        key = next((kind for kind in KINDS if project.path(kind).exists()), None)
+        if key is None:
+            raise PipelineError(
+                f"{project.paths.joint} and {project.paths.encoder} are missing: run `dvc repro "
+                f"{PRODUCERS['encoder']}` or all of `dvc repro` first, or name a file by --checkpoint"
+            )
+    path = project.path(key) if key else Path(str(wanted)).resolve()
+    place = getattr(project.paths, key) if key else _shortest(path, project.root)
+    remedy = project.remedy(key) if key else f"name {', '.join(KINDS)} or a checkpoint of this program"
+    checkpoint = Checkpoint(read_torch(path, remedy), path, place)
+    project.console.print(f"checkpoint: {place}{f', {KINDS[key]}' if key else ''}", markup=False)
+    return checkpoint
+
+
+def _shortest(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def training_size(project: Project) -> tuple[int, int]:
+    """Height and width that the networks were trained at, as the manifest says."""
+    from stages.shared.data import read_manifest
+
+    info = read_manifest(project).info
+    return info.height_px, info.width_px

@@ -1,0 +1,55 @@
+"""`genreid export`: the encoder for programs without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.using.checkpoint import CheckpointOption
+
+
+def export(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The ONNX file to write.")] = Path(
+        "encoder.onnx"
+    ),
+    checkpoint: CheckpointOption = None,
+) -> None:
+    """Write the encoder as an ONNX file: images in, embeddings of length 1 out, any batch size.
+
+    The file's metadata says how images have to be prepared. It is checked against torch by onnxruntime
+    before it is put in its place. Needs the extra: pip install 'genreid\\[export]'.
+
+    Examples:
+
+        genreid export
+
+        genreid export --checkpoint encoder --output warm_up.onnx
+    """
+    from stages.shared.run import Options, Project
+    from stages.using.checkpoint import open_checkpoint, training_size
+    from stages.using.pictures import check_output
+
+    check_output(output)
+    project = Project.open(Options())
+
+    from genreid.deployment.onnx import export_encoder
+    from genreid.models.checkpoint import load_encoder
+    from pipeline.artifacts import atomic_write
+
+    height_px, width_px = training_size(project)
+    chosen = open_checkpoint(project, checkpoint)
+    encoder = load_encoder(chosen.content, chosen.place)
+    with atomic_write(output) as temporary, project.console.status("exporting"):
+        source = f"{chosen.path.name}, sha256 {chosen.fingerprint}"
+        difference = export_encoder(encoder, temporary, height_px, width_px, source)
+    project.show(
+        "Exported encoder",
+        {
+            "input": f"image: batch × 3 × {height_px} × {width_px}, normalised RGB",
+            "output": f"embedding: batch × {encoder.embedding_dim}, of length 1",
+            "difference from torch": f"{difference:.1e} at most",
+            "written to": f"{output} ({output.stat().st_size / 1e6:.1f} MB)",
+        },
+    )

@@ -1,0 +1,105 @@
+"""`genreid generate`: a person from the other sides, and between two persons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stages.shared.options import Device
+
+if TYPE_CHECKING:
+    from genreid.body.body import Body
+    from genreid.mesh.estimator import MeshEstimator
+    from stages.shared.run import Project
+
+
+def generate(
+    image: Annotated[Path, typer.Argument(help="An image of one person.")],
+    other: Annotated[
+        Path | None, typer.Argument(help="An image of another person, to mix the first with.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The picture to write (.png or .jpg).")
+    ] = Path("generated.png"),
+    device: Device = "auto",
+) -> None:
+    """Paint a person from seven other sides; with a second image, the persons between the two.
+
+    The body in the image is estimated by the estimator of params.yaml (mesh_extract.estimator), turned and
+    painted by the generator of joint training, or of its pretraining where there is no other.
+
+    Examples:
+
+        genreid generate crops/0001.png
+
+        genreid generate crops/0001.png crops/0002.png --output between.png
+    """
+    from stages.shared.run import Options, Project
+    from stages.using.pictures import check_picture_name, read_picture, write_picture
+
+    check_picture_name(output)
+    project = Project.open(Options(device=device))
+
+    from genreid.deployment.pictures import views_picture
+    from genreid.deployment.views import generate_views, mesh_views
+    from genreid.evaluation.generation import Painter
+    from genreid.models.checkpoint import load_encoder, load_generator
+    from genreid.render.backend import choose_renderer
+    from genreid.render.views import YAWS_DEG
+    from pipeline.errors import PipelineError
+    from stages.shared.body import open_body
+    from stages.shared.data import read_checkpoint, read_manifest
+
+    pictures = read_picture(image), read_picture(other) if other else None
+    info = read_manifest(project).info
+    keys = ("joint", "joint") if project.path("joint").exists() else ("generator", "encoder")
+    for key in keys:
+        if not project.path(key).exists():
+            raise PipelineError(f"{getattr(project.paths, key)} is missing: run `dvc repro` first")
+    where = ", ".join(dict.fromkeys(getattr(project.paths, key) for key in keys))
+    project.console.print(f"checkpoint: {where}", markup=False)
+    generator, _ = load_generator(*read_checkpoint(project, keys[0]))
+    encoder = load_encoder(*read_checkpoint(project, keys[1]))
+    body = open_body(project.root, info.body)
+    estimator = _open_estimator(project, body)
+    renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
+    size = info.height_px, info.width_px
+    painter = Painter(generator.to(project.device), encoder.to(project.device))
+    with project.console.status("painting"):
+        mesh = mesh_views(
+            pictures[0],
+            str(image),
+            estimator,
+            body,
+            renderer,
+            YAWS_DEG,
+            size,
+            carries_texture=painter.carries_texture,
+        )
+        made = generate_views(painter, pictures[0], mesh, pictures[1])
+    write_picture(output, views_picture(made))
+    project.console.print(f"picture: {output}", markup=False)
+
+
+def _open_estimator(project: Project, body: Body) -> MeshEstimator:
+    """The estimator of params.yaml; says what it is good for. The truth knows no other images."""
+    import pyarrow as pa
+
+    from genreid.errors import GenreidError
+    from pipeline.errors import PipelineError
+    from stages.shared.estimation import open_estimator
+
+    name = project.params.value("mesh_extract.estimator")
+    if name == "ground_truth":
+        name = "regressor"
+    try:
+        estimator = open_estimator(project, name, body, pa.table({}))
+    except (GenreidError, PipelineError) as error:
+        raise PipelineError(f"no body can be estimated in an image: {error}") from error
+    note = ""
+    if name == "regressor":
+        note = ", fitted on synthetic persons: for images of the benchmark; photographs need romp"
+    project.console.print(f"body by: {name}{note}", markup=False, soft_wrap=True)
+    return estimator

@@ -1,0 +1,116 @@
+"""The loader: decoded views are kept, partners and backgrounds are as they may be, batches come ahead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+import numpy as np
+import pytest
+import torch
+
+from genreid.training import loader as module
+from genreid.training.loader import Loader, Partners, draw_backgrounds, one_ahead
+
+from .conftest import CPU, Boxes, BoxViews
+
+
+class CountedViews(BoxViews):
+    """Counts what is decoded."""
+
+    decoded = 0
+
+    def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
+        self.decoded += 1
+        return super().load(image_id, yaw_deg)
+
+
+@pytest.mark.parametrize(("room_for", "decoded"), [(8, 8), (5, 8 + 3), (0, 8 + 8)])
+def test_views_are_kept_while_there_is_room(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch, room_for: int, decoded: int
+) -> None:
+    """Four images, each with its own and a rotated view, twice: what did not fit is decoded again."""
+    size = boxes.images.height_px * boxes.images.width_px
+    monkeypatch.setattr(module, "_CACHE_BYTES", room_for * size + size // 2)
+    views = CountedViews(boxes.images.image_id)
+    loader = Loader(boxes.images, views, CPU)  # type: ignore[arg-type]
+    index, yaw_deg = np.arange(4), np.full(4, 90, np.int16)
+    first, second = (loader.batch_at(index, yaw_deg) for _ in range(2))
+    assert views.decoded == decoded
+    assert torch.equal(first.mesh_rotated, second.mesh_rotated) and torch.equal(first.mesh, second.mesh)
+    assert not torch.equal(first.mesh, first.mesh_rotated)
+
+
+def test_partners_are_the_others_of_the_pseudo_identity_with_a_mesh() -> None:
+    labels = np.array([0, 0, 0, 1, 1, -1, -1, 0])
+    with_mesh = np.array([0, 1, 3, 5, 6, 7])  # not 2 and 4
+    partners, generator = Partners(labels, with_mesh), torch.Generator().manual_seed(0)
+    drawn = np.array([partners.draw(with_mesh, generator) for _ in range(200)])
+    found = {int(image): set(drawn[:, i].tolist()) for i, image in enumerate(with_mesh)}
+    assert found == {0: {1, 7}, 1: {0, 7}, 7: {0, 1}, 3: {3}, 5: {5}, 6: {6}}
+
+
+def test_without_any_pseudo_identity_everybody_is_alone() -> None:
+    index = np.arange(4)
+    partners = Partners(np.full(4, -1), index)
+    assert partners.draw(index, torch.Generator()).tolist() == [0, 1, 2, 3]
+
+
+def test_backgrounds_are_of_other_cameras_and_of_images_with_a_mesh() -> None:
+    camera_id = np.array([1, 1, 2, 2, -1, -1, 3])
+    with_mesh = np.array([0, 1, 2, 4, 6])
+    rng = np.random.default_rng(0)
+    drawn = np.array([draw_backgrounds(with_mesh, camera_id, with_mesh, rng) for _ in range(200)])
+    found = [set(column.tolist()) for column in drawn.T]
+    assert found == [{2, 4, 6}, {2, 4, 6}, {0, 1, 4, 6}, {0, 1, 2, 6}, {0, 1, 2, 4}]
+
+
+def test_with_one_camera_any_background_will_do() -> None:
+    index = np.arange(3)
+    drawn = [draw_backgrounds(index, np.zeros(3), index, np.random.default_rng(seed)) for seed in range(60)]
+    assert {tuple(set(column.tolist())) for column in np.array(drawn).T} == {(0, 1, 2)}
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
+
+
+def test_items_come_in_order_and_the_thread_ends() -> None:
+    assert list(one_ahead(iter(range(20)))) == list(range(20))
+    assert list(one_ahead(iter(()))) == []
+    assert _threads() == []
+
+
+def test_one_item_is_made_while_another_is_in_use() -> None:
+    made: SimpleQueue[int] = SimpleQueue()
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            made.put(number)
+            yield number
+
+    ahead = one_ahead(items())
+    for number in range(4):
+        assert next(ahead) == number
+        assert [made.get(timeout=60) for _ in range(2 if number == 0 else 1)][-1] == number + 1
+        assert made.empty(), "the next one, and no further"
+
+
+def test_an_error_comes_in_its_items_place() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("the second")
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(ValueError, match="the second"):
+        next(ahead)
+    assert _threads() == []
+
+
+def test_who_stops_early_leaves_no_thread() -> None:
+    ahead = one_ahead(iter(range(5)))
+    assert next(ahead) == 0
+    ahead.close()  # type: ignore[attr-defined]
+    assert _threads() == []

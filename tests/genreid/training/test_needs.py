@@ -1,0 +1,60 @@
+"""What a run takes of memory and disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from genreid.training.needs import Workload, estimate_needs, saved_bytes
+from tests.genreid.models.small import DISCRIMINATOR, GENERATOR, encoder_settings
+
+
+def workload(**changes: Any) -> Workload:
+    values: dict[str, Any] = {
+        "num_images": 1000,
+        "native_px": (128, 64),
+        "training_px": (64, 32),
+        "num_yaws": 8,
+        "warm_up_batch": 64,
+        "joint_batch": 16,
+        "num_painted": 4,
+        "is_synthetic": False,
+        "num_workers": 2,
+        "encoder": encoder_settings(),
+        "generator": GENERATOR,
+        "discriminator": DISCRIMINATOR,
+    }
+    return Workload(**{**values, **changes})
+
+
+def test_what_a_backward_pass_keeps_counted_by_hand() -> None:
+    """Input, what the convolution and the activation give, mean and deviation of the 8 channels."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
+    )
+    by_hand = 4 * (2 * 3 * 16 * 8 + 2 * (2 * 8 * 16 * 8) + 2 * 8)
+    assert saved_bytes(network, torch.empty(2, 3, 16, 8)) == by_hand
+    assert saved_bytes(network.to("meta"), torch.empty(2, 3, 16, 8, device="meta")) == by_hand
+
+
+@pytest.mark.slow
+def test_needs_grow_with_what_causes_them() -> None:
+    base = estimate_needs(workload())
+    assert estimate_needs(workload(num_images=2000)).disk > 1.5 * base.disk
+    assert estimate_needs(workload(native_px=(256, 128))).disk > 3 * base.disk
+    assert estimate_needs(workload(is_synthetic=True)).memory > base.memory
+    larger = estimate_needs(workload(warm_up_batch=128, joint_batch=32))
+    assert base.training < larger.training <= 2 * base.training
+    assert estimate_needs(workload(num_painted=5)).joint > base.joint
+    wider = estimate_needs(workload(encoder=encoder_settings(base_width=32)))
+    assert wider.training > 2 * base.training
+
+
+def test_a_full_size_step_needs_what_the_field_knows() -> None:
+    """A ResNet-50 at 256×128 with 256 images a batch: more than 16 GB, less than 48 (four 11 GB cards)."""
+    encoder = encoder_settings(backbone="resnet50", base_width=64, stem="imagenet")
+    needs = estimate_needs(workload(training_px=(256, 128), warm_up_batch=256, encoder=encoder))
+    assert 16e9 < needs.training < 48e9

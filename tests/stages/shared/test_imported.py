@@ -1,0 +1,47 @@
+"""`pretrain-encoder` with an encoder trained elsewhere: it maps, reports and writes, and trains nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from genreid.models.checkpoint import load_encoder
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.imported import ImportSettings
+from pipeline.artifacts import read_torch
+from pipeline.params import load_params, section
+from stages.shared.imported import PretrainEncoderSettings, write_imported
+from tests.genreid.models.small import encoder_settings
+from tests.stages.conftest import opened
+from tests.stages.small_project import ROOT
+
+
+def test_the_stage_writes_what_it_imported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = encoder_settings(stem="imagenet", embedding_dim=24)
+    theirs = IdentityEncoder(settings)
+    names = {"backbone.": "", "reduction.": "feat.", "neck.": "feat_bn."}
+    state = {}
+    for name, tensor in theirs.state_dict().items():
+        prefix = next(prefix for prefix in names if name.startswith(prefix))
+        state[names[prefix] + name.removeprefix(prefix)] = tensor
+    torch.save({**state, "classifier.weight": torch.ones(3, 24)}, project / "jvtc.pth")
+    with opened() as run:
+        write_imported(run, settings, ImportSettings("jvtc.pth", "auto"))
+        assert run.facts["layout"] == "jvtc" and run.facts["left out"] == "classifier.weight"
+        assert run.facts["tensors matched"] == sum("tracked" not in name for name in state)
+    ours = load_encoder(read_torch(project / "models" / "encoder.pt", ""))
+    image = torch.randn(2, 3, 64, 32)
+    with torch.no_grad():
+        assert torch.equal(ours(image).embedding, theirs.eval()(image).embedding)
+    assert (project / "plots" / "mesh-extract").is_dir(), "the stage's curves are an out, if empty ones"
+    assert "Imported encoder" in capsys.readouterr().out
+
+
+def test_the_section_takes_an_import() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert section(params, "pretrain_encoder", PretrainEncoderSettings).import_from is None
+    params.values["pretrain_encoder"]["import_from"] = {"path": "jvtc.pth", "layout": "auto"}
+    settings = section(params, "pretrain_encoder", PretrainEncoderSettings)
+    assert settings.import_from == ImportSettings("jvtc.pth", "auto")

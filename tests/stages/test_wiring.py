@@ -1,0 +1,265 @@
+"""What the stages hand to the science and what they write: each artifact from its own file, settings whole.
+
+The loops themselves are put out of the way: in their place stands one that notes what it was given, and
+leaves a mark in the networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from torch import nn
+
+from genreid.clustering.pseudo_labels import PseudoLabels
+from genreid.data.transforms import denormalise, normalise, normalise_mesh
+from genreid.evaluation.ranking import rank
+from genreid.mesh.shards import read_mesh_table
+from genreid.models.checkpoint import (
+    encoder_checkpoint,
+    generator_checkpoint,
+    joint_checkpoint,
+    load_encoder,
+    load_generator,
+)
+from genreid.models.discriminator import DiscriminatorSettings
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.progress import Report
+from genreid.training import generator as pretraining
+from genreid.training import joint, warm_up
+from genreid.training.settings import JointSettings
+from pipeline.artifacts import write_table, write_torch
+from pipeline.params import load_params, section
+from tests.genreid.training.conftest import ENCODER, GENERATOR
+from tests.stages.odd_project import NUM_IMAGES, open_body_fingerprint, refused, write_inputs
+from tests.stages.small_project import SmallProject, small
+
+__all__ = ["small"]
+
+NUM_TRAIN = 4
+PERSONS = np.arange(NUM_IMAGES) // 2 % 4 + 1
+
+
+@pytest.fixture
+def project(small: SmallProject) -> SmallProject:
+    """Images of four persons, the last ones of another split; checkpoints of networks that all differ."""
+    write_inputs(small)
+    share_out(small, "query", "query")
+    models = small.folder / "models"
+    write_torch(models / "encoder.pt", encoder_checkpoint(build_encoder(ENCODER, 1)))
+    write_torch(models / "generator.pt", generator_checkpoint(*painters(2)))
+    write_torch(models / "joint.pt", joint_checkpoint(build_encoder(ENCODER, 3), *painters(3)))
+    (models / "regressor.pt").write_bytes(b"not read in these cases")
+    return small
+
+
+def share_out(project: SmallProject, *later: str) -> None:
+    """Give the images their persons, and the last ones the splits `later`, in turn."""
+    path = project.folder / "data" / "manifest.parquet"
+    table = pq.read_table(path)
+    splits = ["train"] * NUM_TRAIN + [later[n % len(later)] for n in range(NUM_IMAGES - NUM_TRAIN)]
+    for name, values in (("split", splits), ("person_id", PERSONS.tolist())):
+        place = table.schema.get_field_index(name)
+        field = table.schema.field(place)
+        table = table.set_column(place, field, pa.array(values).cast(field.type))
+    write_table(path, table)
+
+
+def painters(seed: int, **changes: Any) -> tuple[nn.Module, nn.Module]:
+    dim, stripes = build_encoder(ENCODER, 0).appearance_dim, ENCODER.num_stripes
+    generator = build_generator(replace(GENERATOR, **changes), dim, stripes, seed)
+    return generator, build_discriminator(DiscriminatorSettings(4, 1, 1), seed)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    state = other.state_dict()
+    return all(torch.equal(tensor, state[name]) for name, tensor in one.state_dict().items())
+
+
+def read(project: SmallProject, name: str) -> dict[str, Any]:
+    return torch.load(project.folder / "models" / f"{name}.pt", weights_only=True)
+
+
+class Noted:
+    """A loop that learns nothing: it notes what it was given, checks it, and marks the networks."""
+
+    def __init__(self, check: Callable[..., list[nn.Module]]) -> None:
+        self.check, self.called = check, False
+
+    def __call__(self, *given: Any, **named: Any) -> Iterator[Report]:
+        self.called = True
+        for network in self.check(*given, **named):
+            with torch.no_grad():
+                next(network.parameters()).fill_(0.25)
+        yield Report(0, 1, {"loss/mark": 0.5}, {})
+
+
+def marked(network: nn.Module) -> bool:
+    return bool((next(network.parameters()) == 0.25).all())
+
+
+def check_common(images: Any, settings: Any, named: dict[str, Any], seed: int) -> None:
+    assert images.image_id == [f"{number:02d}.png" for number in range(NUM_TRAIN)]
+    assert settings.seed == seed and named["device"] == torch.device("cpu")
+    if "agreement" in named:
+        assert named["agreement"](PseudoLabels(PERSONS[:NUM_TRAIN] * 2)) == {"ari": 1.0}
+        assert named["agreement"](PseudoLabels(np.arange(NUM_TRAIN) % 2))["ari"] < 0.5
+
+
+def test_the_warm_up_trains_an_encoder_of_its_section(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.set(pretrain_encoder__seed=5)
+
+    def check(encoder: IdentityEncoder, images: Any, settings: Any, **named: Any) -> list[nn.Module]:
+        check_common(images, settings, named, seed=5)
+        assert same(encoder, build_encoder(settings.encoder, 5))
+        return [encoder]
+
+    loop = Noted(check)
+    monkeypatch.setattr(warm_up, "warm_up", loop)
+    outcome = project.run("pretrain-encoder", "--no-progress")
+    assert outcome.code == 0 and loop.called, outcome.err
+    assert marked(load_encoder(read(project, "encoder")))
+
+
+def test_the_generator_is_pretrained_by_the_warm_up_encoder(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.set(pretrain_generator__seed=6)
+
+    def check(
+        generator: Any,
+        discriminator: Any,
+        encoder: Any,
+        images: Any,
+        loader: Any,
+        settings: Any,
+        **named: Any,
+    ) -> list[nn.Module]:
+        check_common(images, settings, named, seed=6)
+        assert same(encoder, build_encoder(ENCODER, 1))
+        built = build_generator(settings.generator, encoder.appearance_dim, ENCODER.num_stripes, 6)
+        assert same(generator, built) and same(discriminator, build_discriminator(settings.discriminator, 6))
+        assert loader.with_mesh.tolist() == list(range(NUM_TRAIN)) and loader.yaws_deg.tolist() == [90]
+        return [generator, discriminator]
+
+    loop = Noted(check)
+    monkeypatch.setattr(pretraining, "pretrain_generator", loop)
+    outcome = project.run("pretrain-generator", "--no-progress")
+    assert outcome.code == 0 and loop.called, outcome.err
+    assert all(marked(network) for network in load_generator(read(project, "generator")))
+
+
+def test_joint_training_goes_on_from_both(project: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.set(train_joint__seed=7, train_joint__lr=0.123)
+    expected = section(load_params(project.folder / "params.yaml"), "train_joint", JointSettings)
+
+    def check(networks: Any, images: Any, loader: Any, settings: Any, **named: Any) -> list[nn.Module]:
+        check_common(images, settings, named, seed=7)
+        assert settings == expected and settings.lr == 0.123
+        generator, discriminator = painters(2)
+        assert same(networks.encoder, build_encoder(ENCODER, 1))
+        assert same(networks.generator, generator) and same(networks.discriminator, discriminator)
+        assert loader.with_mesh.tolist() == list(range(NUM_TRAIN))
+        return list(vars(networks).values())
+
+    loop = Noted(check)
+    monkeypatch.setattr(joint, "train_joint", loop)
+    outcome = project.run("train-joint", "--no-progress")
+    assert outcome.code == 0 and loop.called, outcome.err
+    saved = read(project, "joint")
+    assert marked(load_encoder(saved)) and all(marked(network) for network in load_generator(saved))
+    assert not marked(load_encoder(read(project, "encoder")))
+
+
+def test_who_carries_texture_asks_for_correspondences(project: SmallProject) -> None:
+    """Which the views here lack: the setting counts before pretraining, the trained generator after it."""
+    project.set(pretrain_generator__generator__carries_texture=True)
+    assert "render_views.matches" in refused(project, "pretrain-generator")
+    models = project.folder / "models"
+    write_torch(models / "generator.pt", generator_checkpoint(*painters(2, carries_texture=True)))
+    assert "render_views.matches" in refused(project, "train-joint")
+
+
+def test_evaluation_holds_both_encoders_and_the_joint_generator(project: SmallProject) -> None:
+    share_out(project, "query", "gallery")
+    project.set(evaluate__reranking=None)
+    outcome = project.run("evaluate", "--no-progress")
+    assert outcome.code == 0, outcome.err
+    metrics = project.metrics()
+
+    pixels = [
+        cv2.imread(str(project.folder / "data" / "images" / f"{number:02d}.png"))[..., ::-1]
+        for number in range(NUM_TRAIN, NUM_IMAGES)
+    ]
+    images, persons = np.stack(pixels), PERSONS[NUM_TRAIN:]
+    cameras = 1 + np.arange(NUM_TRAIN, NUM_IMAGES) % 2
+    queries, gallery = slice(0, None, 2), slice(1, None, 2)
+    for name, file in (("warm_up", "encoder"), ("joint", "joint")):
+        encoder = load_encoder(read(project, file))
+        with torch.no_grad():
+            rows = encoder(normalise(images)).embedding.numpy()
+        expected = rank(
+            *(rows[queries], persons[queries], cameras[queries]),
+            *(rows[gallery], persons[gallery], cameras[gallery]),
+            max_rank=10,
+        )
+        assert metrics[name]["mAP"] == pytest.approx(100 * expected.mean_ap, abs=1e-4), name
+
+    assert metrics["warm_up"]["mAP"] != metrics["joint"]["mAP"], "the comparison can tell them apart"
+
+    generator, _ = load_generator(read(project, "joint"))
+    encoder = load_encoder(read(project, "joint"))
+    with torch.no_grad():
+        codes = encoder(normalise(images[queries])).appearance
+        painted = denormalise(generator(normalise_mesh(images[queries][..., 2]), codes))
+    error = np.abs(painted.astype(float) - images[queries]).mean() / 255
+    assert metrics["views"]["reconstruction_l1"] == pytest.approx(error, abs=1e-5)
+
+
+@pytest.mark.parametrize("splits", [["train"], ["query"], ["train", "query"]])
+def test_meshes_and_views_are_of_the_splits_that_are_asked_for(
+    project: SmallProject, splits: list[str]
+) -> None:
+    project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=splits)
+    project.set(render_views__splits=splits, render_views__yaws_deg=[0, 45, 90], render_views__matches=False)
+    assert project.run("mesh-extract", "--no-progress").code == 0
+    assert project.run("render-views", "--no-progress").code == 0
+    numbers = {"train": range(NUM_TRAIN), "query": range(NUM_TRAIN, NUM_IMAGES)}
+    expected = [f"{number:02d}.png" for split in sorted(splits, reverse=True) for number in numbers[split]]
+    ids, found = meshes(project.folder)
+    assert sorted(ids) == sorted(expected) and found.valid.all()
+    views = pa.concat_tables(pq.read_table(part) for part in parts(project.folder / "data" / "views"))
+    assert sorted(set(views["image_id"].to_pylist())) == sorted(expected)
+    assert set(views["yaw_deg"].to_pylist()) == {0, 45, 90}
+
+
+def test_headings_are_made_worse_as_asked(project: SmallProject) -> None:
+    project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=["train"])
+    turned = {}
+    for noise, seed in ((0.0, 1), (30.0, 1), (30.0, 2)):
+        project.set(mesh_extract__heading_noise_deg=noise, mesh_extract__seed=seed)
+        assert project.run("mesh-extract", "--no-progress").code == 0
+        turned[noise, seed] = meshes(project.folder)[1].parameters.global_orient
+    assert torch.equal(turned[0.0, 1], turned[0.0, 1][:1].expand(NUM_TRAIN, -1)), "one pose for everybody"
+    assert len(torch.unique(turned[30.0, 1], dim=0)) == NUM_TRAIN
+    assert not torch.equal(turned[30.0, 1], turned[30.0, 2])
+
+
+def parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def meshes(folder: Path) -> tuple[list[str], Any]:
+    table = pa.concat_tables(pq.read_table(part) for part in parts(folder / "data" / "mesh"))
+    return read_mesh_table(table, open_body_fingerprint())

@@ -1,0 +1,213 @@
+"""The commands that use what was trained, on tiny networks; and those that the documentation shows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from genreid.data.transforms import normalise, resize
+from genreid.models.checkpoint import load_encoder
+from pipeline.params import load_params
+from pipeline.recipes import recipe_names
+from tests.stages.small_project import ROOT, SmallProject
+from tests.stages.using.trained_project import HEIGHT_PX, NUM_CROPS, WIDTH_PX, crop, fill
+
+DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
+USING = ("embed", "search", "generate", "export", "doctor")
+
+
+@pytest.fixture
+def trained(small: SmallProject) -> SmallProject:
+    fill(small.folder)
+    return small
+
+
+def blocks(language: str, document: Path) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def documented_commands(document: Path) -> list[list[str]]:
+    """The words of each command that a document shows, without what is said beside it."""
+    lines = [line for block in blocks("console", document) for line in block.splitlines()]
+    return [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.startswith("$ ")]
+
+
+@pytest.mark.slow
+def test_the_commands_and_programs_of_the_documentation_run(trained: SmallProject) -> None:
+    commands = documented_commands(DOCUMENT)
+    assert {command[1] for command in commands} >= set(USING)
+    for program, *arguments in commands:
+        outcome = trained.run(*arguments)
+        assert program == "genreid" and outcome.code == 0, f"{arguments}: {outcome.err}"
+    for name in ("search.png", "generated.png", "between.png"):
+        assert min(Image.open(trained.folder / name).size) > 100, name
+    values: dict[str, object] = {}
+    for block in blocks("python", DOCUMENT):
+        exec(compile(block, str(DOCUMENT), "exec"), values)
+    # the last program prepared the image by hand and ran the exported file
+    embedded = pd.read_parquet("embeddings.parquet").set_index("path").embedding["0001.png"]
+    np.testing.assert_allclose(values["embedding"][0], embedded, atol=1e-4)  # type: ignore[index]
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
+    """Those of `genreid` here; what `make` and `dvc` are told is run by the tests of both, and exists."""
+    commands = documented_commands(README)
+    ours = [command[1:] for command in commands if command[0] == "genreid"]
+    assert {command[0] for command in ours} >= set(USING)
+    for arguments in ours:
+        outcome = trained.run(*arguments)
+        assert outcome.code == 0, f"{arguments}: {outcome.err}"
+    assert pq.read_table("embeddings.parquet").num_rows == NUM_CROPS
+    for name in ("search.png", "generated.png"):
+        assert min(Image.open(trained.folder / name).size) > 100, name
+    assert Path("encoder.onnx").stat().st_size > 1000
+
+    params, targets = load_params(ROOT / "params.yaml"), (ROOT / "Makefile").read_text()
+    for program, *arguments in commands:
+        for word in arguments if program == "dvc" else []:
+            if "=" in word:
+                params.value(word.partition("=")[0])  # raises where there is no such key
+        if arguments[2:4] == ["$(genreid", "overrides"]:
+            assert arguments[4].rstrip(")") in recipe_names(ROOT / "recipes")
+        if program == "make":
+            assert re.search(rf"^{arguments[0]}:", targets, re.MULTILINE), arguments
+
+
+def embedding(folder: Path, checkpoint: str, number: int) -> np.ndarray:
+    encoder = load_encoder(torch.load(folder / "models" / checkpoint, weights_only=True))
+    with torch.no_grad():
+        image = normalise(resize(crop(number), HEIGHT_PX, WIDTH_PX)[None])
+        return encoder(image).embedding[0].numpy()
+
+
+def test_embed_writes_a_row_for_every_image(trained: SmallProject) -> None:
+    outcome = trained.run("embed", "crops", "--batch-size", "2")
+    assert outcome.code == 0, outcome.err
+    assert "checkpoint: models/joint.pt, of joint training" in outcome.out
+    table = pq.read_table("embeddings.parquet").to_pandas().set_index("path")
+    assert list(table.index) == [f"{number:04d}.png" for number in range(1, NUM_CROPS + 1)]
+    assert list(table.status) == ["ok", "ok", "unreadable", "ok", "ok"]
+    assert table.embedding["0003.png"] is None and table.detail["0003.png"] == "not a readable image"
+    assert (table.height["0001.png"], table.width["0001.png"]) == (48, 24)
+    for number in (1, 2, 4, 5):
+        expected = embedding(trained.folder, "joint.pt", number)
+        np.testing.assert_allclose(table.embedding[f"{number:04d}.png"], expected, atol=1e-6)
+    assert not list(trained.folder.glob(".*.tmp"))
+
+
+def test_without_a_joint_encoder_the_warm_up_one_is_taken(trained: SmallProject) -> None:
+    (trained.folder / "models" / "joint.pt").unlink()
+    outcome = trained.run("embed", "crops", "-o", "out/warm_up.parquet")
+    assert "checkpoint: models/encoder.pt, of the warm-up" in outcome.out
+    first = pq.read_table("out/warm_up.parquet").to_pandas().embedding[0]
+    np.testing.assert_allclose(first, embedding(trained.folder, "encoder.pt", 1), atol=1e-6)
+
+
+def test_search_finds_the_image_itself_first(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops", "--checkpoint", "encoder").code == 0
+    outcome = trained.run("search", "crops/0004.png", "-k", "3", "--picture", "found.jpg")
+    assert outcome.code == 0, outcome.err
+    assert "checkpoint: models/encoder.pt" in outcome.out
+    rows = [line.split("│")[1:4] for line in outcome.out.splitlines() if line.startswith("│")]
+    found = [(int(rank), float(cosine), path.strip()) for rank, cosine, path in rows]
+    assert found[0] == (1, 1.0, "0004.png") and len(found) == 3
+    own = embedding(trained.folder, "encoder.pt", 4)
+    cosines = {f"{n:04d}.png": embedding(trained.folder, "encoder.pt", n) @ own for n in (1, 2, 4, 5)}
+    assert [path for _, _, path in found] == sorted(cosines, key=lambda path: -cosines[path])[:3]
+    for _, cosine, path in found:
+        assert cosine == pytest.approx(cosines[path], abs=6e-5)
+    assert Image.open("found.jpg").format == "JPEG"
+
+
+def test_a_gallery_whose_images_are_gone_is_still_listed(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops").code == 0
+    (trained.folder / "crops").rename("moved")
+    outcome = trained.run("search", "moved/0001.png")
+    assert outcome.code == 2 and "│ 0001.png │" in outcome.out
+    assert "crops/0001.png: No such file or directory); embed the folder again" in outcome.err
+
+
+def test_a_gallery_of_other_weights_is_refused(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops").code == 0
+    outcome = trained.run("search", "crops/0001.png", "--checkpoint", "encoder")
+    assert outcome.code == 2 and outcome.err.count("\n") == 1
+    assert "embedded by other weights than models/encoder.pt holds now" in outcome.err
+
+
+def test_generate_says_what_the_body_is_good_for(trained: SmallProject) -> None:
+    outcome = trained.run("generate", "crops/0001.png")
+    assert outcome.code == 0, outcome.err
+    assert "checkpoint: models/joint.pt\n" in outcome.out
+    assert "body by: regressor, fitted on synthetic persons" in outcome.out
+    single = Image.open("generated.png").size
+    (trained.folder / "models" / "joint.pt").unlink()
+    trained.set(mesh_extract__estimator="ground_truth")  # which knows no bodies of other images
+    outcome = trained.run("generate", "crops/0001.png", "crops/0002.png")
+    assert "checkpoint: models/generator.pt, models/encoder.pt\n" in outcome.out
+    assert "body by: regressor" in outcome.out
+    assert Image.open("generated.png").size[1] > single[1], "the mixtures are below"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("embed", "nowhere"), "nowhere: no such folder"),
+        (("embed", "models"), "models holds no image"),
+        (
+            ("embed", "crops", "-c", "models/regressor.pt"),
+            "models/regressor.pt: expected a checkpoint",
+        ),
+        (("embed", "crops", "-c", "none.pt"), "none.pt: no readable checkpoint"),
+        (("search", "crops/0001.png"), "embeddings.parquet: no readable Parquet file"),
+        (("search", "crops/0001.png", "-g", "data/manifest.parquet"), "it is no table of embeddings"),
+        (("search", "crops/0009.png"), "crops/0009.png: no such file"),
+        (("search", "crops"), "crops is a folder; name an image in it"),
+        (("embed", "crops", "-o", "crops"), "crops is a folder; name a file"),
+        (("export", "-o", "/dev/null"), "/dev/null is no ordinary file; name a file"),
+        (("generate", "crops/0001.png", "-o", "params.yaml/views.png"), "nothing can be written in"),
+        (("embed", "crops", "-c", "params.yaml"), "it is no torch file of tensors and plain types"),
+        (("generate", "crops/0003.png"), "crops/0003.png: not a readable image"),
+        (("generate", "crops/0001.png", "-o", "views.gif"), "views.gif: a picture's name ends in .png, .jpg"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    trained: SmallProject, arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = trained.run(*arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: ") and outcome.err.count("\n") == 1, outcome.err
+    assert message in outcome.err
+
+
+def test_without_any_checkpoint_the_error_says_what_to_run(trained: SmallProject) -> None:
+    for file in (trained.folder / "models").iterdir():
+        file.unlink()
+    for arguments in (("embed", "crops"), ("export",), ("generate", "crops/0001.png")):
+        outcome = trained.run(*arguments)
+        assert outcome.code == 2 and "dvc repro" in outcome.err and outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["embed", "search", "generate", "export", "doctor"])
+def test_help_has_examples(small: SmallProject, command: str) -> None:
+    outcome = small.run(command, "--help")
+    assert outcome.code == 0 and "Examples:" in outcome.out and f"genreid {command}" in outcome.out
+
+
+def test_checkpoints_complete(trained: SmallProject) -> None:
+    from stages.using.checkpoint import _complete_checkpoint
+
+    assert _complete_checkpoint("") == [
+        "joint",
+        "encoder",
+        *(f"models/{name}.pt" for name in ("encoder", "generator", "joint", "regressor")),
+    ]
+    assert _complete_checkpoint("jo") == ["joint"]

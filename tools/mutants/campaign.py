@@ -1,0 +1,133 @@
+"""Each fault against the tests that call it: those of its room, then the rest of the fast suite."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+from tools.mutants import baseline
+from tools.mutants.baseline import TestFile, noticing
+from tools.mutants.copies import Copy
+from tools.mutants.mutant import Mutant
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_COMPILING_S = 120.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a fault.
+
+    killed_in: `room`, `suite`, or empty for a survivor. by: the first test that failed, or how else the tests
+    ended. tests: digest of the test files that the verdict rests on.
+    """
+
+    key: str
+    killed_in: str
+    by: str
+    seconds: float
+    tests: str
+
+
+class Campaign:
+    """Runs tests in one copy of the project for each worker, and keeps what it finds in a folder."""
+
+    def __init__(self, copies: list[Copy], kept: Path) -> None:
+        self._copies = copies
+        self._free: SimpleQueue[Copy] = SimpleQueue()
+        for copy in copies:
+            self._free.put(copy)
+        self._tests_kept, self._verdicts_kept = kept / "tests.jsonl", kept / "verdicts.jsonl"
+        self.tests: list[TestFile] = []
+
+    def record_tests(self) -> tuple[int, Iterator[TestFile]]:
+        """How many test files are still to be run without a fault, and the running of them."""
+        known = baseline.recorded(self._tests_kept)
+        missing = [name for name in baseline.test_files() if name not in known]
+        self.tests = list(known.values())
+
+        def one(copy: Copy, name: str) -> TestFile:
+            return baseline.record(copy, name, self._tests_kept)
+
+        def run() -> Iterator[TestFile]:
+            for test in self._in_copies(one, missing):
+                self.tests.append(test)
+                yield test
+
+        return len(missing), run()
+
+    def known(self, mutants: list[Mutant]) -> dict[str, Verdict]:
+        """Verdicts of an earlier run that hold: the tests that each rests on are the same."""
+        found = {}
+        by_key = {mutant.key: mutant for mutant in mutants}
+        kept = self._verdicts_kept
+        for line in kept.read_text().splitlines() if kept.is_file() else ():
+            verdict = Verdict(**json.loads(line))
+            mutant = by_key.get(verdict.key)
+            if mutant is not None and verdict.tests == self._version(mutant, verdict.by):
+                found[verdict.key] = verdict
+        return found
+
+    def judge(self, mutants: list[Mutant]) -> Iterator[tuple[Mutant, Verdict]]:
+        """The verdict on each, as they come."""
+
+        def one(copy: Copy, mutant: Mutant) -> tuple[Mutant, Verdict]:
+            verdict = self._verdict(copy, mutant)
+            with self._verdicts_kept.open("a") as stream:
+                stream.write(json.dumps(asdict(verdict)) + "\n")
+            return mutant, verdict
+
+        yield from self._in_copies(one, mutants)
+
+    def _verdict(self, copy: Copy, mutant: Mutant) -> Verdict:
+        begin = time.monotonic()
+        killed_in = by = ""
+        own, others = noticing(mutant, self.tests)
+        with copy.fault(mutant) as environment:
+            for where, tests in (("room", own), ("suite", others)):
+                if not tests:
+                    continue
+                limit = _COMPILING_S + 4 * sum(test.seconds for test in tests)
+                outcome = copy.pytest([test.name for test in tests], limit, environment)
+                if not outcome.passed:
+                    killed_in, by = where, outcome.failed or _ending(outcome.code)
+                    break
+        seconds = round(time.monotonic() - begin, 1)
+        return Verdict(mutant.key, killed_in, by, seconds, self._version(mutant, by))
+
+    def _version(self, mutant: Mutant, by: str) -> str:
+        own, others = noticing(mutant, self.tests)
+        killer = by.partition("::")[0]
+        names = [killer] if killer.endswith(".py") else [test.name for test in (*own, *others)]
+        return baseline.version(names)
+
+    def _in_copies(self, work: Callable[[Copy, T], R], items: list[T]) -> Iterator[R]:
+        def one(item: T) -> R:
+            copy = self._free.get()
+            try:
+                return work(copy, item)
+            finally:
+                self._free.put(copy)
+
+        with ThreadPoolExecutor(len(self._copies)) as pool:
+            futures = [pool.submit(one, item) for item in items]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for copy in self._copies:
+                    copy.stop()
+                raise
+
+
+def _ending(code: int | None) -> str:
+    return "ran out of time" if code is None else f"pytest ended with {code}"
