@@ -46,7 +46,7 @@ class Baseline:
         self.tests: list[TestFile] = []
 
     def read(self) -> list[str]:
-        """Take the test files that are as they were recorded, with the code that they call; names the others."""
+        """Take the test files that are as they were recorded, with all that they call; names the others."""
         for line in self._kept.read_text().splitlines() if self._kept.is_file() else ():
             entry = json.loads(line)
             called = frozenset((file, first) for file, first in entry["called"])
