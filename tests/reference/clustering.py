@@ -1,4 +1,4 @@
-"""Pseudo-identities: dense k-reciprocal Jaccard distances (Zhong et al., CVPR 2017) and DBSCAN (Ester et al.).
+"""Pseudo-identities: dense k-reciprocal Jaccard distances (Zhong et al., CVPR 2017) and DBSCAN.
 
 Shapes: N images, P pseudo-identities, D width.
 """

@@ -73,6 +73,7 @@ def make_batch(
     if data.textures is not None:
         pairs = [data.textures[image, turn] for image, turn in zip(index, turns, strict=True)]
         carried, kept = (texture(np.stack(both)) for both in zip(*pairs, strict=True))
+    behind = None if backgrounds is None else np.stack([data.backgrounds[i] for i in backgrounds])
     return Batch(
         index=torch.tensor(index),
         image=pixels(data.images[index]),
@@ -83,7 +84,9 @@ def make_batch(
         kept=kept,
         partner_image=None if partners is None else pixels(data.images[partners]),
         partner_mesh=None if partners is None else meshes(data, partners, np.zeros_like(turns)),
-        background=None if backgrounds is None else pixels(np.stack([data.backgrounds[i] for i in backgrounds])),
+        background=None
+        if backgrounds is None
+        else pixels(np.stack([data.backgrounds[i] for i in backgrounds])),
     )
 
 

@@ -64,9 +64,7 @@ def pretrain_generator(
                 d_losses, losses = {}, first_losses(generator, batch, code, settings)
             else:
                 mix = draw_mix(len(index), weights.mixup_alpha, rng)
-                painted = paint(
-                    generator, encoder, batch, code, mix, show_mixed=False, statistics="frozen"
-                )
+                painted = paint(generator, encoder, batch, code, mix, show_mixed=False, statistics="frozen")
                 d_losses = discriminator_losses(discriminator, batch.image, painted.fakes, weights, step)
                 descend(d_optimiser, gradients(total(d_losses), discriminator))
                 losses = generator_losses(painted, batch, code, discriminator, weights)

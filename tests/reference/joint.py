@@ -187,7 +187,16 @@ def joint_step(
         g_losses = generator_losses(painted, batch, real.appearance, discriminator, weights)
     f = real.embedding.float()
     c_losses = contrast_losses(
-        f, f_second, f_mix, mix, batch.index, epoch.labels, epoch.prototypes, epoch.memory, contrast, negatives
+        f,
+        f_second,
+        f_mix,
+        mix,
+        batch.index,
+        epoch.labels,
+        epoch.prototypes,
+        epoch.memory,
+        contrast,
+        negatives,
     )
 
     everything = g_losses | c_losses

@@ -1,31 +1,31 @@
-"""The loops of `genreid.training` beside those of the reference: both run, and what stands after each step.
+"""The loops of `genreid.training` beside those of the reference: what stands after each step of both.
 
-Both get the same networks and settings. Networks compute in float64 inside, so that what an order of summation
-leaves stays far below what a change of the method would.
+Both get the same networks and settings. Networks compute in float64 inside, so that what an order of
+summation leaves stays far below what a change of the method would.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genreid.data.background import without_person
 from genreid.data.batch import Batch
 from genreid.data.carry import carry, keep
-from genreid.data.background import without_person
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings
 from genreid.models.generator import GeneratorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Report, Silent
-from genreid.training.loader import Loader
 from genreid.training.generator import GeneratorPretrainingSettings, pretrain_generator
 from genreid.training.joint import train_joint
+from genreid.training.loader import Loader
 from genreid.training.settings import JointSettings, Networks
 from genreid.training.warm_up import WarmUpSettings, warm_up
 from tests.reference import generator as reference_generator
@@ -44,16 +44,16 @@ SLOPES = 1e-2
 """Of what an optimiser has gathered. Rounding leaves a tenth of it, where norms divide by next to nothing."""
 
 WAY = 0.05
-"""Of the way that weights have gone: Adam goes as far for a slope that is nothing but rounding as for any other.
-What it has gathered, and its rate, are held more closely."""
+"""Of the way that weights have gone: Adam goes as far for a slope that is nothing but rounding as for any
+other. What it has gathered, and its rate, are held more closely."""
 
 State = dict[str, dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Ours: what stands after each step, the batches that were made, and what each epoch told. The reference's
-    steps. start: the weights that both began with."""
+    """Ours: what stands after each step, the batches that were made, and what each epoch told. The
+    reference's steps. start: the weights that both began with."""
 
     steps: list[Step]
     batches: list[Batch]
@@ -133,7 +133,7 @@ def _networks(
 
 @torch.no_grad()
 def acquaint(encoder: nn.Module, generator: nn.Module, boxes: Boxes) -> None:
-    """As after the stages before: E_id's running statistics and G's units of codes are those of the images."""
+    """As after the stages before: E_id's statistics and G's units of codes are those of the images."""
     image = boxes.loader.images_at(np.arange(len(boxes.images)))
     encoder.train()
     for _ in range(20):
@@ -240,8 +240,8 @@ def data_of(boxes: Boxes) -> Data:
 
 
 def assert_equal(pair: Pair) -> None:
-    """Everything after every step: losses, weights and batch-norm buffers, optimisers and rates, pseudo-labels,
-    prototypes and memories, drawn images; and what the epochs told."""
+    """Everything after every step: losses, weights and batch-norm buffers, optimisers and rates,
+    pseudo-labels, prototypes and memories, drawn images; and what the epochs told."""
     assert len(pair.steps) == len(pair.reference) > 0
     for number, (ours, plain) in enumerate(zip(pair.steps, pair.reference, strict=True)):
         place = f"step {number}"

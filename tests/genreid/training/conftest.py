@@ -103,12 +103,12 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
     return make_boxes(tmp_path_factory.mktemp("boxes"), BoxViews)
 
 
-def make_boxes(
-    root: Path, views: type[BoxViews], *, light: int = 0, carries_texture: bool = False
-) -> Boxes:
+def make_boxes(root: Path, views: type[BoxViews], *, light: int = 0, carries_texture: bool = False) -> Boxes:
     """Images of boxes, written below `root`; light: how far apart the cameras' colour casts are, 0 to 100."""
     rows = [
-        _write_box(root, person, shot, light) for person in range(NUM_IDENTITIES) for shot in range(NUM_IMAGES)
+        _write_box(root, person, shot, light)
+        for person in range(NUM_IDENTITIES)
+        for shot in range(NUM_IMAGES)
     ]
     info = ManifestInfo(dataset="boxes", root=".", height_px=32, width_px=16, body="open")
     manifest = Manifest.from_rows(rows, info)
