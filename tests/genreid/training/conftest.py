@@ -17,6 +17,7 @@ from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.transforms import AugmentationSettings
 from genreid.models.encoder import EncoderSettings
 from genreid.models.generator import GeneratorSettings
+from genreid.render.correspondence import Correspondence
 from genreid.training.loader import Loader
 from genreid.training.settings import GenerationSettings
 
@@ -61,6 +62,8 @@ class Boxes:
     images: ImageSet
     loader: Loader
     person_id: np.ndarray
+    views: BoxViews
+    carries_texture: bool = False
 
     def agreement(self, labels: PseudoLabels) -> dict[str, float]:
         return {"agreement/seen": float(len(labels.labels))}
@@ -80,22 +83,48 @@ class BoxViews:
         return view
 
 
+class MatchedBoxViews(BoxViews):
+    """A quarter turn moves the surface a pixel to the right; rows from 20 on are hidden by it."""
+
+    def require_matches(self) -> None:
+        pass
+
+    def load_match(self, image_id: str, yaw_deg: int) -> Correspondence:
+        v, u = np.mgrid[:32, :16].astype(np.float32) + 0.5
+        source = np.stack([u - yaw_deg // 90, v], axis=2)
+        source[20:] = np.nan
+        shared = np.zeros((32, 16), bool)
+        shared[:20] = True
+        return Correspondence(source, shared)
+
+
 @pytest.fixture(scope="module")
 def boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
-    root = tmp_path_factory.mktemp("boxes")
-    rows = [_write_box(root, person, shot) for person in range(NUM_IDENTITIES) for shot in range(NUM_IMAGES)]
+    return make_boxes(tmp_path_factory.mktemp("boxes"), BoxViews)
+
+
+def make_boxes(root: Path, views: type[BoxViews], *, light: int = 0, carries_texture: bool = False) -> Boxes:
+    """Images of boxes, written below `root`; light: how far apart the cameras' colour casts are, 0 to 100."""
+    rows = [
+        _write_box(root, person, shot, light)
+        for person in range(NUM_IDENTITIES)
+        for shot in range(NUM_IMAGES)
+    ]
     info = ManifestInfo(dataset="boxes", root=".", height_px=32, width_px=16, body="open")
     manifest = Manifest.from_rows(rows, info)
     images = ImageSet(root, manifest)
-    views: Any = BoxViews(images.image_id)
-    return Boxes(images, Loader(images, views, CPU), manifest.person_id)
+    store: Any = views(images.image_id)
+    loader = Loader(images, store, CPU, carries_texture=carries_texture)
+    return Boxes(images, loader, manifest.person_id, store, carries_texture)
 
 
-def _write_box(root: Path, person: int, shot: int) -> dict[str, object]:
+def _write_box(root: Path, person: int, shot: int, light: int) -> dict[str, object]:
     rng = np.random.default_rng([person, shot])
     image = rng.integers(90, 130, (32, 16, 3), dtype=np.uint8)
     colours = np.random.default_rng(person).integers(0, 256, (2, 3), dtype=np.uint8)
     image[4:16, 3:12], image[16:28, 3:12] = colours
+    cast = light * np.array([(1, 0, -1), (-1, 1, 0), (0, -1, 1)])[shot % 3]
+    image = np.clip(image + cast, 0, 255).astype(np.uint8)
     name = f"{person:02d}_{shot}.png"
     cv2.imwrite(str(root / name), image)
     return {

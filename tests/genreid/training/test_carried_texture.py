@@ -11,31 +11,15 @@ import torch
 from genreid.errors import GenreidError
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Silent
-from genreid.render.correspondence import Correspondence
 from genreid.training.generator import pretrain_generator
 from genreid.training.loader import Loader
 from genreid.training.views import Mix, generate
 
-from .conftest import CPU, ENCODER, GENERATOR, Boxes, BoxViews
+from .conftest import CPU, ENCODER, GENERATOR, Boxes, BoxViews, MatchedBoxViews
 from .harness import finish
 from .test_generator import SETTINGS
 
 CARRYING = replace(GENERATOR, carries_texture=True)
-
-
-class MatchedBoxViews(BoxViews):
-    """A quarter turn moves the surface a pixel to the right; rows from 20 on are hidden by it."""
-
-    def require_matches(self) -> None:
-        pass
-
-    def load_match(self, image_id: str, yaw_deg: int) -> Correspondence:
-        v, u = np.mgrid[:32, :16].astype(np.float32) + 0.5
-        source = np.stack([u - yaw_deg // 90, v], axis=2)
-        source[20:] = np.nan
-        shared = np.zeros((32, 16), bool)
-        shared[:20] = True
-        return Correspondence(source, shared)
 
 
 @pytest.fixture

@@ -1,0 +1,151 @@
+"""What training may see, and the batches that are made of it.
+
+Shapes: N images, B batch, H×W the training size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+@dataclass(frozen=True)
+class Data:
+    """N images, without identities.
+
+    images: (N, H, W, 3) uint8 RGB. camera_id: (N,) int. views: by image and turn in degrees the grey view
+    (H, W) uint8 of the image's mesh; some images have none. backgrounds: by image what is left of it without
+    its person, (H, W, 3) uint8. textures: by image and turn what the image shows of the turned mesh's
+    surface, where that is in the turned view and where it is in the image: two (H, W, 4) uint8, colours and
+    the share that is known; None for a generator that carries no texture.
+    """
+
+    images: np.ndarray
+    camera_id: np.ndarray
+    views: dict[tuple[int, int], np.ndarray]
+    backgrounds: dict[int, np.ndarray]
+    textures: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] | None = None
+
+    @property
+    def with_mesh(self) -> np.ndarray:
+        """(M,) the images that have a mesh, in their order."""
+        return np.array(sorted({image for image, _ in self.views}))
+
+    @property
+    def turns(self) -> np.ndarray:
+        """The angles θ that a batch draws from."""
+        return np.array(sorted({turn for _, turn in self.views} - {0}))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """x, m_0, m_θ; and, where they are wanted, another image x' of the same pseudo-identity with its mesh
+    m'_0, a background of another camera, and the texture that is carried to x_θ and kept in x̂."""
+
+    index: Tensor
+    image: Tensor
+    mesh: Tensor
+    mesh_rotated: Tensor
+    yaw_deg: Tensor
+    carried: Tensor | None = None
+    kept: Tensor | None = None
+    partner_image: Tensor | None = None
+    partner_mesh: Tensor | None = None
+    background: Tensor | None = None
+
+
+def make_batch(
+    data: Data,
+    index: np.ndarray,
+    turns: np.ndarray,
+    partners: np.ndarray | None = None,
+    backgrounds: np.ndarray | None = None,
+) -> Batch:
+    """The images at `index` (B,), their meshes as they are and turned by `turns` (B,) degrees."""
+    carried, kept = None, None
+    if data.textures is not None:
+        pairs = [data.textures[image, turn] for image, turn in zip(index, turns, strict=True)]
+        carried, kept = (texture(np.stack(both)) for both in zip(*pairs, strict=True))
+    behind = None if backgrounds is None else np.stack([data.backgrounds[i] for i in backgrounds])
+    return Batch(
+        index=torch.tensor(index),
+        image=pixels(data.images[index]),
+        mesh=meshes(data, index, np.zeros_like(turns)),
+        mesh_rotated=meshes(data, index, turns),
+        yaw_deg=torch.tensor(turns),
+        carried=carried,
+        kept=kept,
+        partner_image=None if partners is None else pixels(data.images[partners]),
+        partner_mesh=None if partners is None else meshes(data, partners, np.zeros_like(turns)),
+        background=None
+        if backgrounds is None
+        else pixels(np.stack([data.backgrounds[i] for i in backgrounds])),
+    )
+
+
+def pixels(images: np.ndarray) -> Tensor:
+    """(B, H, W, 3) uint8 → (B, 3, H, W), ImageNet's mean and deviation taken out."""
+    scaled = (images.astype(np.float32) / 255 - MEAN) / DEVIATION
+    return torch.from_numpy(scaled.transpose(0, 3, 1, 2).copy())
+
+
+def meshes(data: Data, index: np.ndarray, turns: np.ndarray) -> Tensor:
+    """(B, 1, H, W) in [−1, 1], black at −1."""
+    views = np.stack([data.views[image, turn] for image, turn in zip(index, turns, strict=True)])
+    return torch.from_numpy(views[:, None].astype(np.float32) / 127.5 - 1)
+
+
+def texture(known: np.ndarray) -> Tensor:
+    """(B, H, W, 4) uint8 → (B, 4, H, W): normalised colours times the share known, and that share."""
+    share = torch.from_numpy(known[:, None, :, :, 3].astype(np.float32) / 255)
+    return torch.cat([pixels(known[..., :3]) * share, share], dim=1)
+
+
+def batches(index: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Full batches without end: every image once in a random order, then again in another."""
+    queue: list[int] = []
+    while True:
+        while len(queue) < size:
+            queue.extend(rng.permutation(index))
+        yield np.array(queue[:size])
+        del queue[:size]
+
+
+def identity_batches(
+    labels: np.ndarray, camera_id: np.ndarray, num_people: int, num_images: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """P pseudo-identities with K images of each; every pseudo-identity once, in random order.
+
+    The last batch is filled up with some of those that are not in it, or, if these are too few, with any.
+    """
+    people = list(rng.permutation(np.unique(labels[labels >= 0])))
+    missing = -len(people) % num_people
+    if missing:
+        full = people[: len(people) // num_people * num_people]
+        pool = full if len(full) >= missing else people
+        people += list(rng.choice(pool, missing, replace=len(pool) < missing))
+    for start in range(0, len(people), num_people):
+        chosen = people[start : start + num_people]
+        yield np.concatenate([_of_all_cameras(labels, camera_id, who, num_images, rng) for who in chosen])
+
+
+def _of_all_cameras(
+    labels: np.ndarray, camera_id: np.ndarray, person: int, num: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Images of a person: one of each of its cameras, then a second one; from the start when all are used."""
+    left, ordered = list(rng.permutation(np.flatnonzero(labels == person))), []
+    while left:
+        seen: set[int] = set()
+        for image in list(left):
+            if camera_id[image] not in seen:
+                seen.add(camera_id[image])
+                ordered.append(image)
+                left.remove(image)
+    return np.array([ordered[k % len(ordered)] for k in range(num)])

@@ -1,0 +1,269 @@
+"""Joint training (METHOD, `train-joint`; Chen et al., TPAMI 2023, section 3): E_id, E_str, G and D learn.
+
+Shapes: N images, B batch, P pseudo-identities, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genreid.models.encoder import Encoding
+from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.settings import JointSettings, Networks
+from tests.reference.clustering import prototypes_of, pseudo_labels, without_camera_mean
+from tests.reference.contrast import Mix, contrast_losses, draw_mix, nearest_partners, update_memory
+from tests.reference.data import Batch, Data, batches, make_batch
+from tests.reference.generation import (
+    Painted,
+    adam,
+    discriminator_losses,
+    generated_images,
+    generator_losses,
+    paint,
+    see,
+)
+from tests.reference.generator import draw_partners
+from tests.reference.learning import Step, descend, embed, gradients, kept, numbers, set_rate, total
+from tests.reference.pictures import augmented, on_background
+
+
+@dataclass(frozen=True)
+class Optimisers:
+    encoder: torch.optim.SGD
+    generator: torch.optim.Adam
+    discriminator: torch.optim.Adam
+
+    @classmethod
+    def of(cls, networks: Networks, settings: JointSettings) -> Optimisers:
+        sgd = torch.optim.SGD(
+            networks.encoder.parameters(),
+            lr=settings.lr,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+        )
+        weights = settings.generation
+        return cls(sgd, adam(networks.generator, weights), adam(networks.discriminator, weights))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch contrasts with. labels (N,), −1 for outliers; prototypes (P, D); memory: the N rows V, or
+    the P slots of a cluster memory."""
+
+    labels: np.ndarray
+    prototypes: Tensor
+    memory: Tensor
+
+
+def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iterator[Step]:
+    """Train the networks in place; after every step yields where they stand."""
+    encoder, seed = networks.encoder, settings.seed
+    optimisers = Optimisers.of(networks, settings)
+    memory = embed(encoder, data)
+    for number in range(settings.epochs):
+        set_rate(optimisers.encoder, settings.lr, number, settings.lr_step_epochs)
+        for optimiser in (optimisers.generator, optimisers.discriminator):
+            set_rate(optimiser, settings.generation.lr, number, settings.lr_step_epochs)
+
+        features = memory if settings.cluster_on == "memory" else embed(encoder, data)
+        centred = without_camera_mean(features, data.camera_id) if settings.camera_centred else features
+        labels = pseudo_labels(centred, settings.clustering)
+        prototypes = prototypes_of(features, labels)
+        slots = prototypes.clone()
+        epoch = Epoch(labels, prototypes, memory if settings.contrast.memory == "instance" else slots)
+
+        order = batches(
+            np.array([i for i in data.with_mesh if labels[i] >= 0]),
+            settings.batch_size,
+            numpy_rng(seed, "batches", number),
+        )
+        for step in range(settings.steps_per_epoch):
+            rng = numpy_rng(seed, "step", number, step)
+            batch = draw_batch(data, next(order), labels, settings, number, step, rng)
+            negatives = torch_rng(seed, "negatives", number, step)
+            losses = joint_step(networks, optimisers, batch, epoch, settings, (number, step), rng, negatives)
+            yield Step(
+                number,
+                losses,
+                kept(vars(networks) | {f"{name}_optimiser": part for name, part in vars(optimisers).items()}),
+                {
+                    "labels": torch.from_numpy(labels),
+                    "prototypes": prototypes,
+                    "slots": slots.clone(),
+                    "memory": memory.clone(),
+                },
+                batch,
+            )
+
+
+def draw_batch(
+    data: Data,
+    index: np.ndarray,
+    labels: np.ndarray,
+    settings: JointSettings,
+    epoch: int,
+    step: int,
+    rng: np.random.Generator,
+) -> Batch:
+    """Images with their meshes, partners (where G learns from them) and backgrounds of other cameras."""
+    backgrounds, partners, contrast = None, None, settings.contrast
+    pictures_move = paints(settings) or contrast.views == "copy_paste"
+    if contrast.background == "other_cameras" and pictures_move:
+        backgrounds = np.array([another_camera(data, image, rng) for image in index])
+    if settings.generation.same_person > 0 and generator_learns(settings, epoch, step):
+        draws = torch_rng(settings.seed, "partners", epoch, step)
+        partners = draw_partners(index, labels, data.with_mesh, draws)
+    return make_batch(data, index, rng.choice(data.turns, len(index)), partners, backgrounds)
+
+
+def another_camera(data: Data, image: int, rng: np.random.Generator) -> int:
+    """An image with a mesh that another camera took; any with a mesh where there is one camera alone."""
+    others = [j for j in data.with_mesh if data.camera_id[j] != data.camera_id[image]]
+    return int(rng.choice(others or data.with_mesh))
+
+
+def paints(settings: JointSettings) -> bool:
+    """Whether G has anything to paint for the contrast."""
+    return settings.contrast.views == "generated" or settings.contrast.mixup == "d_mixup"
+
+
+def generator_learns(settings: JointSettings, epoch: int, step: int) -> bool:
+    """G and D learn in the first of every `generator_every` steps, counted through all epochs."""
+    if settings.generator == "frozen" or not paints(settings):
+        return False
+    return (epoch * settings.steps_per_epoch + step) % settings.generator_every == 0
+
+
+def joint_step(
+    networks: Networks,
+    optimisers: Optimisers,
+    batch: Batch,
+    epoch: Epoch,
+    settings: JointSettings,
+    place: tuple[int, int],
+    rng: np.random.Generator,
+    negatives: torch.Generator,
+) -> dict[str, float]:
+    """One step of D, then one of E_id, E_str and G together, then the memory's; returns the weighted losses.
+
+    place: epoch and step, from 0.
+    """
+    encoder, generator, discriminator = networks.encoder, networks.generator, networks.discriminator
+    weights, contrast = settings.generation, settings.contrast
+    learns = generator_learns(settings, *place)
+    encoder.train()
+    y = epoch.labels[batch.index.numpy()]
+    mix = draw_mix(len(y), weights.mixup_alpha, rng)
+    if contrast.mixup_partner == "nearest":
+        mix = replace(mix, partner=nearest_partners(y, epoch.prototypes))
+    mix_on = batch.mesh_rotated if contrast.mixup_mesh == "rotated" else batch.mesh
+
+    real = encoder(batch.image)
+    code = real.appearance.detach() if settings.detach_appearance else real.appearance
+    painted, d_losses, g_losses = None, {}, {}
+    if learns:
+        painted = paint(
+            generator,
+            encoder,
+            batch,
+            code,
+            mix if contrast.mixup == "d_mixup" else None,
+            mix_on=mix_on,
+            show_mixed=batch.background is None and not settings.detach_appearance,
+            statistics=settings.generated_batchnorm,
+        )
+    f_second, f_mix = second_views(networks, batch, real, code, painted, mix, mix_on, settings, rng)
+
+    if painted is not None:
+        number = (place[0] * settings.steps_per_epoch + place[1]) // settings.generator_every
+        d_losses = discriminator_losses(discriminator, batch.image, painted.fakes, weights, number)
+        descend(optimisers.discriminator, gradients(total(d_losses), discriminator))
+        g_losses = generator_losses(painted, batch, real.appearance, discriminator, weights)
+    f = real.embedding.float()
+    c_losses = contrast_losses(
+        f,
+        f_second,
+        f_mix,
+        mix,
+        batch.index,
+        epoch.labels,
+        epoch.prototypes,
+        epoch.memory,
+        contrast,
+        negatives,
+    )
+
+    everything = g_losses | c_losses
+    teaches_encoder = c_losses if settings.detach_appearance else everything
+    teaches_generator = everything if settings.contrast_teaches_generator else g_losses
+    encoder_gradients = gradients(total(teaches_encoder), encoder)
+    if learns:
+        descend(optimisers.generator, gradients(total(teaches_generator), generator))
+    descend(optimisers.encoder, encoder_gradients)
+
+    rows = batch.index.tolist() if contrast.memory == "instance" else y.tolist()
+    update_memory(epoch.memory, rows, f, contrast.keep_old)
+    return numbers(everything, "loss") | numbers(d_losses, "discriminator")
+
+
+def second_views(
+    networks: Networks,
+    batch: Batch,
+    real: Encoding,
+    code: Tensor,
+    painted: Painted | None,
+    mix: Mix,
+    mix_on: Tensor,
+    settings: JointSettings,
+    rng: np.random.Generator,
+) -> tuple[Tensor | None, Tensor | None]:
+    """f_θ and f_mix (B, D), None where the settings have none.
+
+    painted: what G learns from in this step, if it learns. Where its pictures teach everybody as they are,
+    E_id has seen them already. All others are shown to it as one batch.
+    """
+    encoder, generator, contrast = networks.encoder, networks.generator, settings.contrast
+    statistics = settings.generated_batchnorm
+    pictures: dict[str, Tensor] = {}
+    found: dict[str, Encoding] = {}
+    seen_already = batch.background is None and not settings.detach_appearance
+    if painted is not None and settings.contrast_teaches_generator and seen_already:
+        if contrast.views == "generated":
+            found["second"] = painted.seen_rotated
+        if painted.seen_mixed is not None:
+            found["mixed"] = painted.seen_mixed
+
+    if contrast.views == "generated":
+        rotated = generator(batch.mesh_rotated, code, batch.carried) if painted is None else painted.rotated
+        pictures["second"] = on_background(rotated, batch.mesh_rotated, batch)
+    elif contrast.views == "augmented":
+        pictures["second"] = augmented(batch.image, settings.augmentation, rng)
+    elif contrast.views == "copy_paste":
+        pictures["second"] = on_background(batch.image, batch.mesh, batch)
+
+    if contrast.mixup == "d_mixup":
+        mixed = generator(mix_on, mix.of(code)) if painted is None else painted.mixed
+        assert mixed is not None
+        pictures["mixed"] = on_background(mixed, mix_on, batch)
+    elif contrast.mixup == "mixup":
+        pictures["mixed"] = mix.of(batch.image)
+    elif contrast.mixup == "f_mixup":
+        with generated_images(encoder, statistics):
+            found["mixed"] = encoder.encode_map(mix.of(real.feature_map))
+
+    if not settings.contrast_teaches_generator and painted is not None:
+        pictures = {name: picture.detach() for name, picture in pictures.items()}
+    left = {name: picture for name, picture in pictures.items() if name not in found}
+    if left:
+        found |= dict(zip(left, see(encoder, list(left.values()), statistics), strict=True))
+    second, mixture = found.get("second"), found.get("mixed")
+    return (
+        None if second is None else second.embedding.float(),
+        None if mixture is None else mixture.embedding.float(),
+    )

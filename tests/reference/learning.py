@@ -1,0 +1,70 @@
+"""What the three loops share: gradients, rates, and what a step leaves behind.
+
+Shapes: N images, D width.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genreid.models.encoder import IdentityEncoder
+from tests.reference.data import Batch, Data, pixels
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a loop stands after a step: the step's weighted losses, the state of all that learns, and what
+    the epoch has fixed (pseudo-labels, prototypes) or a memory holds."""
+
+    epoch: int
+    losses: dict[str, float]
+    parts: dict[str, dict[str, Any]]
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    batch: Batch | None = None
+
+
+def kept(parts: Mapping[str, nn.Module | torch.optim.Optimizer]) -> dict[str, dict[str, Any]]:
+    """Copies of their states."""
+    return {name: copy.deepcopy(part.state_dict()) for name, part in parts.items()}
+
+
+def numbers(losses: Mapping[str, Tensor], group: str) -> dict[str, float]:
+    return {f"{group}/{name}": loss.item() for name, loss in losses.items()}
+
+
+def total(losses: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
+
+
+def gradients(loss: Tensor, network: nn.Module) -> list[tuple[nn.Parameter, Tensor | None]]:
+    """∂loss/∂w for each weight w of `network` that learns; None for one that the loss does not reach."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return list(zip(weights, found, strict=True))
+
+
+def descend(optimiser: torch.optim.Optimizer, found: list[tuple[nn.Parameter, Tensor | None]]) -> None:
+    """One step along the gradients."""
+    for weight, gradient in found:
+        weight.grad = gradient
+    optimiser.step()
+    optimiser.zero_grad()
+
+
+def set_rate(optimiser: torch.optim.Optimizer, first: float, epoch: int, every: int) -> None:
+    """A tenth after each `every` epochs."""
+    for group in optimiser.param_groups:
+        group["lr"] = first * 0.1 ** (epoch // every)
+
+
+@torch.no_grad()
+def embed(encoder: IdentityEncoder, data: Data) -> Tensor:
+    """f of all images (N, D), in evaluation mode."""
+    encoder.eval()
+    return torch.cat([encoder(pixels(image[None])).embedding.float() for image in data.images])

@@ -1,0 +1,64 @@
+"""Encoder warm-up (METHOD, `pretrain-encoder`): the cluster-contrast recipe of Dai et al. 2022."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from genreid.models.encoder import IdentityEncoder
+from genreid.seeding import numpy_rng
+from genreid.training.warm_up import WarmUpSettings
+from tests.reference.clustering import prototypes_of, pseudo_labels, without_camera_mean
+from tests.reference.contrast import update_memory
+from tests.reference.data import Data, identity_batches, pixels
+from tests.reference.learning import Step, descend, embed, gradients, kept, numbers, set_rate
+from tests.reference.pictures import augmented, stripe_colours
+
+
+def warm_up(encoder: IdentityEncoder, data: Data, settings: WarmUpSettings) -> Iterator[Step]:
+    """Train `encoder` in place; after every step yields where it stands."""
+    adam = torch.optim.Adam(encoder.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    for epoch in range(settings.epochs):
+        set_rate(adam, settings.lr, epoch, settings.lr_step_epochs)
+        features = embed(encoder, data)
+        clustered = features
+        if epoch < settings.colour_epochs:
+            clustered = stripe_colours(data.images, data.camera_id)
+        elif settings.camera_centred:
+            clustered = without_camera_mean(features, data.camera_id)
+        labels = pseudo_labels(clustered, settings.clustering)
+        slots = prototypes_of(features, labels)
+
+        encoder.train()
+        for step, index in enumerate(_batches(labels, data.camera_id, settings, epoch)):
+            rng = numpy_rng(settings.seed, "augmentation", epoch, step)
+            image = augmented(pixels(data.images[index]), settings.augmentation, rng)
+            own = torch.from_numpy(labels)[index]
+            f = encoder(image).embedding.float()
+            loss = F.cross_entropy(f @ slots.T / settings.temperature, own)
+            descend(adam, gradients(loss, encoder))
+            update_memory(slots, own.tolist(), f, settings.keep_old)
+            yield Step(
+                epoch,
+                numbers({"contrast": loss}, "loss"),
+                kept({"encoder": encoder, "optimiser": adam}),
+                {"labels": torch.from_numpy(labels), "slots": slots.clone()},
+            )
+
+
+def _batches(
+    labels: np.ndarray, camera_id: np.ndarray, settings: WarmUpSettings, epoch: int
+) -> Iterator[np.ndarray]:
+    """The batches of an epoch: as many passes over the pseudo-identities as its steps need."""
+
+    def endless() -> Iterator[np.ndarray]:
+        for number in itertools.count():
+            rng = numpy_rng(settings.seed, "batches", epoch, number)
+            people, images = settings.identities_per_batch, settings.images_per_identity
+            yield from identity_batches(labels, camera_id, people, images, rng)
+
+    return itertools.islice(endless(), settings.steps_per_epoch)
