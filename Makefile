@@ -37,6 +37,7 @@ check: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python tools/link_lines.py --check
 
 # What it has found is kept, so it can be stopped and run again.
 mutants: $(STAMP)

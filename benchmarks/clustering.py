@@ -1,13 +1,16 @@
 """Neighbours, Jaccard distance and DBSCAN: `python -m benchmarks.clustering --num-images 12936`.
 
-Ours against the dense loop; and an approximate search against the exact one (`--approximate heads`).
+Ours, by the default search, against the dense loop; and an approximate search against the exact one
+(`--approximate pca_bound`). `--processor avx2` limits both sides to the kernels of a lesser processor, and
+`--alone` leaves the dense loop out.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -16,33 +19,50 @@ from sklearn.metrics import adjusted_rand_score
 from benchmarks import field
 from benchmarks.inputs import people
 from benchmarks.measure import Row, finish_side, measured, row, side, side_arguments, table
+from benchmarks.processors import Processor, what_ran
 from genreid.clustering.jaccard import jaccard_graph
 from genreid.clustering.neighbours import Neighbours, nearest_neighbours
 from genreid.clustering.pseudo_labels import dbscan
+from genreid.clustering.searches import Method
 from genreid.clustering.similarity import unit_rows
 
 SETTINGS: dict[str, Any] = {"k1": 30, "k2": 6, "eps": 0.6, "min_samples": 4}
-APPROXIMATE = ("heads", "hnsw")
+APPROXIMATE: tuple[Method, ...] = ("pca_bound", "hnsw")
 RECALL_QUERIES = 10_000
 ALTERNATIVE = "faiss neighbours, dense NumPy k-reciprocal loop, scikit-learn DBSCAN"
 
 
-def compare(num: int, *, spectrum: str = "falling", with_field: bool = True, width: int = 2048) -> Row:
+def compare(
+    num: int,
+    *,
+    spectrum: str = "falling",
+    with_field: bool = True,
+    width: int = 2048,
+    processor: Processor = "own",
+) -> Row:
     """Ours beside the dense loop, on the same features; without it, ours alone."""
-    options = {"num_images": num, "spectrum": spectrum, "width": width}
-    ours, figures, found = side("clustering", "ours", **options)
-    setting = f"N = {num:,}, D = {width}, {spectrum} spectrum"
-    note = f"{figures['neighbours_share']:.0%} of ours is the search"
-    if not with_field:
-        return row("pseudo-labels", setting, num, ours, None, note=f"{clusters(found['labels'])}. {note}")
-    theirs, _, dense = side("clustering", "field", **options)
-    agreement = agree(found, dense)
+    options: dict[str, Any] = {"num_images": num, "spectrum": spectrum, "width": width}
+    ours, figures, found = side("clustering", "ours", processor=processor, **options)
+    print(figures["what_ran"], file=sys.stderr)
+    setting = f"N = {num:,}, D = {width}, {spectrum} spectrum" + (", AVX2" if processor == "avx2" else "")
+    theirs, agreement = None, clusters(found["labels"])
+    if with_field:
+        theirs, _, dense = side("clustering", "field", processor=processor, **options)
+        agreement = agree(found, dense)
     return row(
-        "pseudo-labels", setting, num, ours, theirs, alternative=ALTERNATIVE, agreement=agreement, note=note
+        "pseudo-labels",
+        setting,
+        num,
+        ours,
+        theirs,
+        alternative=ALTERNATIVE if with_field else "",
+        agreement=agreement,
+        note=f"{figures['neighbours_share']:.0%} of ours is the search",
+        processor=processor,
     )
 
 
-def compare_approximate(num: int, width: int, method: str, *, exact_labels: bool) -> Row:
+def compare_approximate(num: int, width: int, method: Method, *, exact_labels: bool) -> Row:
     """An approximate search beside the exact one; beyond its reach, beside exact queries alone."""
     options = {"num_images": num, "spectrum": "falling", "width": width}
     ours, figures, found = side("clustering", method, **options)
@@ -72,16 +92,16 @@ def run_side(arguments: argparse.Namespace) -> None:
         labels, cost = measured(lambda: field.pseudo_labels(features.numpy(), **SETTINGS))
         finish_side(arguments, cost, {}, labels=labels)
         return
-    method = arguments.side if arguments.side in APPROXIMATE else "torch"
+    method = arguments.side if arguments.side in APPROXIMATE else "exact"
     pseudo_labels(people(5000, arguments.width).features, method)  # compiles, and loads what is compiled
     (labels, neighbours, share), cost = measured(lambda: pseudo_labels(features, method))
-    figures = {"neighbours_share": share}
+    figures: dict[str, Any] = {"neighbours_share": share, "what_ran": what_ran()}
     if method in APPROXIMATE:
         figures |= recall(features, neighbours)
     finish_side(arguments, cost, figures, labels=labels)
 
 
-def pseudo_labels(features: torch.Tensor, method: str) -> tuple[np.ndarray, Neighbours, float]:
+def pseudo_labels(features: torch.Tensor, method: Method) -> tuple[np.ndarray, Neighbours, float]:
     """What `genreid.clustering.pseudo_labels.cluster` does; the neighbours, and their share of its time."""
     start = time.perf_counter()
     rows = unit_rows(features)
@@ -109,6 +129,8 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--spectrum", choices=("falling", "flat"), default="falling")
     parser.add_argument("--approximate", choices=APPROXIMATE)
+    parser.add_argument("--processor", choices=get_args(Processor), default="own")
+    parser.add_argument("--alone", action="store_true")
     arguments = parser.parse_args()
     if arguments.side:
         run_side(arguments)
@@ -116,7 +138,13 @@ def main() -> None:
         sizes = arguments.num_images, arguments.width
         print(table([compare_approximate(*sizes, arguments.approximate, exact_labels=True)]))
     else:
-        result = compare(arguments.num_images, spectrum=arguments.spectrum, width=arguments.width)
+        result = compare(
+            arguments.num_images,
+            spectrum=arguments.spectrum,
+            width=arguments.width,
+            processor=arguments.processor,
+            with_field=not arguments.alone,
+        )
         print(table([result]))
 
 

@@ -77,7 +77,7 @@ def joined_step(
 
 
 def paper_networks(backbone: str) -> Networks:
-    """E_id, G and D at METHOD's widths, with seeded weights."""
+    """E_id, G and D at the paper's widths, with seeded weights."""
     torch.manual_seed(0)
     encoder = IdentityEncoder(EncoderSettings(backbone, 64, "imagenet", 1, 4, "average", None, "none"))
     generator = Generator(

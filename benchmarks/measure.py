@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.processors import Processor, limits
+
 ROWS = Path("docs/performance.csv")
 PACKAGES = ("torch", "numpy", "numba", "scikit-learn", "scipy")
 
@@ -104,13 +106,16 @@ def available_gb() -> float:
     raise KeyError("MemAvailable")
 
 
-def side(module: str, name: str, **options: Any) -> tuple[Cost, dict[str, Any], dict[str, np.ndarray]]:
+def side(
+    module: str, name: str, *, processor: Processor = "own", **options: Any
+) -> tuple[Cost, dict[str, Any], dict[str, np.ndarray]]:
     """Run one side of a benchmark in a process of its own: its cost, figures and arrays."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "arrays.npz"
         command = [sys.executable, "-m", f"benchmarks.{module}", "--side", name, "--output", str(output)]
         command += [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        environment = os.environ | limits(processor)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
         figures = json.loads(done.stdout.splitlines()[-1])
         arrays = dict(np.load(output)) if output.exists() else {}
     return Cost(**figures.pop("cost")), figures, arrays
@@ -135,6 +140,7 @@ def row(
     alternative: str = "",
     agreement: str = "",
     note: str = "",
+    processor: Processor = "own",
 ) -> Row:
     missing = float("nan")
     return Row(
@@ -152,12 +158,12 @@ def row(
         note,
         datetime.now(UTC).date().isoformat(),
         case="",
-        where=f"{machine()}; {versions()}",
+        where=f"{machine(processor)}; {versions()}",
     )
 
 
-def machine() -> str:
-    """Processor, cores, memory."""
+def machine(processor: Processor = "own") -> str:
+    """Processor and what it is limited to, cores, memory."""
     name, fast = platform.machine(), ""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -165,6 +171,8 @@ def machine() -> str:
         if line.startswith("flags"):
             units = {"amx_bf16": " with AMX", "avx512_bf16": " with AVX-512 and bfloat16"}
             fast = next((text for flag, text in units.items() if flag in line.split()), "")
+    if processor == "avx2":
+        fast = " limited to AVX2"
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return f"{name}{fast}, {os.cpu_count()} cores, {memory_gb:.0f} GB"
 

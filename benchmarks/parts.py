@@ -14,8 +14,8 @@ import torch
 
 from benchmarks.inputs import people
 from benchmarks.retrieval import MARKET, RERANKING
-from genreid.clustering import rounded
 from genreid.clustering.blocks import BestOfRows, upper_blocks
+from genreid.clustering.dithered import dithered_rows
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.similarity import as_factor, products
 from genreid.evaluation.reranking import RerankingSettings, rerank
@@ -38,9 +38,8 @@ def parts() -> dict[str, float]:
     num_queries, num_gallery = MARKET
     scene = people(num_queries + num_gallery, 2048).features
     queries, gallery = scene[:num_queries], scene[num_queries:]
-    kind = rounded.quickest()
-    shorter = rounded.round_rows(scene, kind).rows
-    settings = RerankingSettings(**RERANKING, method="torch")
+    shorter, _, _ = dithered_rows(scene.numpy())
+    settings = RerankingSettings(**RERANKING)
     k = settings.k1 + 1
     rerank(queries[:99], gallery[:99], settings)[:]  # compiles
     distances = rerank(queries, gallery, settings)
@@ -48,12 +47,10 @@ def parts() -> dict[str, float]:
     return {
         "re-ranking, whole": seconds(lambda: rerank(queries, gallery, settings)[:]),
         "queries and gallery put together": seconds(lambda: torch.cat((queries, gallery))),
-        f"rows rounded to {str(kind).removeprefix('torch.')}": seconds(
-            lambda: rounded.round_rows(scene, kind)
-        ),
+        "rows rounded": seconds(lambda: dithered_rows(scene.numpy())),
         "rounded products of all pairs": seconds(lambda: list(map(len, upper_blocks(shorter)))),
         "neighbours with the farthest, whole": seconds(
-            lambda: nearest_neighbours(scene, k, method="torch", with_farthest=True)
+            lambda: nearest_neighbours(scene, k, method="exact", with_farthest=True)
         ),
         "distances, whole": seconds(lambda: distances[:]),
         "float32 products, as torch multiplies": seconds(lambda: queries @ gallery.T),
@@ -65,7 +62,7 @@ def parts() -> dict[str, float]:
 def dismissed_block(rows: torch.Tensor) -> Callable[[], None]:
     """A block of 4 million rounded products of which nothing is among the best, offered to its rows."""
     row, column, block = next(iter(upper_blocks(rows)))
-    best = BestOfRows(len(rows), PLACES, rows.dtype)
+    best = BestOfRows(len(rows), PLACES)
     above_all = 2 * int(block.max()) + 2
     full = torch.full((len(rows), PLACES), above_all, dtype=block.dtype)
     for start in range(0, len(rows), len(block)):

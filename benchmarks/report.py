@@ -51,7 +51,7 @@ def draw_scaling(rows: Sequence[Row]) -> None:
     from matplotlib.figure import Figure
 
     exact = _curve(rows, "pseudo-labels", "falling spectrum")
-    rough = _curve(rows, "approximate", "heads")
+    rough = _curve(rows, "approximate", "pca_bound")
     dense = [row for row in exact if row.field_s == row.field_s]
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -101,7 +101,7 @@ def _reranking(arguments: argparse.Namespace, scene: People) -> None:
     if arguments.side == "field":
         distances, cost = measured(lambda: field.rerank(queries, gallery, **RERANKING))
     else:
-        settings = RerankingSettings(**RERANKING, method="torch")
+        settings = RerankingSettings(**RERANKING)
         rerank(queries[:99], gallery[:99], settings)[:]
         distances, cost = measured(lambda: rerank(queries, gallery, settings)[:])
     finish_side(arguments, cost, {"mean_ap": float("nan")}, distances=distances)

@@ -14,6 +14,8 @@ from functools import partial
 
 from benchmarks import clustering, feeding, joint_step, rendering, report, retrieval
 from benchmarks.measure import Row, available_gb, keep_row, read_rows, table
+from benchmarks.processors import Processor
+from genreid.clustering.searches import Method
 
 MOST_EXACT = 126_000
 """Images up to which an approximate search is compared with the labels of the exact one."""
@@ -40,6 +42,7 @@ def cases() -> list[Case]:
         Case("joint step resnet18", partial(joint_step.compare, "resnet18"), True),
         Case("feeding", feeding.compare, True),
         *(Case(f"rendering {kind}", partial(_rendering, kind), True) for kind in rendering.KINDS),
+        Case("pseudo-labels 12936 avx2", partial(_labels, 12_936, processor="avx2"), True),
         Case("reranking", partial(_retrieval, "reranking", *retrieval.MARKET), True),
         Case("pseudo-labels 32621", partial(_labels, 32_621), True),
         *(
@@ -47,6 +50,7 @@ def cases() -> list[Case]:
             for method in clustering.APPROXIMATE
         ),
         Case("joint step resnet50", partial(joint_step.compare, "resnet50"), False),
+        Case("pseudo-labels 32621 avx2", partial(_labels, 32_621, processor="avx2"), False),
         Case("pseudo-labels 126000", partial(_labels, 126_000), False),
         *(
             Case(f"approximate {method} 126000", partial(_approximate, 126_000, 2048, method), False)
@@ -61,15 +65,17 @@ def cases() -> list[Case]:
     return found
 
 
-def _labels(num: int, *, spectrum: str = "falling", with_field: bool = True) -> list[Row]:
+def _labels(
+    num: int, *, spectrum: str = "falling", with_field: bool = True, processor: Processor = "own"
+) -> list[Row]:
     needed_gb = FIELD_BYTES_A_PAIR * num**2 / 1024**3
     if with_field and needed_gb > available_gb() - 1:
         print(f"the dense loop at N = {num:,} needs {needed_gb:.0f} GB: left out", file=sys.stderr)
         with_field = False
-    return [clustering.compare(num, spectrum=spectrum, with_field=with_field)]
+    return [clustering.compare(num, spectrum=spectrum, with_field=with_field, processor=processor)]
 
 
-def _approximate(num: int, width: int, method: str) -> list[Row]:
+def _approximate(num: int, width: int, method: Method) -> list[Row]:
     exact_labels = num <= MOST_EXACT
     return [clustering.compare_approximate(num, width, method, exact_labels=exact_labels)]
 

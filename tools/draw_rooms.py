@@ -109,8 +109,8 @@ def drawn() -> str:
     svg.append(panel(900, 200, 204, bottom - 156, "#fdf3e1", "pipeline"))
     modules = sorted(file.stem for file in (ROOT / "pipeline").glob("[!_]*.py"))
     step = (bottom - TOP + 22) / len(modules)
-    for y, name in ((TOP + 13 + step * i, name) for i, name in enumerate(modules)):
-        svg.append(named(916, y, 172, step - 6, name, 12, about(f"pipeline/{name}.py", 30, 2)))
+    for at, name in ((TOP + 13 + step * i, name) for i, name in enumerate(modules)):
+        svg.append(named(916, at, 172, step - 6, name, 12, about(f"pipeline/{name}.py", 30, 2)))
     return "\n".join([*svg, "</svg>\n"])
 
 

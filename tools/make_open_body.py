@@ -1,6 +1,6 @@
 """Make the open body: a human mesh in SMPL's layout from the `anny` package (Apache-2.0 code, CC0 data).
 
-    pip install -e '.[open-body]' && python tools/make_open_body.py
+    pip install -e '.[open-body]' && python -m tools.make_open_body
 
 The layout is SMPL's (Loper et al. 2015, section 3): T-pose, y up, facing +z, left side at +x, metres,
 24 joints, 10 shape directions, at most four skinning weights a vertex, a sparse joint regressor. Nothing
@@ -27,9 +27,9 @@ import scipy.spatial
 import torch
 from anny.face_segmentation import get_face_segmentation_mask
 from numpy.typing import NDArray
-from open_body_decimation import decimate_symmetric
 
 from genreid.body.layout import JOINT_NAMES, PARENTS, mirror_name
+from tools.open_body_decimation import decimate_symmetric
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -1,10 +1,9 @@
-"""The k best of every row of a product x·xᵀ, from blocks of its upper triangle, on a CPU.
+"""The k best of every row of a product x·xᵀ of int8 rows, from blocks of its upper triangle.
 
 A block serves its rows and, being symmetric, its columns; the whole matrix never exists. The best so far of a
 row are a heap whose root is the least of them, so that nearly every entry is dismissed by one comparison, and
-the comparisons of 64 entries are made together, as integers that are as wide as the product's own numbers.
-Order is total, by falling value and then by lower index: the answer depends neither on the size of the blocks
-nor on the number of threads.
+the comparisons of 64 entries are made together. Order is total, by falling value and then by lower index: the
+answer depends neither on the size of the blocks nor on the number of threads.
 
 Shapes: N rows of x, k places a heap, R×C a block.
 """
@@ -20,39 +19,21 @@ from numba import njit
 from genreid.clustering.threads import map_row_chunks
 
 BLOCK_ROWS = 2048
-"""Rows and columns of one block (16 MB of int32, which is what int8 is added up in)."""
+"""Rows and columns of one block: 16 MB."""
 
 GROUP = 64
 """Entries that are dismissed together."""
-
-Turn = tuple[int, int]
-"""How the bits of a float become a key (`_key`)."""
-
-_PRODUCTS = {torch.int8: torch.int32}
-"""Dtype of a product, where it is not that of its factors."""
-
-_INTEGERS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.int8: torch.int32}
-"""As what a product of factors of that dtype is compared."""
 
 
 class BestOfRows:
     """The k best columns of each of N rows, as far as they have been offered: the largest, or the `smallest`.
 
     The images that a row is offered must come in rising order, as `upper_blocks` has them.
-    dtype: of what is multiplied: float32, bfloat16 or int8. unit: what its products are multiplied by.
     """
 
-    def __init__(
-        self, num: int, k: int, dtype: torch.dtype, *, smallest: bool = False, unit: float = 1.0
-    ) -> None:
-        self._integer, self._floating, self._unit = _INTEGERS[dtype], dtype.is_floating_point, unit
-        ends = torch.iinfo(self._integer)
-        kind = np.dtype(ends.dtype)
-        self._turn: Turn = (kind.type(ends.max if self._floating else 0), kind.type(-1 if smallest else 0))
-        nothing = ends.min
-        if self._floating:
-            nothing = int(torch.tensor(-torch.inf, dtype=dtype).view(self._integer)) ^ ends.max
-        self._keys = np.full((num, k), nothing, kind)
+    def __init__(self, num: int, k: int, *, smallest: bool = False) -> None:
+        self._flip = np.int32(-1 if smallest else 0)  # all bits turned, integers come in the opposite order
+        self._keys = np.full((num, k), np.iinfo(np.int32).min, np.int32)
         self._index = np.full((num, k), num, np.int32)
 
     @property
@@ -62,43 +43,31 @@ class BestOfRows:
 
     @property
     def limits(self) -> np.ndarray:
-        """(N,) float32: the least of each row's best, in units; while there are too few −inf, or (of int8)
-        far below every product, or above of the smallest.
-        """
-        magnitude, flip = self._turn
-        entries = self._keys[:, 0] ^ flip
-        if not self._floating:
-            return entries * np.float32(self._unit)
-        entries = np.where(entries < 0, entries ^ magnitude, entries)
-        if entries.dtype == np.int16:
-            entries = entries.astype(np.int32) << 16
-        return entries.view(np.float32) * np.float32(self._unit)
+        """(N,) int32: the least of each row's best; an end of int32 while there are too few."""
+        limits: np.ndarray = self._keys[:, 0] ^ self._flip
+        return limits
 
     def offer(self, block: torch.Tensor, row: int, column: int) -> None:
         """Offer `block` (R, C), corner at (row, column), to its rows and, off the diagonal, its columns."""
-        entries = block.view(self._integer).numpy()
+        entries = block.numpy()
 
         def rows(start: int, stop: int) -> None:
-            _offer_rows(entries, row, column, self._turn, self._keys, self._index, start, stop)
+            _offer_rows(entries, row, column, self._flip, self._keys, self._index, start, stop)
 
         def columns(start: int, stop: int) -> None:
-            _offer_columns(entries, row, column, self._turn, self._keys, self._index, start, stop)
+            _offer_columns(entries, row, column, self._flip, self._keys, self._index, start, stop)
 
         map_row_chunks(rows, block.shape[0])
         if column > row:
             map_row_chunks(columns, block.shape[1])
 
-    def offer_pairs(self, left: np.ndarray, right: np.ndarray, value: np.ndarray) -> None:
-        """M pairs of images and their values (float32), each to both; none may come twice."""
-        _offer_pairs(left, right, value.view(np.int32), self._turn, self._keys, self._index)
-
 
 def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
     """Row and column of the corner, and the block, for every block of the upper triangle of x·xᵀ.
 
-    x: float32, bfloat16, or int8, whose products are int32. A block is overwritten by the next one.
+    x: (N, D) int8; blocks are int32. A block is overwritten by the next one.
     """
-    held = x.new_empty(min(BLOCK_ROWS, len(x)) ** 2, dtype=_PRODUCTS.get(x.dtype, x.dtype))
+    held = torch.empty(min(BLOCK_ROWS, len(x)) ** 2, dtype=torch.int32)
     for row in range(0, len(x), BLOCK_ROWS):
         for column in range(row, len(x), BLOCK_ROWS):
             left, right = x[row : row + BLOCK_ROWS], x[column : column + BLOCK_ROWS]
@@ -109,16 +78,9 @@ def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
 
 def _multiply(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> None:
     def work(start: int, stop: int) -> None:
-        product_of(left[start:stop], right, out=out[start:stop])
+        torch._int_mm(left[start:stop], right.T, out=out[start:stop])
 
     map_row_chunks(work, len(left), chunks_per_thread=1)
-
-
-def product_of(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-    """left·rightᵀ of rows (R, D) and (C, D), (R, C), in `out` where that is given."""
-    multiply = torch._int_mm if left.dtype == torch.int8 else torch.mm
-    product: torch.Tensor = multiply(left, right.T) if out is None else multiply(left, right.T, out=out)
-    return product
 
 
 @njit(cache=True, nogil=True)
@@ -126,7 +88,7 @@ def _offer_rows(
     block: np.ndarray,
     row: int,
     column: int,
-    turn: Turn,
+    flip: np.int32,
     keys: np.ndarray,
     index: np.ndarray,
     start: int,
@@ -137,10 +99,10 @@ def _offer_rows(
         best, place = keys[row + r], index[row + r]
         for begin in range(0, num_columns, GROUP):
             group = block[r, begin : min(begin + GROUP, num_columns)]
-            if not _any_above(group, turn, best[0]):
+            if not _any_above(group, flip, best[0]):
                 continue
             for c in range(group.shape[0]):
-                key = _key(group[c], turn)
+                key = group[c] ^ flip
                 if key > best[0]:
                     _push(best, place, key, column + begin + c)
 
@@ -150,7 +112,7 @@ def _offer_columns(
     block: np.ndarray,
     row: int,
     column: int,
-    turn: Turn,
+    flip: np.int32,
     keys: np.ndarray,
     index: np.ndarray,
     start: int,
@@ -161,10 +123,10 @@ def _offer_columns(
         for begin in range(start, stop, GROUP):
             group = block[r, begin : min(begin + GROUP, stop)]
             own = limits[begin - start : begin - start + group.shape[0]]
-            if not _any_above_own(group, turn, own):
+            if not _any_above_own(group, flip, own):
                 continue
             for c in range(group.shape[0]):
-                key = _key(group[c], turn)
+                key = group[c] ^ flip
                 if key > own[c]:
                     image = column + begin + c
                     _push(keys[image], index[image], key, row + r)
@@ -172,43 +134,20 @@ def _offer_columns(
 
 
 @njit(cache=True, nogil=True)
-def _offer_pairs(
-    left: np.ndarray, right: np.ndarray, entry: np.ndarray, turn: Turn, keys: np.ndarray, index: np.ndarray
-) -> None:
-    for m in range(left.shape[0]):
-        i, j, key = left[m], right[m], _key(entry[m], turn)
-        if key > keys[i, 0]:
-            _push(keys[i], index[i], key, j)
-        if i != j and key > keys[j, 0]:
-            _push(keys[j], index[j], key, i)
-
-
-@njit(cache=True, nogil=True)
-def _key(entry: int, turn: Turn) -> int:
-    """The bits of a float as an integer that compares as the float does, or the other way round.
-
-    Of a negative float all bits but the sign's are turned. turn: the integer of those bits, and what all bits
-    are turned by besides, 0 or −1.
-    """
-    magnitude, flip = turn
-    return (entry ^ magnitude if entry < 0 else entry) ^ flip
-
-
-@njit(cache=True, nogil=True)
-def _any_above(group: np.ndarray, turn: Turn, limit: int) -> bool:
-    # A count in int16 has no branch and is as narrow as the keys: the loop vectorises.
-    count = np.int16(0)
+def _any_above(group: np.ndarray, flip: np.int32, limit: int) -> bool:
+    # A count has no branch: the loop vectorises.
+    count = np.int32(0)
     for c in range(group.shape[0]):
-        count = np.int16(count + np.int16(_key(group[c], turn) > limit))
+        count = np.int32(count + np.int32((group[c] ^ flip) > limit))
     return bool(count > 0)
 
 
 @njit(cache=True, nogil=True)
-def _any_above_own(group: np.ndarray, turn: Turn, limits: np.ndarray) -> bool:
+def _any_above_own(group: np.ndarray, flip: np.int32, limits: np.ndarray) -> bool:
     """Whether any entry exceeds the limit at its own place."""
-    count = np.int16(0)
+    count = np.int32(0)
     for c in range(group.shape[0]):
-        count = np.int16(count + np.int16(_key(group[c], turn) > limits[c]))
+        count = np.int32(count + np.int32((group[c] ^ flip) > limits[c]))
     return bool(count > 0)
 
 

@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from genreid.clustering.exhaustive import NUM_SPARE, Candidates
-from genreid.clustering.pruning import short_rows
+from genreid.clustering.candidates import NUM_SPARE, Candidates
+from genreid.clustering.short_rows import short_rows
 from genreid.clustering.similarity import product_error, squared_distance, unit_rows
 from genreid.errors import GenreidError
 
@@ -25,10 +25,9 @@ HNSW_QUERIES = 1 << 16
 """Images that `hnsw` looks for at a time."""
 
 
-def search_faiss(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
+def search_faiss(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> Candidates:
     """All pairs of rows (N, D) by faiss, on its first GPU where it sees one."""
-    faiss = _import_faiss("faiss")
-    rows = features.cpu().contiguous().numpy()
+    faiss = _import_faiss()
 
     def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         if faiss.get_num_gpus() > 0:
@@ -42,17 +41,17 @@ def search_faiss(features: torch.Tensor, num_candidates: int, with_farthest: boo
     return Candidates(index.astype(np.int32), similarity.min(1), product_error(rows.shape[1]), farthest)
 
 
-def search_hnsw(features: torch.Tensor, num_candidates: int, with_farthest: bool) -> Candidates:
+def search_hnsw(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> Candidates:
     """Approximate: only the images along a walk through a graph of neighbours are looked at.
 
-    Source: Malkov, Yashunin, TPAMI 2020. Rows are short ones (`pruning.short_rows`). Threads link the graph
+    Source: Malkov, Yashunin, TPAMI 2020. Rows are short ones (`short_rows`). Threads link the graph
     as they come, so that two runs may differ in a few neighbours.
     """
     if with_farthest:
-        raise GenreidError("neighbour search 'hnsw' does not know the farthest image: set `method` to torch")
-    faiss = _import_faiss("hnsw")
-    num, width = features.shape
-    rows = short_rows(features.cpu()).contiguous().numpy()
+        raise GenreidError("neighbour search 'hnsw' does not know the farthest image: set `method` to exact")
+    faiss = _import_faiss()
+    num, width = rows.shape
+    rows = short_rows(rows)
     graph = faiss.IndexHNSWFlat(rows.shape[1], HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = HNSW_BUILT_WITH
     graph.add(rows)
@@ -88,7 +87,7 @@ def nearest_in_gallery(
     if k < 1:
         raise GenreidError(f"{k} neighbours asked for: expected at least 1")
     k = min(k, len(rows))
-    faiss = _import_faiss("faiss")
+    faiss = _import_faiss()
     spare = min(k + NUM_SPARE, len(rows))
     _, index = faiss.knn(asked, rows, spare, metric=faiss.METRIC_INNER_PRODUCT)
     # once more by one product in one order, so that equal images are equally similar
@@ -98,17 +97,16 @@ def nearest_in_gallery(
 
 
 def num_faiss_gpus() -> int:
-    """How many GPUs faiss can use; `nearest_neighbours` by `faiss` searches on the first of them."""
-    return int(_import_faiss("faiss").get_num_gpus())
+    """How many GPUs faiss can use; the exact search runs on the first of them."""
+    return int(_import_faiss().get_num_gpus())
 
 
-def _import_faiss(method: str) -> ModuleType:
+def _import_faiss() -> ModuleType:
     try:
         import faiss
     except ImportError as missing:
         raise GenreidError(
-            f"neighbour search {method!r} needs the package faiss ({missing}); install faiss-cpu or "
-            "faiss-gpu, or set the key `method` to torch"
+            f"the neighbour search needs the package faiss ({missing}); install faiss-cpu or faiss-gpu"
         ) from missing
     module: ModuleType = faiss
     return module

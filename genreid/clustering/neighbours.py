@@ -11,14 +11,13 @@ Shapes: N images, D embedding width, k neighbours, c candidates, M pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from genreid.clustering.exhaustive import MAX_PAIRS, NUM_SPARE, Candidates, search_heads, search_torch
-from genreid.clustering.faiss_search import search_faiss, search_hnsw
+from genreid.clustering.candidates import MAX_PAIRS, NUM_SPARE, Candidates
+from genreid.clustering.searches import SEARCHES, Method
 from genreid.clustering.similarity import (
     candidate_similarity,
     full_precision,
@@ -50,37 +49,27 @@ class Neighbours:
         return squared_distance(self.similarity)
 
 
-Search = Callable[[torch.Tensor, int, bool], Candidates]
-
-
 def nearest_neighbours(
-    features: np.ndarray | torch.Tensor, k: int, *, method: str, with_farthest: bool = False
+    features: np.ndarray | torch.Tensor, k: int, *, method: Method, with_farthest: bool = False
 ) -> Neighbours:
     """The k nearest images of each image among all N.
 
-    features: (N, D) float32 rows of length 1 within 1 %; on any device, and `torch` searches there.
+    features: (N, D) float32 rows of length 1 within 1 %.
     k: columns of the answer including the image itself; at most N are given.
-    method: `torch` (see `exhaustive` for its ways to save work) and `faiss`
-        (flat index, on a GPU when faiss sees one) are exact and give the same answer. `heads` (all pairs of
-        short rows) and `hnsw` (faiss, a graph that is walked along) are approximate, for sets so large that
-        the exact searches take too long; only the first gives the same answer twice.
-    with_farthest: also give the largest squared distance from each image to any other.
+    method: `exact`, by whichever way is quickest on this machine (`searches`); or, for sets whose exact
+        search takes too long, the approximate `pca_bound` (all pairs of rows shortened to 256 principal
+        directions) and `hnsw` (a graph of those that is walked along, which two runs may link differently).
+    with_farthest: also give the largest squared distance from each image to any other; `exact` alone can.
 
-    Raises GenreidError for an unknown method and for features that are not finite unit rows.
+    Raises GenreidError for features that are not finite unit rows.
     """
-    if method not in SEARCHES:
-        raise GenreidError(
-            f"neighbour search {method!r} is unknown: expected one of {', '.join(sorted(SEARCHES))}; "
-            "set the key `method` of the clustering or re-ranking section to one of them"
-        )
     if k < 1:
         raise GenreidError(f"{k} neighbours asked for: expected at least 1; raise k1 in the params")
     rows = unit_rows(features)
-    on_device = torch.as_tensor(features).detach().float()
     k = min(k, len(rows))
-    candidates = SEARCHES[method](on_device, min(k + NUM_SPARE, len(rows)), with_farthest)
+    candidates = SEARCHES[method](rows, min(k + NUM_SPARE, len(rows)), with_farthest)
     index, similarity, decided = _refine(rows, candidates, k)
-    _search_again(on_device, rows, np.flatnonzero(~decided), candidates.error, index, similarity)
+    _search_again(rows, np.flatnonzero(~decided), candidates.error, index, similarity)
     return Neighbours(index, similarity, candidates.farthest)
 
 
@@ -112,20 +101,15 @@ def _refine(rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarra
 
 
 def _search_again(
-    features: torch.Tensor,
-    rows: np.ndarray,
-    undecided: np.ndarray,
-    error: float,
-    index: np.ndarray,
-    similarity: np.ndarray,
+    rows: np.ndarray, undecided: np.ndarray, error: float, index: np.ndarray, similarity: np.ndarray
 ) -> None:
     """Fill `undecided` rows of `index` and `similarity` from all images that may belong there."""
-    k = index.shape[1]
+    k, features = index.shape[1], torch.from_numpy(rows)
     step = max(1, MAX_PAIRS // len(rows))
     for start in range(0, len(undecided), step):
         own = undecided[start : start + step]
-        with full_precision(features.device):
-            roughly = (features[torch.as_tensor(own)] @ features.T).float().cpu().numpy()
+        with full_precision():
+            roughly = (features[own] @ features.T).numpy()
         # An image belongs to its own neighbours, whatever its length.
         roughly[np.arange(len(own)), own] = np.inf
         # The k-th of the candidates is no better than the true k-th, so nothing below it can belong.
@@ -137,11 +121,3 @@ def _search_again(
         best = order[first[:, None] + np.arange(k)]
         index[own] = right[best]
         similarity[own] = values[best]
-
-
-SEARCHES: dict[str, Search] = {
-    "faiss": search_faiss,
-    "heads": search_heads,
-    "hnsw": search_hnsw,
-    "torch": search_torch,
-}

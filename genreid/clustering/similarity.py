@@ -143,12 +143,12 @@ def product_error(width: int) -> float:
 
 
 @contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
-    """float32 products that are float32: no TF32, no bf16, whatever the caller trains with."""
+def full_precision() -> Iterator[None]:
+    """float32 products on a CPU that are float32: no TF32, no bf16, whatever the caller trains with."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        with torch.no_grad(), torch.autocast("cpu", enabled=False):
             yield
     finally:
         torch.set_float32_matmul_precision(before)

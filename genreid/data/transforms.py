@@ -20,7 +20,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """The field's ordinary augmentation (METHOD, encoder warm-up): flip, pad-and-crop, random erasing.
+    """The field's ordinary augmentation (docs/method.md, Encoder warm-up): flip, pad-and-crop, erasing.
 
     flip: probability; pad_px: zeros added on every side before a random crop of the old size; erase:
     probability that a rectangle of 2 to 40 % of the area, aspect 0.3 to 3.3, is set to the mean colour.

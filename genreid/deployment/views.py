@@ -87,7 +87,8 @@ def mesh_views(
 def generate_views(
     painter: Painter, image: np.ndarray, mesh: MeshViews, other: np.ndarray | None = None
 ) -> GeneratedSet:
-    """Paint the image's appearance on its own and on its turned mesh (METHOD, generator: x̂, x_θ, x_mix).
+    """Paint the image's appearance on its own and on its turned mesh (docs/method.md, Generator pretraining:
+    x̂, x_θ, x_mix).
 
     image, other: native pictures; other: of a second person, to be mixed with the first on the first's mesh.
     """

@@ -1,4 +1,5 @@
-"""How good generated views are (METHOD, Evaluation): likeness, error to the true view, identity kept, spread.
+"""How good generated views are (docs/method.md, Evaluation): likeness, error to the true view, identity kept,
+spread.
 
 Shapes: N images, Y yaws, G gallery images, D embedding width, H×W the training size. Pictures are uint8
 RGB; L1 errors are on the scale 0 to 1.

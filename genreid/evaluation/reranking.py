@@ -34,13 +34,12 @@ class RerankingSettings:
 
     k1: neighbours of an image, not counting itself (Zhong et al.'s k1). k2: images that local query expansion
     averages over, itself included; 1 switches it off. original_weight: λ, the share of the original distance,
-    0 to 1. method: the neighbour search, `faiss` or `torch`, which agree.
+    0 to 1.
     """
 
     k1: Count
     k2: Count
     original_weight: Share
-    method: str
 
     def __post_init__(self) -> None:
         if self.k2 > self.k1:
@@ -63,7 +62,7 @@ def rerank(
     queries = unit_rows(query_features, "query features")
     gallery = unit_rows(gallery_features, "gallery features")
     features = np.concatenate((queries, gallery))
-    neighbours = nearest_neighbours(features, settings.k1 + 1, method=settings.method, with_farthest=True)
+    neighbours = nearest_neighbours(features, settings.k1 + 1, method="exact", with_farthest=True)
     assert neighbours.farthest is not None
     # Equal images all along leave nothing to divide by.
     farthest = np.maximum(neighbours.farthest, np.finfo(np.float32).tiny)

@@ -15,8 +15,9 @@ from torch import Tensor
 def lsgan_real(maps: Sequence[Tensor]) -> Tensor:
     """Σ_scales mean (D − 1)²; (): what D minimises over real images, and G over each kind of its fakes.
 
-    Mao et al. 2017, equation 9 without its ½; METHOD, L_adv. Deviation (METHOD, Decisions): D's real branch
-    counts once a step, with a weight of its own; the reference program counts it once for each kind of fake.
+    Mao et al. 2017, equation 9 without its ½; docs/method.md, Generator pretraining. Deviation
+    (docs/method.md, Decisions): D's real branch counts once a step, with a weight of its own; the reference
+    program counts it once for each kind of fake.
     """
     return _squared_distance(maps, 1.0)
 
@@ -30,8 +31,8 @@ def r1_penalty(real_maps: Sequence[Tensor], real_images: Tensor) -> Tensor:
     """Σ_scales mean_images ‖∇_x Σ_patches D_scale(x)‖²; () (Mescheder et al. 2018, equation 9 without γ/2).
 
     real_maps: the discriminator's maps of `real_images` (B,3,H,W), which must require a gradient; the maps
-    must be float32, that is, computed outside autocast: half precision overflows (METHOD, Known traps). Its
-    weight, and how often it is due, are the loop's.
+    must be float32, that is, computed outside autocast: half precision overflows (docs/method.md, Decisions).
+    Its weight, and how often it is due, are the loop's.
     """
     assert real_images.requires_grad, "real images must require a gradient before the discriminator sees them"
     assert all(patches.dtype == torch.float32 for patches in real_maps), "R1 needs float32 maps"

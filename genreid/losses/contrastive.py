@@ -26,14 +26,15 @@ def rotation_contrast(
     temperature: float,
     third_negatives: NegativeQuery = "own",
 ) -> Tensor:
-    """L_rot = NCE(f_θ→v_own) + NCE(f_θ→v_pos) + NCE(f→v_pos); () (GCL+, section 3.3; METHOD, L_rot).
+    """L_rot = NCE(f_θ→v_own) + NCE(f_θ→v_pos) + NCE(f→v_pos); () (GCL+, section 3.3; docs/method.md, Joint
+    training).
 
     embedding f (B,D) of the real images; rotated f_θ (B,D) of their second views, None where there are none:
     the last term alone is left. memory (N,D) has the rows that own (B,), positive (B,) and negatives (B,K)
     name, int64; negative_mask (B,K) is False where a place holds no negative. With a memory of clusters v_own
     and v_pos are the same slot, counted once: own is None, and the first term left out.
 
-    Deviation (METHOD, Decisions): the third term's negatives are scored with f as its positive is;
+    Deviation (docs/method.md, Decisions): the third term's negatives are scored with f as its positive is;
     `third_negatives="rotated"` scores them with f_θ, as the reference program does.
     """
     memory = memory.detach()
@@ -54,7 +55,7 @@ def nce(queries: Tensor, positive_rows: Tensor, negative_scores: Tensor, tempera
     """NCE(query → positive): cross-entropy of [positive, negatives]/τ with the positive as the class; ().
 
     queries, positive_rows (B,D); negative_scores (B,K) as `negative_logits` gives them. An image without a
-    negative costs nothing. van den Oord et al. 2018, equation 4; METHOD, Stage: joint training, L_rot.
+    negative costs nothing. van den Oord et al. 2018, equation 4; docs/method.md, Joint training.
     """
     positive = (queries * positive_rows).sum(dim=1) / temperature
     logits = torch.cat([positive[:, None], negative_scores], dim=1)
@@ -82,10 +83,10 @@ def cluster_nce(embedding: Tensor, slots: Tensor, pseudo_label: Tensor, temperat
 
 
 def prototype_loss(embedding: Tensor, prototypes: Tensor, pseudo_label: Tensor, temperature: float) -> Tensor:
-    """L_id = CE(f·Cᵀ/τ_p, y); () (GCL+, section 3.3; METHOD, L_id). The form of `cluster_nce`, with the
-    prototypes of an epoch in place of slots.
+    """L_id = CE(f·Cᵀ/τ_p, y); () (GCL+, section 3.3; docs/method.md, Joint training). The form of
+    `cluster_nce`, with the prototypes of an epoch in place of slots.
 
-    Deviation (METHOD, Decisions): cosines and a temperature; the reference program has neither.
+    Deviation (docs/method.md, Decisions): cosines and a temperature; the reference program has neither.
     """
     return cluster_nce(embedding, prototypes, pseudo_label, temperature)
 
@@ -98,7 +99,8 @@ def mixup_contrast(
     weight: float | Tensor,
     temperature: float,
 ) -> Tensor:
-    """L_mix = soft CE(f_mix·Cᵀ/τ_p, λ·onehot(y) + (1−λ)·onehot(y_π)); () (GCL+, section 3.3; METHOD, L_mix).
+    """L_mix = soft CE(f_mix·Cᵀ/τ_p, λ·onehot(y) + (1−λ)·onehot(y_π)); () (GCL+, section 3.3; docs/method.md,
+    Joint training).
 
     embedding_mix f_mix (B,D) of the mixed pictures; prototypes C (P,D), detached here; pseudo_label y and
     pseudo_label_other y_π (B,) int64; weight λ, one number or (B,).

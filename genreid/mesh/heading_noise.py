@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from genreid.body.rotations import rotate_about_vertical
@@ -24,8 +23,7 @@ def with_heading_noise(
     if noise_deg == 0:
         return estimates
     turns = [numpy_rng(seed, "heading noise", image_id).normal(0.0, noise_deg) for image_id in image_ids]
-    turn_deg = torch.from_numpy(np.where(estimates.valid, turns, 0.0)).float()
     parameters = estimates.parameters
-    turned = rotate_about_vertical(parameters.global_orient, turn_deg)
+    turned = rotate_about_vertical(parameters.global_orient, torch.tensor(turns))
     global_orient = torch.where(torch.from_numpy(estimates.valid)[:, None], turned, parameters.global_orient)
     return replace(estimates, parameters=replace(parameters, global_orient=global_orient))

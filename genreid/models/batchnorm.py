@@ -1,8 +1,8 @@
 """How batch norm treats generated images.
 
 Real images go through the encoder in train mode as always. Generated ones are another distribution, and
-there are four or five times as many of them: METHOD (Decisions) lets real images alone update the running
-statistics.
+there are four or five times as many of them: real images alone update the running statistics (docs/method.md,
+Decisions).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ GeneratedStatistics = Literal["separate", "shared", "frozen"]
 def generated_images(encoder: nn.Module, statistics: GeneratedStatistics) -> Iterator[None]:
     """Within the block, `encoder` takes generated images.
 
-    separate (METHOD's decision): they are normalised by the statistics of their own batch, and the running
-        statistics stay as the real images left them.
+    separate (docs/method.md, Decisions): they are normalised by the statistics of their own batch, and the
+        running statistics stay as the real images left them.
     shared (the reference program's way): they are normalised by the statistics of their own batch and
         update the running statistics, which real and generated images then share.
     frozen: they are normalised by the running statistics, which stay as they are.

@@ -1,4 +1,5 @@
-"""The bricks of the generator and the discriminator (METHOD, Networks). B batch, C channels, h×w a map."""
+"""The bricks of the generator and the discriminator (docs/method.md, Networks). B batch, C channels, h×w
+map."""
 
 from __future__ import annotations
 
@@ -149,8 +150,8 @@ class AtrousPyramid(nn.Module):
 class AtrousBranch(nn.Module):
     """One dilated 3×3 convolution, instance norm, leaky ReLU; reflection padding.
 
-    Deviation (METHOD, Decisions): the dilation is limited by the map's size, each axis by itself, to the
-    share that 9 has of the paper's 64×32 maps: it stays 9 there, and becomes 2 on a 16×8 map. A wider
+    Deviation (docs/method.md, Decisions): the dilation is limited by the map's size, each axis by itself, to
+    the share that 9 has of the paper's 64×32 maps: it stays 9 there, and becomes 2 on a 16×8 map. A wider
     reach takes most of its taps from the reflection, and paints bars across the whole image.
     """
 

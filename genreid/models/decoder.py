@@ -17,11 +17,11 @@ _FIRST_TRUST = 2.0  # logit
 class Decoder(nn.Module):
     """Structure (B,C,h,w) and appearance (B,S·D) → normalised pixels (B,3,4h,4w), no output activation.
 
-    METHOD, Networks: S AdaIN residual blocks at C channels; 2 × (nearest up-sampling ×2, 5×5 convolution
-    that halves the channels, layer norm); two 3×3 and a 1×1 convolution. Stripe k of the appearance drives
-    block k, not a region (METHOD, Decisions), through two 3-layer MLPs of `mlp_width`: one for scales, one
-    for shifts. The scale is 1 + what its MLP says, so that weight decay draws it to the plain instance
-    norm, not to nothing.
+    docs/method.md, Networks: S AdaIN residual blocks at C channels; 2 × (nearest up-sampling ×2, 5×5
+    convolution that halves the channels, layer norm); two 3×3 and a 1×1 convolution. Stripe k of the
+    appearance drives block k, not a region, through two 3-layer MLPs of `mlp_width`: one for scales, one for
+    shifts. The scale is 1 + what its MLP says, so that weight decay draws it to the plain instance norm, not
+    to nothing.
 
     Deviation: the MLPs read the appearance in units of its spread around its mean over images
     (`start_from`). Averages of feature maps are far from 0 and alike in all images; as they are, it takes
@@ -71,7 +71,7 @@ class Decoder(nn.Module):
     def initialise(self) -> None:
         """Kaiming normal between channels, smooth over the image; the appearance has a small say at first.
 
-        Deviation from METHOD (Networks, Initialisation): random 5×5 kernels behind an up-sampling paint bars
+        Deviation (docs/method.md, Decisions): random 5×5 kernels behind an up-sampling paint bars
         and grids that a short training does not unlearn; binomial ones start as a blur. And AdaIN scales
         of ±1 by chance, or residual branches as strong as what they are added to, drown the structure.
         """

@@ -24,11 +24,11 @@ class DiscriminatorSettings:
 
 
 class Discriminator(nn.Module):
-    """One small fully convolutional net a scale, on an average-pool pyramid (METHOD, Networks).
+    """One small fully convolutional net a scale, on an average-pool pyramid (docs/method.md, Networks).
 
     A net: 3×3 to w, a stride-2 step to w, another to 2w, residual blocks at 2w, 1×1 to a patch map. No
     norm, so that the gradient penalty is each image's own; zero padding. Run it in float32 or bfloat16,
-    never float16: the gradient penalty overflows (METHOD, Known traps).
+    never float16: the gradient penalty overflows (docs/method.md, Decisions).
     """
 
     def __init__(self, settings: DiscriminatorSettings) -> None:

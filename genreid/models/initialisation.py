@@ -40,7 +40,7 @@ def build_encoder(settings: EncoderSettings, seed: int, *, folder: Path = Path()
 def build_generator(
     settings: GeneratorSettings, appearance_dim: int, num_stripes: int, seed: int
 ) -> Generator:
-    """The generator for an encoder's `appearance_dim` and number of stripes; Kaiming normal (METHOD,
+    """The generator for an encoder's `appearance_dim` and number of stripes; Kaiming normal (docs/method.md,
     Networks), the decoder as its `initialise` says.
     """
     with _seeded(seed, "generator"):
@@ -54,7 +54,7 @@ def build_generator(
 
 
 def build_discriminator(settings: DiscriminatorSettings, seed: int) -> Discriminator:
-    """The discriminator; weights from N(0, 0.02) (METHOD, Networks)."""
+    """The discriminator; weights from N(0, 0.02) (docs/method.md, Networks)."""
     with _seeded(seed, "discriminator"):
         discriminator = Discriminator(settings)
         for module in discriminator.modules():

@@ -10,9 +10,9 @@ from genreid.models.blocks import AtrousPyramid, ConvBlock, ResidualBlock
 class StructureEncoder(nn.Module):
     """(B,1,H,W) in [−1,1] → (B,`out_channels`,H/4,W/4); H and W multiples of 4, from 16 up.
 
-    METHOD, Networks: stride-2 convolution to w, 3×3 to 2w, 3×3, stride-2 to 4w, residual blocks, atrous
-    pyramid (dilations 1, 3, 6, 9) fused to `out_channels`; instance norm, leaky ReLU 0.2, reflection. w is
-    16 in the paper.
+    docs/method.md, Networks: stride-2 convolution to w, 3×3 to 2w, 3×3, stride-2 to 4w, residual blocks,
+    atrous pyramid (dilations 1, 3, 6, 9) fused to `out_channels`; instance norm, leaky ReLU 0.2, reflection.
+    w is 16 in the paper.
     """
 
     def __init__(self, width: int, num_blocks: int, out_channels: int) -> None:

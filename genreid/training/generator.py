@@ -1,6 +1,6 @@
 """Generator pretraining: E_str, G and D learn to paint what a frozen E_id sees.
 
-Source: METHOD, stage `pretrain-generator`; Chen et al., TPAMI 2023, section 3.1.
+Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023, section 3.1.
 """
 
 from __future__ import annotations

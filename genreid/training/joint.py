@@ -1,6 +1,6 @@
 """Joint training: E_id learns from the views that G paints, and G from what E_id sees.
 
-Source: Chen et al., TPAMI 2023, section 3; METHOD, stage `train-joint`. One epoch clusters the images and
+Source: Chen et al., TPAMI 2023, section 3; docs/method.md, Joint training. One epoch clusters the images and
 contrasts every batch with what it found; `joint_step` is one step of all networks.
 """
 

@@ -1,6 +1,6 @@
 """What training with generated views is told: settings with their ranges, and the networks that learn.
 
-`train_joint` has all of it; `pretrain_generator` shares `GenerationSettings`. METHOD, stage `train-joint`.
+`train_joint` has all of it; `pretrain_generator` shares `GenerationSettings`. docs/method.md, Joint training.
 """
 
 from __future__ import annotations

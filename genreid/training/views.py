@@ -1,7 +1,7 @@
 """How the pictures of a batch are made that E_id, G and D learn from: rotated views and mixtures of persons.
 
-Source: Chen et al., TPAMI 2023, sections 3.1 (view generation) to 3.3 (mixtures); Chen et al., CVPR 2021. In
-METHOD's words, with a the appearance code (B, S·D) and m_0, m_θ the mesh views (B, 1, H, W):
+Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023, sections 3.1 (view generation) to 3.3
+(mixtures); Chen et al., CVPR 2021. a is the appearance code (B, S·D), m_0 and m_θ mesh views (B, 1, H, W):
   x̂ = G(E_str(m_0), a(x))    x_θ = G(E_str(m_θ), a(x))    x̃ = G(E_str(m_0), a(x_θ))
   x_mix = G(E_str(m_0), λ·a(x) + (1−λ)·a(x_π))
 
@@ -64,7 +64,7 @@ class Mix:
 
 
 def draw_mix(num: int, alpha: float, rng: np.random.Generator, device: torch.device) -> Mix:
-    """λ ~ Beta(α, α), λ ← max(λ, 1−λ), and a random permutation of the batch (METHOD, D-mixup)."""
+    """λ ~ Beta(α, α), λ ← max(λ, 1−λ), and a random permutation of the batch."""
     lam = float(rng.beta(alpha, alpha))
     return Mix(max(lam, 1.0 - lam), torch.from_numpy(rng.permutation(num)).to(device))
 

@@ -1,7 +1,7 @@
 """Encoder warm-up: contrastive learning against cluster prototypes, from images and cameras alone.
 
 Source: Dai et al., "Cluster Contrast for Unsupervised Person Re-Identification", ACCV 2022
-(arXiv 2103.11568), the recipe that METHOD gives the stage `pretrain-encoder`.
+(arXiv 2103.11568), docs/method.md, Encoder warm-up.
 """
 
 from __future__ import annotations

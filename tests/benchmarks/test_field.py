@@ -18,7 +18,7 @@ from tests.genreid.clustering.naive import naive_jaccard, naive_weights, squared
 def test_pseudo_labels(eps: float) -> None:
     features = people(350, 64).features
     settings = {"k1": 20, "k2": 4, "eps": eps, "min_samples": 4}
-    ours = cluster(features, PseudoLabelSettings(**settings, method="torch")).labels
+    ours = cluster(features, PseudoLabelSettings(**settings, method="exact")).labels
     dense = field.pseudo_labels(features.numpy(), **settings)
     np.testing.assert_array_equal(ours, dense)
     assert dense.max() > 3
@@ -26,7 +26,7 @@ def test_pseudo_labels(eps: float) -> None:
 
 def test_jaccard_is_the_formula() -> None:
     features = people(120, 32).features.numpy()
-    ranks = nearest_neighbours(features, 12, method="torch").index
+    ranks = nearest_neighbours(features, 12, method="exact").index
     distance = squared_distances(features)
     weights = field.reciprocal_weights(ranks, lambda i, others: distance[i, others], 12, 7, 3)
     expected = naive_weights(distance, ranks, 12, 7, 3)
@@ -36,7 +36,7 @@ def test_jaccard_is_the_formula() -> None:
 
 def test_reranking() -> None:
     features = people(200, 48).features.numpy()
-    ours = rerank(features[:40], features[40:], RerankingSettings(15, 4, 0.3, "torch"))[:]
+    ours = rerank(features[:40], features[40:], RerankingSettings(15, 4, 0.3))[:]
     dense = field.rerank(features[:40], features[40:], k1=15, k2=4, original_weight=0.3)
     np.testing.assert_allclose(ours, dense, atol=1e-5)
 

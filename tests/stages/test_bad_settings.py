@@ -69,7 +69,7 @@ OUT_OF_LIMITS: list[tuple[str, Any, str]] = [
     ("evaluate.batch_size", 0, "expected at least 1"),
     ("evaluate.max_rank", 0, "expected at least 1"),
     ("evaluate.num_generated", 1, "expected at least 2"),
-    ("evaluate.reranking", {"k1": 20, "k2": 6, "original_weight": 3, "method": "faiss"}, "at most 1"),
+    ("evaluate.reranking", {"k1": 20, "k2": 6, "original_weight": 3}, "at most 1"),
 ]
 """Numbers, whose ranges stand beside the fields."""
 

@@ -30,8 +30,9 @@ from genreid.models.checkpoint import (
     load_encoder,
     load_generator,
 )
-from genreid.models.discriminator import DiscriminatorSettings
+from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Report
 from genreid.training import generator as pretraining
@@ -41,9 +42,7 @@ from pipeline.artifacts import write_table, write_torch
 from pipeline.params import load_params, section
 from tests.genreid.training.conftest import ENCODER, GENERATOR
 from tests.stages.odd_project import NUM_IMAGES, open_body_fingerprint, refused, write_inputs
-from tests.stages.small_project import SmallProject, small
-
-__all__ = ["small"]
+from tests.stages.small_project import SmallProject
 
 NUM_TRAIN = 4
 PERSONS = np.arange(NUM_IMAGES) // 2 % 4 + 1
@@ -74,7 +73,7 @@ def share_out(project: SmallProject, *later: str) -> None:
     write_table(path, table)
 
 
-def painters(seed: int, **changes: Any) -> tuple[nn.Module, nn.Module]:
+def painters(seed: int, **changes: Any) -> tuple[Generator, Discriminator]:
     dim, stripes = build_encoder(ENCODER, 0).appearance_dim, ENCODER.num_stripes
     generator = build_generator(replace(GENERATOR, **changes), dim, stripes, seed)
     return generator, build_discriminator(DiscriminatorSettings(4, 1, 1), seed)

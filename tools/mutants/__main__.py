@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tools.mutants.baseline import TestsFail
-from tools.mutants.campaign import Campaign, Verdict
+from tools.mutants.campaign import OUT_OF_TIME, Campaign, Verdict
 from tools.mutants.copies import Copy
 from tools.mutants.generated import generated
 from tools.mutants.mutant import ROOMS, ROOT, Mutant, room_of, source_files
@@ -119,6 +119,8 @@ def _told(
         if not group:
             continue
         console.print(_table(title, group, verdicts))
+        if endless := sum(verdicts[mutant.key].by == OUT_OF_TIME for mutant in group):
+            console.print(f"  {endless} of the killed ran out of time")
         survivors = [mutant for mutant in group if not verdicts[mutant.key].killed_in]
         for mutant in survivors:
             reason = reasons.get(mutant.identity)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.mutants.copies import Copy, project_files
-from tools.mutants.mutant import ROOT, Mutant, digest
+from tools.mutants.copies import Copy
+from tools.mutants.mutant import Mutant, digest
 
 _LONGEST_S = 1200.0
 
@@ -35,46 +35,49 @@ class TestFile:
         return self.name.startswith(folder)
 
 
-def test_files() -> list[str]:
-    return [str(file) for file in project_files() if _is_test(file)]
+class Baseline:
+    """The test files of a copy, and the record of them that is kept in a file.
 
+    digests: of each file of the project as it was copied; the working tree may have changed since.
+    """
 
-def version(files: Iterable[str]) -> str:
-    """Digest of some files of the project."""
-    paths = [ROOT / file for file in sorted(set(files))]
-    return digest(*(f"{path.name} {path.read_text() if path.is_file() else None}" for path in paths))
+    def __init__(self, digests: Mapping[str, str], kept: Path) -> None:
+        self._digests, self._kept = digests, kept
+        self.tests: list[TestFile] = []
+
+    def read(self) -> list[str]:
+        """Take the test files that are as they were recorded, with all that they call; names the others."""
+        for line in self._kept.read_text().splitlines() if self._kept.is_file() else ():
+            entry = json.loads(line)
+            called = frozenset((file, first) for file, first in entry["called"])
+            if entry["version"] == self._version_of(entry["name"], called):
+                self.tests.append(TestFile(entry["name"], entry["seconds"], called))
+        known = {test.name for test in self.tests}
+        return [file for file in self._digests if _is_test(Path(file)) and file not in known]
+
+    def record(self, copy: Copy, name: str) -> str:
+        """Run a test file as it is, and keep what it calls. Raises TestsFail where it fails."""
+        begin = time.monotonic()
+        outcome, called = copy.record(name, _LONGEST_S)
+        test = TestFile(name, round(time.monotonic() - begin, 1), frozenset(called))
+        if not outcome.passed:
+            raise TestsFail(f"{name} fails before anything is changed:\n{outcome.output[-3000:]}")
+        version = self._version_of(name, called)
+        with self._kept.open("a") as stream:
+            stream.write(json.dumps({**vars(test), "called": sorted(called), "version": version}) + "\n")
+        self.tests.append(test)
+        return name
+
+    def version(self, files: Iterable[str]) -> str:
+        """Digest of some files of the project."""
+        return digest(*(f"{file} {self._digests.get(file)}" for file in sorted(set(files))))
+
+    def _version_of(self, name: str, called: Iterable[tuple[str, int]]) -> str:
+        return self.version([name, *(file for file, _ in called)])
 
 
 def _is_test(file: Path) -> bool:
     return file.parts[0] == "tests" and file.name.startswith("test_") and file.suffix == ".py"
-
-
-def recorded(kept: Path) -> dict[str, TestFile]:
-    """The test files that were recorded and are as they were then, with all code that they call."""
-    found = {}
-    for line in kept.read_text().splitlines() if kept.is_file() else ():
-        entry = json.loads(line)
-        called = frozenset((file, first) for file, first in entry["called"])
-        if entry["version"] == _version(entry["name"], called):
-            found[entry["name"]] = TestFile(entry["name"], entry["seconds"], called)
-    return found
-
-
-def record(copy: Copy, name: str, kept: Path) -> TestFile:
-    """Run a test file as it is. Raises TestsFail where it fails."""
-    begin = time.monotonic()
-    outcome, called = copy.record(name, _LONGEST_S)
-    seconds = round(time.monotonic() - begin, 1)
-    if not outcome.passed:
-        raise TestsFail(f"{name} fails before anything is changed:\n{outcome.output[-3000:]}")
-    entry = {"name": name, "version": _version(name, called), "seconds": seconds, "called": sorted(called)}
-    with kept.open("a") as stream:
-        stream.write(json.dumps(entry) + "\n")
-    return TestFile(name, seconds, frozenset(called))
-
-
-def _version(name: str, called: Iterable[tuple[str, int]]) -> str:
-    return version([name, *(file for file, _ in called)])
 
 
 def noticing(mutant: Mutant, tests: Iterable[TestFile]) -> tuple[list[TestFile], list[TestFile]]:

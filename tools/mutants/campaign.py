@@ -11,14 +11,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
-from tools.mutants import baseline
-from tools.mutants.baseline import TestFile, noticing
+from tools.mutants.baseline import Baseline, noticing
 from tools.mutants.copies import Copy
 from tools.mutants.mutant import Mutant
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+OUT_OF_TIME = "ran out of time"
 _COMPILING_S = 120.0
 
 
@@ -45,31 +45,19 @@ class Campaign:
         self._free: SimpleQueue[Copy] = SimpleQueue()
         for copy in copies:
             self._free.put(copy)
-        self._tests_kept, self._verdicts_kept = kept / "tests.jsonl", kept / "verdicts.jsonl"
-        self.tests: list[TestFile] = []
+        self._baseline = Baseline(copies[0].digests, kept / "tests.jsonl")
+        self._kept = kept / "verdicts.jsonl"
 
-    def record_tests(self) -> tuple[int, Iterator[TestFile]]:
+    def record_tests(self) -> tuple[int, Iterator[str]]:
         """How many test files are still to be run without a fault, and the running of them."""
-        known = baseline.recorded(self._tests_kept)
-        missing = [name for name in baseline.test_files() if name not in known]
-        self.tests = list(known.values())
-
-        def one(copy: Copy, name: str) -> TestFile:
-            return baseline.record(copy, name, self._tests_kept)
-
-        def run() -> Iterator[TestFile]:
-            for test in self._in_copies(one, missing):
-                self.tests.append(test)
-                yield test
-
-        return len(missing), run()
+        missing = self._baseline.read()
+        return len(missing), self._in_copies(self._baseline.record, missing)
 
     def known(self, mutants: list[Mutant]) -> dict[str, Verdict]:
         """Verdicts of an earlier run that hold: the tests that each rests on are the same."""
         found = {}
         by_key = {mutant.key: mutant for mutant in mutants}
-        kept = self._verdicts_kept
-        for line in kept.read_text().splitlines() if kept.is_file() else ():
+        for line in self._kept.read_text().splitlines() if self._kept.is_file() else ():
             verdict = Verdict(**json.loads(line))
             mutant = by_key.get(verdict.key)
             if mutant is not None and verdict.tests == self._version(mutant, verdict.by):
@@ -81,7 +69,7 @@ class Campaign:
 
         def one(copy: Copy, mutant: Mutant) -> tuple[Mutant, Verdict]:
             verdict = self._verdict(copy, mutant)
-            with self._verdicts_kept.open("a") as stream:
+            with self._kept.open("a") as stream:
                 stream.write(json.dumps(asdict(verdict)) + "\n")
             return mutant, verdict
 
@@ -90,7 +78,7 @@ class Campaign:
     def _verdict(self, copy: Copy, mutant: Mutant) -> Verdict:
         begin = time.monotonic()
         killed_in = by = ""
-        own, others = noticing(mutant, self.tests)
+        own, others = noticing(mutant, self._baseline.tests)
         with copy.fault(mutant) as environment:
             for where, tests in (("room", own), ("suite", others)):
                 if not tests:
@@ -104,10 +92,10 @@ class Campaign:
         return Verdict(mutant.key, killed_in, by, seconds, self._version(mutant, by))
 
     def _version(self, mutant: Mutant, by: str) -> str:
-        own, others = noticing(mutant, self.tests)
+        own, others = noticing(mutant, self._baseline.tests)
         killer = by.partition("::")[0]
         names = [killer] if killer.endswith(".py") else [test.name for test in (*own, *others)]
-        return baseline.version(names)
+        return self._baseline.version(names)
 
     def _in_copies(self, work: Callable[[Copy, T], R], items: list[T]) -> Iterator[R]:
         def one(item: T) -> R:
@@ -130,4 +118,4 @@ class Campaign:
 
 
 def _ending(code: int | None) -> str:
-    return "ran out of time" if code is None else f"pytest ended with {code}"
+    return OUT_OF_TIME if code is None else f"pytest ended with {code}"

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.mutants.mutant import ROOT, Mutant
+from tools.mutants.mutant import ROOT, Mutant, digest
 
 _NO_TESTS = 5
 _CALLED = "MUTANTS_CALLED"
@@ -45,16 +45,18 @@ def project_files() -> list[Path]:
 
 
 class Copy:
-    """One copy, in a folder of its own."""
+    """One copy, in a folder of its own. digests: of each of the project's files, by its name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._running: subprocess.Popen[bytes] | None = None
         self._stopped = False
+        files = project_files()
         kernels = [path.relative_to(ROOT) for path in ROOT.glob("genreid/**/*.nb[ic]")]
-        for file in [*project_files(), *kernels]:
+        for file in [*files, *kernels]:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, folder / file)
+        self.digests = {str(file): digest(repr((folder / file).read_bytes())) for file in files}
         for arguments in (["init", "-q"], ["add", "."], [*_AUTHOR, "commit", "-qm", "A copy"]):
             subprocess.run(["git", *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 

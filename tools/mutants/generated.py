@@ -86,15 +86,18 @@ def _operators() -> list[str]:
 
 
 def _spared(tree: ast.Module) -> list[tuple[Position, Position]]:
-    """Stretches that no run can tell: annotations, assertions (only a bug breaks them), what tells numba how
-    to compile."""
-    nodes: list[ast.stmt | ast.expr | None] = []
+    """Stretches that no run can tell: annotations and `frozen`, which a type checker holds, assertions, which
+    only a bug breaks, and what tells numba how to compile."""
+    nodes: list[ast.stmt | ast.expr | ast.keyword | None] = []
     spared: list[tuple[Position, Position]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Assert):
             nodes.append(node)
         elif isinstance(node, ast.AnnAssign | ast.arg):
             nodes.append(node.annotation)
+        elif isinstance(node, ast.ClassDef):
+            calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
+            nodes += [keyword for call in calls for keyword in call.keywords if keyword.arg == "frozen"]
         elif isinstance(node, ast.FunctionDef):
             nodes.append(node.returns)
             if is_kernel(node):

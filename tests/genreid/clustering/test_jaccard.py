@@ -14,7 +14,7 @@ CASES = [(160, 30, 6), (160, 20, 1), (90, 7, 3), (90, 2, 2), (12, 30, 6), (1, 30
 
 
 def search(features: np.ndarray, k: int) -> Neighbours:
-    return nearest_neighbours(features, k, method="torch")
+    return nearest_neighbours(features, k, method="exact")
 
 
 @pytest.mark.parametrize(("num", "k1", "k2"), CASES)

@@ -22,7 +22,7 @@ from genreid.clustering.pseudo_labels import (
 from genreid.errors import GenreidError
 from tests.genreid.clustering.naive import person_features
 
-SETTINGS = PseudoLabelSettings(k1=20, k2=6, eps=0.6, min_samples=4, method="torch")
+SETTINGS = PseudoLabelSettings(k1=20, k2=6, eps=0.6, min_samples=4, method="exact")
 
 
 def dense_labels(distance: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
@@ -44,15 +44,15 @@ def dense_distance(features: np.ndarray, settings: PseudoLabelSettings) -> np.nd
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("method", ["faiss", "torch"])
-def test_labels_are_scikit_learns_on_the_dense_matrix(seed: int, method: str) -> None:
+@pytest.mark.usefixtures("exact_way")
+def test_labels_are_scikit_learns_on_the_dense_matrix(seed: int) -> None:
     features = person_features(240, 16, 12, 0.6 + 0.15 * seed, seed)
     features[100:108] = features[100]
     distance = dense_distance(features, SETTINGS)
     kinds = set()
     for eps in (0.4, 0.5, 0.55, 0.6):
         for min_samples in (1, 2, 4, 10):
-            settings = dataclasses.replace(SETTINGS, eps=eps, min_samples=min_samples, method=method)
+            settings = dataclasses.replace(SETTINGS, eps=eps, min_samples=min_samples)
             labels = cluster(features, settings).labels
             expected = dense_labels(distance, eps, min_samples)
             np.testing.assert_array_equal(labels, expected)

@@ -48,6 +48,16 @@ def test_flip_alone_mirrors_every_image() -> None:
     assert torch.equal(flipped, images.flip(3))
 
 
+def test_each_image_is_flipped_for_itself_as_often_as_asked() -> None:
+    images = torch.rand(400, 3, 2, 4)
+    settings = AugmentationSettings(flip=0.3, pad_px=0, erase=0.0, colour=0.0)
+    after = augment(images, settings, np.random.default_rng(0))
+    flipped = [torch.equal(image, before.flip(2)) for image, before in zip(after, images, strict=True)]
+    kept = [torch.equal(image, before) for image, before in zip(after, images, strict=True)]
+    assert all(one != other for one, other in zip(flipped, kept, strict=True))
+    assert 90 < sum(flipped) < 150
+
+
 def test_pad_and_crop_is_a_shift_with_zeros() -> None:
     images = torch.arange(1.0, 13.0).view(1, 1, 3, 4).repeat(50, 1, 1, 1)
     settings = AugmentationSettings(flip=0.0, pad_px=2, erase=0.0, colour=0.0)

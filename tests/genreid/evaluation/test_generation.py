@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from genreid.data.transforms import normalise
+from genreid.data.carry import carry, normalise_carried
+from genreid.data.transforms import denormalise, normalise, normalise_mesh
 from genreid.errors import GenreidError
 from genreid.evaluation.generation import (
     GenerationMeasurements,
@@ -42,13 +44,28 @@ class Images:
 
 
 class Views:
-    """Views of all images but image1, at twice the training size: grey of the yaw in tens of degrees."""
+    """Views of all images but image1, at twice the training size: each of one grey, see `_mesh`."""
 
     yaws_deg = (0, *YAWS_DEG)
     image_ids = tuple(image_id for image_id in Images.image_id if image_id != "image1")
 
     def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
-        return np.full((128, 64), yaw_deg // 10, np.uint8)
+        return np.full((128, 64), _mesh(int(image_id[-1]), yaw_deg), np.uint8)
+
+
+class MatchedViews(Views):
+    """And where each pixel of them is in the image: two pixels to the right, in the upper half."""
+
+    def require_matches(self) -> None:
+        pass
+
+    def load_match(self, image_id: str, yaw_deg: int) -> SimpleNamespace:
+        v, u = np.mgrid[:128, :64].astype(np.float32) + 0.5
+        return SimpleNamespace(source=np.where(v[..., None] < 64, np.dstack([u + 2, v]), np.nan))
+
+
+def _mesh(image: int, yaw_deg: int) -> int:
+    return yaw_deg // 10 + 2 * image
 
 
 class StubPainter:
@@ -116,7 +133,7 @@ def test_images_with_views_and_their_truth_at_the_training_size() -> None:
     np.testing.assert_array_equal(viewed.position, [0, 2, 3, 4])
     assert viewed.yaws_deg == YAWS_DEG
     meshes = viewed.meshes(np.array([0, 4]), 90)
-    assert meshes.shape == (2, 64, 32) and (meshes == 9).all()
+    assert meshes.shape == (2, 64, 32) and meshes[0].max() == 9 and (meshes[1] == 17).all()
     pictures, silhouettes = viewed.true_views(np.array([0, 4]), 180)
     assert pictures.shape == (2, 64, 32, 3) and pictures[1, 0, 0, 0] == 28 + 9
     assert silhouettes.dtype == bool and silhouettes[0].sum() == 40 * 20 and silhouettes[1].sum() == 20 * 20
@@ -129,13 +146,15 @@ def test_measurements_follow_each_image(judge: Any, batch_size: int) -> None:
     assert measured.rotated.l1.shape == measured.original.person_ssim.shape == (4, 2)
     for row, image, grey, partner in _rows():
         own = Images().load(np.array([image]))
-        rebuilt = _painted(grey, 0)[None]
+        rebuilt = _painted(grey, _mesh(image, 0))[None]
         assert measured.reconstruction_ssim[row] == pytest.approx(ssim(rebuilt, own)[0])
         assert measured.reconstruction_l1[row] == pytest.approx(l1(rebuilt, own)[0])
         _same_embedding(judge, measured.real_embedding[row], own)
-        _same_embedding(judge, measured.mixed_embedding[row], _painted((grey + partner) / 2, 0)[None])
+        _same_embedding(
+            judge, measured.mixed_embedding[row], _painted((grey + partner) / 2, _mesh(image, 0))[None]
+        )
         for column, yaw_deg in enumerate(YAWS_DEG):
-            painted = _painted(grey, yaw_deg // 10)[None]
+            painted = _painted(grey, _mesh(image, yaw_deg))[None]
             _same_embedding(judge, measured.rotated_embedding[row, column], painted)
             truth = _viewed(True).true_views(np.array([image]), yaw_deg)
             expected, kept = view_errors(painted, *truth), view_errors(own, *truth)
@@ -238,3 +257,25 @@ def test_the_painter_gives_the_networks_pictures() -> None:
     inside = (pictures > 0) & (pictures < 255)
     difference = (back - expected).abs().permute(0, 2, 3, 1).numpy()
     assert inside.mean() > 0.5 and difference[inside].max() < 0.5 / 255 / 0.22
+
+
+@pytest.mark.parametrize("carries_texture", [True, False])
+def test_a_rotated_view_is_given_the_texture_that_its_generator_carries(carries_texture: bool) -> None:
+    encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"), 0)
+    settings = GeneratorSettings(8, 1, 16, 8, carries_texture)
+    generator = build_generator(settings, encoder.appearance_dim, 4, 0)
+    painter, views, index = Painter(generator, encoder), MatchedViews(), np.array([2, 4])
+    viewed = ViewedImages(Images(), views)  # type: ignore[arg-type]
+    images = Images().load(index)
+    codes = painter.appearance(images)
+    painted = painter.paint_rotated(viewed, index, 90, codes)
+    meshes = normalise_mesh(np.stack([np.full((64, 32), _mesh(image, 90), np.uint8) for image in index]))
+    texture = np.stack([carry(image, views.load_match("", 90).source) for image in images])
+    with torch.no_grad():
+        expected, without = (
+            (denormalise(generator(meshes, codes, known)) for known in (normalise_carried(texture), None))
+            if carries_texture
+            else (denormalise(generator(meshes, codes)), None)
+        )
+    np.testing.assert_allclose(painted.astype(int), expected, atol=1)
+    assert without is None or np.abs(painted.astype(int) - without).max() > 10

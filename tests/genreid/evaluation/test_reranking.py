@@ -16,22 +16,20 @@ def naive_reranking(features: np.ndarray, num_queries: int, settings: RerankingS
     """Zhong et al.'s d* of the first `num_queries` images to the others, dense."""
     distance = squared_distances(features)
     distance /= distance.max(1, keepdims=True)
-    ranks = nearest_neighbours(features, settings.k1 + 1, method="torch").index
+    ranks = nearest_neighbours(features, settings.k1 + 1, method="exact").index
     weights = naive_weights(distance, ranks, settings.k1 + 1, round(settings.k1 / 2) + 1, settings.k2)
     share = settings.original_weight
     return ((1 - share) * naive_jaccard(weights) + share * distance)[:num_queries, num_queries:]
 
 
-@pytest.mark.parametrize("method", ["faiss", "torch"])
+@pytest.mark.usefixtures("exact_way")
 @pytest.mark.parametrize(
     ("num", "num_queries", "k1", "k2", "share"),
     [(150, 40, 20, 6, 0.3), (150, 100, 5, 1, 0.0), (90, 1, 7, 3, 1.0), (12, 4, 20, 6, 0.3)],
 )
-def test_equal_to_the_dense_formula(
-    num: int, num_queries: int, k1: int, k2: int, share: float, method: str
-) -> None:
+def test_equal_to_the_dense_formula(num: int, num_queries: int, k1: int, k2: int, share: float) -> None:
     features = person_features(num, 24, 8, 0.8, seed=num + k1)
-    settings = RerankingSettings(k1, k2, share, method)
+    settings = RerankingSettings(k1, k2, share)
     distances = rerank(features[:num_queries], features[num_queries:], settings)
     expected = naive_reranking(features, num_queries, settings)
     assert distances.shape == expected.shape
@@ -40,7 +38,7 @@ def test_equal_to_the_dense_formula(
 
 def test_rows_are_those_of_the_whole() -> None:
     features = person_features(130, 24, 8, 0.8, seed=1)
-    distances = rerank(features[:50], features[50:], RerankingSettings(10, 3, 0.3, "torch"))
+    distances = rerank(features[:50], features[50:], RerankingSettings(10, 3, 0.3))
     parts = np.concatenate([distances[start : start + 17] for start in range(0, 50, 17)])
     np.testing.assert_allclose(parts, distances[:], atol=1e-6)
 
@@ -54,14 +52,14 @@ def test_reranking_helps_where_neighbourhoods_tell_more_than_distances() -> None
     query = np.arange(240) % 8 == 0
     labels = (person[query], camera[query]), (person[~query], camera[~query])
     plain = rank(features[query], *labels[0], features[~query], *labels[1], max_rank=5)
-    distances = rerank(features[query], features[~query], RerankingSettings(7, 3, 0.3, "torch"))
+    distances = rerank(features[query], features[~query], RerankingSettings(7, 3, 0.3))
     reranked = rank_from_distances(distances, *labels[0], *labels[1], max_rank=5)
     assert reranked.mean_ap > plain.mean_ap + 0.02
 
 
 def test_an_encoder_that_collapsed_still_gives_numbers() -> None:
     features = np.full((40, 4), 0.5, np.float32)
-    distances = rerank(features[:10], features[10:], RerankingSettings(20, 6, 0.3, "torch"))[:]
+    distances = rerank(features[:10], features[10:], RerankingSettings(20, 6, 0.3))[:]
     assert np.isfinite(distances).all()
 
 
@@ -69,6 +67,6 @@ def test_settings_have_no_defaults_and_refuse_the_impossible() -> None:
     assert all(field.default is MISSING for field in fields(RerankingSettings))
     features = person_features(20, 8, 5, 0.5, seed=3)
     with pytest.raises(GenreidError, match="k2 is 6 and k1 5: expected at most k1"):
-        RerankingSettings(5, 6, 0.3, "torch")
+        RerankingSettings(5, 6, 0.3)
     with pytest.raises(GenreidError, match="k2 is 0"):
-        rerank(features[:5], features[5:], RerankingSettings(20, 0, 0.3, "torch"))
+        rerank(features[:5], features[5:], RerankingSettings(20, 0, 0.3))

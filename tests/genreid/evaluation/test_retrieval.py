@@ -120,7 +120,7 @@ def test_figures_in_percent_by_hand() -> None:
 
 
 def test_after_re_ranking_there_are_more_figures() -> None:
-    settings = RerankingSettings(k1=2, k2=1, original_weight=1.0, method="torch")
+    settings = RerankingSettings(k1=2, k2=1, original_weight=1.0)
     figures = percentages(rank_pair(EMBEDDED, Pair(QUERIES, GALLERY, None), 3, settings))
     plain = {name: value for name, value in figures.items() if not name.startswith("reranked_")}
     assert {f"reranked_{name}": value for name, value in plain.items()}.items() <= figures.items()

@@ -1,4 +1,4 @@
-"""Arm `paper` and the recipe of Market-1501 have all that METHOD or params.yaml names as the paper's."""
+"""Arm `paper` and the recipe of Market-1501 have what docs/method.md or params.yaml names as the paper's."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ METHOD = {
     "pretrain_generator.epochs": 40,
     **{f"train_joint.{key}": value for key, value in JOINT.items()},
 }
-"""What METHOD says of the two stages, but for the rates' fall, which hangs on the number of epochs."""
+"""What docs/method.md says of the two stages, but for the fall of the rates, which hangs on the epochs."""
 
 OF_THE_STUDY = {
     "pretrain_generator": {

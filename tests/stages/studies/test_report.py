@@ -20,7 +20,8 @@ PAGE = "before\n<!-- study two: begin -->\nold\n<!-- study two: end -->\nafter\n
 
 
 def records(project: Path) -> list[dict[str, str]]:
-    return read_rows(project / RUNS).to_dict("records")
+    rows = read_rows(project / RUNS).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 @pytest.fixture

@@ -24,8 +24,13 @@ evaluate: {split: val}
 """
 GRAPH = """\
 stages:
+  fingerprint-code:
+    cmd: python make.py code
+    always_changed: true
+    outs: [code: {cache: false, persist: true}]
   pretrain-encoder:
     cmd: python make.py encoder
+    deps: [code/encoder.txt]
     params: [pretrain_encoder]
     outs: [encoder.pt]
   train-joint:
@@ -45,7 +50,10 @@ import json, os, pathlib, sys, yaml
 what, values = sys.argv[1], yaml.safe_load(open("params.yaml"))
 with open(os.environ["DONE"], "a") as done:
     print(what, os.environ["OMP_NUM_THREADS"], file=done)
-if what == "encoder":
+if what == "code":
+    pathlib.Path("code").mkdir(exist_ok=True)
+    pathlib.Path("code/encoder.txt").write_text("genreid.errors 01")
+elif what == "encoder":
     pathlib.Path("encoder.pt").write_text(str(values["pretrain_encoder"]["seed"]))
 elif what == "joint":
     own = values["train_joint"]
@@ -85,7 +93,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {"params.yaml": PARAMS, "dvc.yaml": GRAPH, "make.py": MAKE, "recipes/studies/small.yaml": STUDY}
     for name, text in files.items():
         (root / name).write_text(text, encoding="utf-8")
-    ignored = "/.genreid/\n/provenance/\n/encoder.pt\n/joint.pt\n/plots/\n"
+    ignored = "/.genreid/\n/provenance/\n/code/\n/encoder.pt\n/joint.pt\n/plots/\n"
     (root / ".gitignore").write_text(ignored, encoding="utf-8")
     for variable in ("GIT_AUTHOR", "GIT_COMMITTER"):
         monkeypatch.setenv(f"{variable}_NAME", "Test")

@@ -1,0 +1,51 @@
+"""A processor with AVX2 alone, on one that has more: every library limited, and what each then runs."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+Processor = Literal["own", "avx2"]
+
+_NOT_OF_AVX2 = ("avx512", "avx10", "amx", "avxvnni", "avxifma", "avxne", "vaes", "vpclmul", "gfni")
+
+
+def limits(processor: Processor) -> dict[str, str]:
+    """Environment variables that keep torch, oneDNN, MKL, OpenBLAS, numba and faiss to its kernels."""
+    if processor == "own":
+        return {}
+    from llvmlite.binding import get_host_cpu_features
+
+    features = get_host_cpu_features()
+    kept = {name: has and not name.startswith(_NOT_OF_AVX2) for name, has in features.items()}
+    return {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "MKL_CBWR": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": ",".join(("+" if has else "-") + name for name, has in kept.items()),
+        "FAISS_OPT_LEVEL": "avx2",
+    }
+
+
+def what_ran() -> str:
+    """What the libraries of this process say that they use, for a limited process to show it."""
+    import faiss  # noqa: F401 - brings an OpenBLAS
+    import torch
+    from numba.core.registry import cpu_target
+    from threadpoolctl import threadpool_info
+
+    blas = {info["architecture"] for info in threadpool_info() if info["internal_api"] == "openblas"}
+    # Kernels without VNNI add two products in 16 bits and cut off, which numbers as large as these show.
+    largest = torch.full((32, 2048), 127, dtype=torch.int8)
+    vnni = "with" if (torch._int_mm(largest, largest.T) == 127**2 * 2048).all() else "without"
+    compiled = (
+        "AVX-512" if "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2] else "no AVX-512"
+    )
+    return (
+        f"torch {torch.backends.cpu.get_cpu_capability()}, oneDNN int8 {vnni} VNNI, "
+        f"OpenBLAS {'/'.join(sorted(blas))}, numba {compiled}, {torch.get_num_threads()} threads, "
+        f"OMP {os.environ.get('OMP_NUM_THREADS', 'unset')}"
+    )

@@ -1,0 +1,60 @@
+"""The best of every row, from blocks, beside a full sort of exact integers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from genreid.clustering import blocks
+from genreid.clustering.blocks import BestOfRows, upper_blocks
+
+
+@pytest.mark.parametrize("smallest", [False, True])
+@pytest.mark.parametrize(("size", "largest"), [(40, 2), (50, 63), (400, 63)])
+def test_the_best_are_kept_in_a_total_order(
+    size: int, largest: int, smallest: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few integers make nearly all ties: by value, then the lower index; the root is the least."""
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", size)
+    rows = np.random.default_rng(3).integers(-largest, largest + 1, (333, 5)).astype(np.int8)
+    best = BestOfRows(333, 10, smallest=smallest)
+    for row, column, block in upper_blocks(torch.from_numpy(rows)):
+        best.offer(block, row, column)
+    product = rows.astype(np.int64) @ rows.T.astype(np.int64)
+    order = np.argsort(product if smallest else -product, axis=1, kind="stable")[:, :10]
+    np.testing.assert_array_equal(np.sort(best.index, 1), np.sort(order, 1))
+    np.testing.assert_array_equal(best.index[:, -1], order[:, -1])
+    np.testing.assert_array_equal(best.limits, np.take_along_axis(product, order[:, -1:], 1)[:, 0])
+
+
+@pytest.mark.parametrize("smallest", [False, True])
+def test_places_that_nothing_was_offered_for(smallest: bool) -> None:
+    best = BestOfRows(3, 4, smallest=smallest)
+    best.offer(torch.tensor([[5, -7, 2]] * 3, dtype=torch.int32), 0, 0)
+    assert (np.sort(best.index, 1) == [0, 1, 2, 3]).all()
+    ends = np.iinfo(np.int32)
+    assert (best.limits == (ends.max if smallest else ends.min)).all()
+
+
+EXTREMES = """
+import torch
+from genreid.clustering.blocks import upper_blocks
+from genreid.clustering.dithered import _STEPS
+pairs = torch.where(torch.arange(2048) % 4 < 2, _STEPS, -_STEPS)
+x = torch.stack([torch.full((2048,), _STEPS), torch.full((2048,), -_STEPS), pairs] * 50).to(torch.int8)
+((_, _, block),) = upper_blocks(x)
+assert torch.equal(block.long(), x.long() @ x.long().T), "sums were cut off"
+"""
+
+
+@pytest.mark.parametrize("kernels", ["AVX2", "DEFAULT"])
+def test_products_of_the_largest_steps_are_right_on_every_processor(kernels: str) -> None:
+    """Kernels for AVX2 add in 16 bits; oneDNN reads what it may use once a process."""
+    limited = {**os.environ, "ONEDNN_MAX_CPU_ISA": kernels}
+    done = subprocess.run([sys.executable, "-c", EXTREMES], env=limited, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
