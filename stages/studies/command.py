@@ -120,7 +120,7 @@ def _run(root: Path, trials: list[Trial], jobs: int) -> list[str]:
             bars.say(f"error: {outcome}")
         else:
             keep(root, trial, outcome)
-            bars.say(f"{trial.name}: mAP {outcome.columns['joint.mAP']}")
+            bars.say(f"{trial.name}: mAP {outcome.columns['joint.mAP']:.4g}")
     return failed
 
 
