@@ -18,7 +18,7 @@ from genreid.evaluation.figures import (
 from genreid.evaluation.generation import ViewedImages
 from genreid.evaluation.ranked_lists import RankedLists
 from genreid.render.sheets import CAPTION_PX, GAP_PX, GROUP_GAP_PX, PAPER
-from tests.genreid.evaluation.test_generation import Images, StubPainter, Views, _true_view
+from tests.genreid.evaluation.test_generation import Images, StubPainter, Views, _true_view, mesh_grey
 
 FRAME_PX = 4
 CELL_WIDTH, CELL_HEIGHT = 96 + 2 * FRAME_PX, 192 + 2 * FRAME_PX + CAPTION_PX
@@ -109,7 +109,8 @@ def test_generated_views_are_painted_from_their_own_image_and_mixed_with_the_nex
     mixed = [round(weight * own + (1 - weight) * other) for weight in LAMBDAS]
     assert greys == [own, 0, own, own + 9, own + 18, *mixed]
     assert _centres(sheet, 1, (3, 2))[3:] == [0 + 4, 0 + 9]
-    assert _centres(sheet, 2, (3, 2, 1)) == [50, 0, 50, 59, 68, 10]
+    mesh = mesh_grey(4, 0)
+    assert _centres(sheet, 2, (3, 2, 1)) == [50, mesh, 50 + mesh, 59 + mesh, 68 + mesh, 10 + mesh]
     assert torch.is_grad_enabled()
 
 

@@ -44,13 +44,13 @@ class Images:
 
 
 class Views:
-    """Views of all images but image1, at twice the training size: each of one grey, see `_mesh`."""
+    """Views of all images but image1, at twice the training size: each of one grey, see `mesh_grey`."""
 
     yaws_deg = (0, *YAWS_DEG)
     image_ids = tuple(image_id for image_id in Images.image_id if image_id != "image1")
 
     def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
-        return np.full((128, 64), _mesh(int(image_id[-1]), yaw_deg), np.uint8)
+        return np.full((128, 64), mesh_grey(int(image_id[-1]), yaw_deg), np.uint8)
 
 
 class MatchedViews(Views):
@@ -64,7 +64,7 @@ class MatchedViews(Views):
         return SimpleNamespace(source=np.where(v[..., None] < 64, np.dstack([u + 2, v]), np.nan))
 
 
-def _mesh(image: int, yaw_deg: int) -> int:
+def mesh_grey(image: int, yaw_deg: int) -> int:
     return yaw_deg // 10 + 2 * image
 
 
@@ -146,15 +146,15 @@ def test_measurements_follow_each_image(judge: Any, batch_size: int) -> None:
     assert measured.rotated.l1.shape == measured.original.person_ssim.shape == (4, 2)
     for row, image, grey, partner in _rows():
         own = Images().load(np.array([image]))
-        rebuilt = _painted(grey, _mesh(image, 0))[None]
+        rebuilt = _painted(grey, mesh_grey(image, 0))[None]
         assert measured.reconstruction_ssim[row] == pytest.approx(ssim(rebuilt, own)[0])
         assert measured.reconstruction_l1[row] == pytest.approx(l1(rebuilt, own)[0])
         _same_embedding(judge, measured.real_embedding[row], own)
         _same_embedding(
-            judge, measured.mixed_embedding[row], _painted((grey + partner) / 2, _mesh(image, 0))[None]
+            judge, measured.mixed_embedding[row], _painted((grey + partner) / 2, mesh_grey(image, 0))[None]
         )
         for column, yaw_deg in enumerate(YAWS_DEG):
-            painted = _painted(grey, _mesh(image, yaw_deg))[None]
+            painted = _painted(grey, mesh_grey(image, yaw_deg))[None]
             _same_embedding(judge, measured.rotated_embedding[row, column], painted)
             truth = _viewed(True).true_views(np.array([image]), yaw_deg)
             expected, kept = view_errors(painted, *truth), view_errors(own, *truth)
@@ -269,7 +269,7 @@ def test_a_rotated_view_is_given_the_texture_that_its_generator_carries(carries_
     images = Images().load(index)
     codes = painter.appearance(images)
     painted = painter.paint_rotated(viewed, index, 90, codes)
-    meshes = normalise_mesh(np.stack([np.full((64, 32), _mesh(image, 90), np.uint8) for image in index]))
+    meshes = normalise_mesh(np.stack([np.full((64, 32), mesh_grey(image, 90), np.uint8) for image in index]))
     texture = np.stack([carry(image, views.load_match("", 90).source) for image in images])
     with torch.no_grad():
         expected, without = (

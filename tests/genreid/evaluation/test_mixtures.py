@@ -8,16 +8,17 @@ from genreid.evaluation.figures import LAMBDAS
 from genreid.evaluation.generation import ViewedImages
 from genreid.evaluation.mixtures import mixtures_picture, paint_mixtures
 from genreid.render.sheets import CAPTION_PX, GAP_PX, GROUP_GAP_PX
-from tests.genreid.evaluation.test_generation import Images, StubPainter, Views, _true_view
+from tests.genreid.evaluation.test_generation import Images, StubPainter, Views, _true_view, mesh_grey
 
 
 def test_each_image_is_mixed_with_its_partner_by_the_share_of_its_own() -> None:
     viewed = ViewedImages(Images(), Views(), _true_view)  # type: ignore[arg-type]
     mixed = paint_mixtures(StubPainter(), viewed, np.array([0, 4]), np.array([2, 3]))  # type: ignore[arg-type]
     assert mixed.shape == (2, len(LAMBDAS), 64, 32, 3)
-    # The stub paints the code, which is the picture's grey: 10, 20, … 50.
-    for row, (own, other) in enumerate([(10, 30), (50, 40)]):
-        assert mixed[row, :, 1, 0, 0].tolist() == [round(w * own + (1 - w) * other) for w in LAMBDAS]
+    # The stub paints the code, which is the picture's grey: 10, 20, … 50; on the image's own mesh.
+    for row, (own, other, mesh) in enumerate([(10, 30, mesh_grey(0, 0)), (50, 40, mesh_grey(4, 0))]):
+        expected = [round(w * own + (1 - w) * other) + mesh for w in LAMBDAS]
+        assert mixed[row, :, 1, 0, 0].tolist() == expected
 
 
 def test_the_picture_goes_from_the_partner_to_the_image() -> None:

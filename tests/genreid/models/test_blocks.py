@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from genreid.models.blocks import (
+    AdaptiveResidualBlock,
     AtrousBranch,
     AtrousPyramid,
     ConvBlock,
@@ -49,6 +51,34 @@ def test_adain_gives_every_map_the_asked_mean_and_deviation() -> None:
             values = out[image, channel].ravel()
             assert sum(values) / 128 == pytest.approx(shift[image, channel].item(), abs=1e-9)
             assert np.std(values) == pytest.approx(scale[image, channel].item(), rel=1e-4)
+
+
+def _convolved(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), layer.weight, layer.bias)
+
+
+def _normalised(x: Tensor) -> Tensor:
+    """Each map by itself."""
+    variance = x.var(dim=(2, 3), correction=0, keepdim=True)
+    return (x - x.mean(dim=(2, 3), keepdim=True)) / (variance + 1e-5).sqrt()
+
+
+def test_an_adaptive_block_takes_half_of_the_scales_for_each_of_its_norms() -> None:
+    block = AdaptiveResidualBlock(3).double()
+    x = torch.randn(2, 3, 5, 4, dtype=torch.float64)
+    scale, shift = torch.randn(2, 2, 6, 1, 1, dtype=torch.float64)
+    y = _normalised(_convolved(block.first, x)) * scale[:, :3] + shift[:, :3]
+    y = torch.where(y > 0, y, 0.2 * y)
+    y = _normalised(_convolved(block.second, y)) * scale[:, 3:] + shift[:, 3:]
+    torch.testing.assert_close(block(x, scale[..., 0, 0], shift[..., 0, 0]), x + y)
+
+
+def test_a_residual_block_is_its_formula() -> None:
+    block = ResidualBlock(3, norm="instance").double()
+    x = torch.randn(2, 3, 5, 4, dtype=torch.float64)
+    y = _normalised(_convolved(block.first.conv, x))
+    y = _normalised(_convolved(block.second.conv, torch.where(y > 0, y, 0.2 * y)))
+    torch.testing.assert_close(block(x), x + y)
 
 
 def test_layer_norm_is_over_all_of_an_image() -> None:

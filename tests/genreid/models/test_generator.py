@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from genreid.errors import GenreidError
 from genreid.models.generator import Generator, GeneratorSettings
@@ -57,6 +58,26 @@ def test_stripe_k_drives_block_k(stripe: int) -> None:
     assert moved == [block == stripe for block in range(4)]
     top, bottom = change.abs().amax(dim=(1, 3))[0].chunk(2)
     assert top.max() > 0 and bottom.max() > 0
+
+
+def test_a_stripes_first_mlp_says_the_scales_around_one_and_its_second_the_shifts() -> None:
+    generator, seen = _generator(), []
+    decoder = generator.decoder
+    for block in decoder.blocks:
+        block.register_forward_pre_hook(lambda _block, inputs: seen.append(inputs[1:]))
+    appearance = torch.randn(3, 24)
+    generator.paint(torch.randn(3, 16, 8, 4), appearance)
+    for k, (scale, shift) in enumerate(seen):
+        stripe = appearance[:, k * STRIPE : (k + 1) * STRIPE]
+        torch.testing.assert_close(scale, 1 + _mlp(decoder.scales[k], stripe))
+        torch.testing.assert_close(shift, _mlp(decoder.shifts[k], stripe))
+
+
+def _mlp(layers: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    weights = [parameter.T if parameter.ndim == 2 else parameter for parameter in layers.parameters()]
+    for weight, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        x = (x @ weight + bias).clamp(min=0)
+    return x @ weights[-2] + weights[-1]
 
 
 def test_pictures_follow_mesh_and_appearance_of_their_own_row_only() -> None:
