@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from genreid.errors import GenreidError
+
 STANDARD_WIDTH = 64
 ONEDNN_BLOCK = 16
 """Channels that oneDNN's convolutions take at a time with AVX-512; 8 with AVX2."""
@@ -43,6 +45,8 @@ class ResNetBackbone(nn.Module):
 
     def __init__(self, name: str, base_width: int, stem: Stem, last_stride: int) -> None:
         super().__init__()
+        if base_width < 8:  # torch 2.14 corrupts memory in the backward pass of a stride-2 1×1 convolution
+            raise GenreidError(f"encoder.base_width is {base_width}; it must be at least 8")
         block, num_blocks = RESNETS[name]
         size = 3 if stem == "small" else 7
         self.conv1 = nn.Conv2d(3, base_width, size, stride=2, padding=size // 2, bias=False)

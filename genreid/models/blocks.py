@@ -95,7 +95,7 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
 def with_edges(x: Tensor) -> Tensor:
     """(B,C,h,w) → (B,C,h+2,w+2), its border pixels repeated once around it.
 
-    What F.pad's `replicate` does, which torch.compile (2.14, on a CPU) takes for channels-first on the way back.
+    As F.pad does with `replicate`; only a corner's gradients are added in another order.
     """
     x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
     return torch.cat([x[..., :1], x, x[..., -1:]], dim=3)

@@ -38,8 +38,7 @@ class EncoderSettings:
     """
 
     backbone: str
-    # below 8, torch 2.14 on a CPU corrupts memory in the backward pass of a stride-2 1×1 convolution
-    base_width: Annotated[int, Ge(8)]
+    base_width: Annotated[int, Ge(8)]  # see ResNetBackbone
     stem: Stem
     last_stride: int
     num_stripes: Count

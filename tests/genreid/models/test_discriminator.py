@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pytest
 import torch
 import torch.nn.functional as F
 
-from genreid.errors import GenreidError
 from genreid.models.initialisation import build_discriminator
 from tests.genreid.models.small import DISCRIMINATOR
 

@@ -10,8 +10,7 @@ import torch
 from torchvision.models import resnet18, resnet50
 
 from genreid.errors import GenreidError
-from genreid.models.backbone import ResNetBackbone
-from genreid.models.backbone import Shortcut
+from genreid.models.backbone import ResNetBackbone, Shortcut
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.initialisation import build_encoder
 from tests.genreid.models.small import ENCODER, encoder_settings
@@ -157,3 +156,8 @@ def test_a_shortcut_is_the_strided_convolution(in_channels: int) -> None:
     plain = torch.autograd.grad(expected.square().sum(), (x, shortcut.weight))
     for left, right in zip(own, plain, strict=True):
         assert torch.allclose(left, right, atol=1e-4)
+
+
+def test_a_width_at_which_torch_corrupts_memory_is_refused() -> None:
+    with pytest.raises(GenreidError, match="base_width is 4; it must be at least 8"):
+        IdentityEncoder(encoder_settings(base_width=4))
