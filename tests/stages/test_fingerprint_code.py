@@ -146,8 +146,10 @@ def test_the_code_of_the_first_stage_itself(project: StandIns) -> None:
 
 
 INTERRUPTED = """
+from stages.shared.estimation import MeshExtractSettings
 from stages.shared.run import Options, open_stage
-with open_stage("mesh-extract", Options(fresh=False, device="cpu", workers=1, progress=False)) as run:
+options = Options(fresh=False, device="cpu", workers=1, progress=False)
+with open_stage("mesh-extract", options, MeshExtractSettings) as run:
     print(run.state.notice)
     raise SystemExit
 """
