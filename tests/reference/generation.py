@@ -47,7 +47,7 @@ def generated_images(encoder: IdentityEncoder, statistics: str) -> Iterator[None
 
 
 def see(encoder: IdentityEncoder, pictures: Sequence[Tensor], statistics: str) -> list[Encoding]:
-    """E_id's view of generated pictures (B, 3, H, W) that are normalised as one batch: an encoding for each."""
+    """An encoding for each kind of generated pictures (B, 3, H, W), normalised as one batch."""
     with generated_images(encoder, statistics):
         return encoder(torch.cat(list(pictures))).split(len(pictures[0]))
 
