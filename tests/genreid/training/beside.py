@@ -38,7 +38,7 @@ from .conftest import CPU, ENCODER, GENERATOR, Boxes
 
 DISCRIMINATOR = DiscriminatorSettings(width=4, num_blocks=1, num_scales=2)
 TOLERANCE = 5e-3
-"""Of the length of a tensor: losses, memories, prototypes. Rounding leaves less, even where G's pictures are alike."""
+"""Of the length of a tensor: losses, memories, prototypes. Rounding leaves less."""
 
 SLOPES = 3e-2
 """Of what an optimiser has gathered. Rounding leaves less, where norms divide by next to nothing."""
