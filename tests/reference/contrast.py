@@ -33,7 +33,7 @@ def draw_mix(num: int, alpha: float, rng: np.random.Generator) -> Mix:
 
 
 def nearest_partners(labels: np.ndarray, prototypes: Tensor) -> list[int]:
-    """For each image of a batch, labels (B,), the one of another pseudo-identity with the nearest prototype."""
+    """For each image of a batch, labels (B,), the one whose prototype is the nearest other one."""
     partners = []
     for i, label in enumerate(labels):
         others = [j for j, other in enumerate(labels) if other != label]

@@ -84,9 +84,7 @@ def make_batch(
         kept=kept,
         partner_image=None if partners is None else pixels(data.images[partners]),
         partner_mesh=None if partners is None else meshes(data, partners, np.zeros_like(turns)),
-        background=None
-        if backgrounds is None
-        else pixels(np.stack([data.backgrounds[i] for i in backgrounds])),
+        background=None if behind is None else pixels(behind),
     )
 
 

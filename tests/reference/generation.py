@@ -47,7 +47,7 @@ def generated_images(encoder: IdentityEncoder, statistics: str) -> Iterator[None
 
 
 def see(encoder: IdentityEncoder, pictures: Sequence[Tensor], statistics: str) -> list[Encoding]:
-    """E_id's view of generated pictures (B, 3, H, W) that are normalised as one batch: an encoding for each."""
+    """An encoding for each kind of generated pictures (B, 3, H, W), normalised as one batch."""
     with generated_images(encoder, statistics):
         return encoder(torch.cat(list(pictures))).split(len(pictures[0]))
 
@@ -112,7 +112,7 @@ def generator_losses(
 ) -> dict[str, Tensor]:
     """The weighted terms of L_gen; targets carry no gradient."""
     code = code.detach()
-    adversarial = sum(squares(discriminator(fake), 1.0) for fake in painted.fakes)
+    adversarial = torch.stack([squares(discriminator(fake), 1.0) for fake in painted.fakes]).sum()
     losses = {
         "adversarial": weights.adversarial * adversarial,
         "image": weights.image * apart(painted.reconstruction, batch.image),
@@ -156,7 +156,7 @@ def discriminator_losses(
     losses = {"lsgan": weights.real * squares(maps, 1.0) + fake}
     if weights.r1 > 0 and number % weights.r1_every == 0:
         slopes = [torch.autograd.grad(patches.sum(), image, create_graph=True)[0] for patches in maps]
-        penalty = sum((slope**2).sum(dim=(1, 2, 3)).mean() for slope in slopes)
+        penalty = torch.stack([(slope**2).sum(dim=(1, 2, 3)).mean() for slope in slopes]).sum()
         losses["r1"] = weights.r1 * weights.r1_every * penalty
     return losses
 

@@ -27,7 +27,7 @@ def warm_up(encoder: IdentityEncoder, data: Data, settings: WarmUpSettings) -> I
         features = embed(encoder, data)
         clustered = features
         if epoch < settings.colour_epochs:
-            clustered = stripe_colours(data.images, data.camera_id)
+            clustered = torch.from_numpy(stripe_colours(data.images, data.camera_id))
         elif settings.camera_centred:
             clustered = without_camera_mean(features, data.camera_id)
         labels = pseudo_labels(clustered, settings.clustering)

@@ -1,8 +1,7 @@
-"""The three loops against the reference: as they are shipped, as the paper has them, at every value of a
-switch.
+"""The three loops against the reference: as shipped, as in the paper, at every value of a switch.
 
-Sections are those of params.yaml and of the recipe with the paper's values. Only sizes are made
-small: widths, counts, epochs, steps, and rates, which here would let rounding grow. Loss weights are all different.
+Sections are those of params.yaml and of the recipe with the paper's values. Only sizes (widths, counts,
+epochs, steps) are made small, and rates, which would let rounding grow. Loss weights are all different.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -183,10 +184,22 @@ def test_batchnorm_counts_real_images_alone(boxes: Boxes) -> None:
     assert shared.encoder.state_dict()["neck.num_batches_tracked"].item() == 3 * SETTINGS.steps_per_epoch
 
 
-def test_images_without_a_mesh_cluster_but_make_no_batch(boxes: Boxes) -> None:
-    assert len(boxes.images) - 1 not in boxes.loader.with_mesh
-    _, (report,) = run(boxes, replace(SETTINGS, epochs=1))
-    assert report.figures["agreement/seen"] == len(boxes.images)
+def test_images_without_a_mesh_cluster_but_make_no_batch(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one has no mesh: it has a pseudo-identity, and in two passes over the others never its turn."""
+    last, drawn, recorder = len(boxes.images) - 1, [], Recorder()
+    step = joint.joint_step
+
+    def recorded(parts: Networks, optimisers: Any, batch: Any, *arguments: Any) -> dict[str, torch.Tensor]:
+        drawn.extend(batch.index.tolist())
+        return step(parts, optimisers, batch, *arguments)
+
+    monkeypatch.setattr(joint, "joint_step", recorded)
+    run(boxes, replace(SETTINGS, epochs=1, steps_per_epoch=2 * last // SETTINGS.batch_size), recorder)
+    labels = torch.load(io.BytesIO(recorder.states[0]), weights_only=True)["tensors"]["labels"]
+    assert labels[last] >= 0
+    assert set(drawn) == {image for image in range(last) if labels[image] >= 0}
 
 
 def test_cluster_memory_cannot_be_clustered_on(boxes: Boxes) -> None:
