@@ -33,7 +33,9 @@ def test_up_sampling_convolution_is_nearest_up_sampling_then_a_5_by_5() -> None:
 
 def test_edges_are_repeated_as_replicate_padding_does_it() -> None:
     """And a border pixel's gradient is that of all its copies."""
-    x, padded = (torch.arange(2 * 3 * 4 * 2, dtype=torch.float64).view(2, 3, 4, 2).requires_grad_() for _ in "ab")
+    x, padded = (
+        torch.arange(2 * 3 * 4 * 2, dtype=torch.float64).view(2, 3, 4, 2).requires_grad_() for _ in "ab"
+    )
     weights = torch.randn(2, 3, 6, 4, dtype=torch.float64)
     ours, plain = with_edges(x), F.pad(padded, (1, 1, 1, 1), mode="replicate")
     assert torch.equal(ours, plain)

@@ -77,7 +77,9 @@ def test_one_folder_with_several_data_sets(tmp_path: Path) -> None:
 
 def test_another_data_set_of_the_same_folders_is_told_apart(tmp_path: Path) -> None:
     write_images(tmp_path / "DukeMTMC-reID", ["bounding_box_train/0001_c2_f0046182.jpg"])
-    message = r"reID/bounding_box_train is not that of Market-1501, .*set prepare_data\.dataset to the data set"
+    message = (
+        r"reID/bounding_box_train is not that of Market-1501, .*set prepare_data\.dataset to the data set"
+    )
     with pytest.raises(GenreidError, match=message):
         MARKET1501.find(tmp_path)
 
@@ -165,6 +167,31 @@ def test_differences_name_what_is_missing() -> None:
         "market1501: unknown camera 7",
     ]
     assert MARKET1501.official["query"] == Count(3_368, 750)
+
+
+OFFICIAL = {
+    "market1501": (12_936, 751, 3_368, 750, 19_732, 750, 6),
+    "dukemtmc": (16_522, 702, 2_228, 702, 17_661, 1_110, 8),
+    "msmt17": (32_621, 1_041, 11_659, 3_060, 82_161, 3_060, 15),
+    "cuhk03_labelled": (7_368, 767, 1_400, 700, 5_328, 700, 2),
+    "cuhk03_detected": (7_365, 767, 1_400, 700, 5_332, 700, 2),
+}
+"""Images and identities of train, query and gallery, and cameras, from the tables of the papers."""
+
+
+def test_official_counts_are_those_of_the_papers() -> None:
+    counts = {
+        name: (
+            *(
+                number
+                for split in ("train", "query", "gallery")
+                for number in vars(layout.official[split]).values()
+            ),
+            layout.num_cameras,
+        )
+        for name, layout in PUBLISHED.items()
+    }
+    assert counts == OFFICIAL
 
 
 def test_the_registry_names_the_nearest() -> None:
