@@ -1,5 +1,4 @@
-"""Generator pretraining (METHOD, `pretrain-generator`): E_str, G and D learn what a fixed E_id sees."""
-
+"""Generator pretraining (docs/method.md, Generator pretraining): E_str, G and D learn what E_id sees."""
 from __future__ import annotations
 
 from collections.abc import Iterator

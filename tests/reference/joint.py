@@ -1,4 +1,5 @@
-"""Joint training (METHOD, `train-joint`; Chen et al., TPAMI 2023, section 3): E_id, E_str, G and D learn.
+"""Joint training (docs/method.md, Joint training; Chen et al., TPAMI 2023, section 3): E_id, E_str, G and D
+learn.
 
 Shapes: N images, B batch, P pseudo-identities, D width.
 """

@@ -1,4 +1,4 @@
-"""Encoder warm-up (METHOD, `pretrain-encoder`): the cluster-contrast recipe of Dai et al. 2022."""
+"""Encoder warm-up (docs/method.md, Encoder warm-up): the cluster-contrast recipe of Dai et al. 2022."""
 
 from __future__ import annotations
 
