@@ -64,7 +64,7 @@ def compare(
 
 def compare_approximate(num: int, width: int, method: Method, *, exact_labels: bool) -> Row:
     """An approximate search beside the exact one; beyond its reach, beside exact queries alone."""
-    options = {"num_images": num, "spectrum": "falling", "width": width}
+    options: dict[str, Any] = {"num_images": num, "spectrum": "falling", "width": width}
     ours, figures, found = side("clustering", method, **options)
     setting = f"N = {num:,}, D = {width}, {method}"
     agreement = f"recall {figures['recall']:.4f} on {figures['queries']:,} queries"
@@ -92,7 +92,7 @@ def run_side(arguments: argparse.Namespace) -> None:
         labels, cost = measured(lambda: field.pseudo_labels(features.numpy(), **SETTINGS))
         finish_side(arguments, cost, {}, labels=labels)
         return
-    method = arguments.side if arguments.side in APPROXIMATE else "exact"
+    method: Method = arguments.side if arguments.side in APPROXIMATE else "exact"
     pseudo_labels(people(5000, arguments.width).features, method)  # compiles, and loads what is compiled
     (labels, neighbours, share), cost = measured(lambda: pseudo_labels(features, method))
     figures: dict[str, Any] = {"neighbours_share": share, "what_ran": what_ran()}

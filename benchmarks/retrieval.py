@@ -32,7 +32,7 @@ ALTERNATIVES = {
 
 def compare(kind: str, num_queries: int, num_gallery: int, *, with_field: bool = True) -> Row:
     """Ours beside the field's way on the same input."""
-    options = {"kind": kind, "num_queries": num_queries, "num_gallery": num_gallery}
+    options: dict[str, Any] = {"kind": kind, "num_queries": num_queries, "num_gallery": num_gallery}
     ours, figures, found = side("retrieval", "ours", **options)
     setting = f"{num_queries:,} × {num_gallery:,}" + ("" if kind == "ranking" else ", D = 2048")
     if not with_field:

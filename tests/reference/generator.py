@@ -1,4 +1,5 @@
 """Generator pretraining (docs/method.md, Generator pretraining): E_str, G and D learn what E_id sees."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -51,7 +51,7 @@ def test_a_walk_that_ends_too_early_is_made_up_for(monkeypatch: pytest.MonkeyPat
     """faiss then has −1 in the last places: such rows are searched among all images."""
 
     class Tired(faiss.IndexHNSWFlat):  # type: ignore[misc]
-        def search(self, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        def search(self, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
             similarity, index = super().search(rows, k)
             index[::7, 3:] = -1
             return similarity, index
