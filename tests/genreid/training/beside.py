@@ -86,11 +86,21 @@ def run_generator(boxes: Boxes, settings: GeneratorPretrainingSettings, *, exact
     order = ("generator", "discriminator", "encoder")
     ours, plain, start = _twice([made[name].train() for name in order], exact)
     watch, loader = Watch(also={"encoder": ours[2]}), watched(boxes)
+    generator, discriminator, encoder = ours
     reports = pretrain_generator(
-        *ours, boxes.images, loader, settings, device=CPU, checkpoints=watch, progress=Silent()
+        generator,
+        discriminator,
+        encoder,
+        boxes.images,
+        loader,
+        settings,
+        device=CPU,
+        checkpoints=watch,
+        progress=Silent(),
     )
     told = list(reports)
-    reference = list(reference_generator.pretrain_generator(*plain, data_of(boxes), settings))
+    painter, judge, seer = plain
+    reference = list(reference_generator.pretrain_generator(painter, judge, seer, data_of(boxes), settings))
     return Pair(watch.steps, loader.made, told, reference, dict(zip(order, start, strict=True)))
 
 
@@ -162,7 +172,7 @@ def compute_exactly(network: nn.Module) -> None:
 
     for norm in network.modules():
         if hasattr(norm, "eps") and not isinstance(norm, nn.BatchNorm1d):
-            norm.eps = 0.1
+            norm.eps = 0.1  # type: ignore[assignment]
     for part in list(network.modules()):
         for name, inner in part.named_children():
             if isinstance(inner, nn.ReLU | nn.LeakyReLU):
@@ -185,7 +195,7 @@ class Watched(Loader):
 
 
 def watched(boxes: Boxes) -> Watched:
-    loader = copy.copy(boxes.loader)
+    loader: Any = copy.copy(boxes.loader)
     loader.__class__, loader.made = Watched, []
     return loader
 
@@ -225,7 +235,8 @@ class Watch:
 def data_of(boxes: Boxes) -> Data:
     """What the loops are given, as the reference takes it. What the data room makes of an image is taken from
     there; it has tests of its own."""
-    images, loader, store = boxes.images, boxes.loader, boxes.views
+    images, loader = boxes.images, boxes.loader
+    store: Any = boxes.views
     pixels, with_mesh = images.load(np.arange(len(images))), loader.with_mesh.tolist()
     views = {(i, yaw): store.load(images.image_id[i], yaw) for i in with_mesh for yaw in store.yaws_deg}
     textures = None

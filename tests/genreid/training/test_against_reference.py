@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -25,7 +25,6 @@ from pipeline.recipes import load_overrides
 from .beside import DISCRIMINATOR, assert_equal, run_generator, run_joint, run_warm_up
 from .conftest import GENERATOR, Boxes, BoxViews, MatchedBoxViews, make_boxes
 
-T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
 
 
@@ -47,7 +46,7 @@ def _params(recipe: str | None) -> Params:
 PARAMS = {"shipped": _params(None), "paper": _params("market1501")}
 
 
-def _clustering(settings: T) -> T:
+def _clustering(settings: Any) -> Any:
     clustering = replace(settings.clustering, k1=6, k2=2, eps=0.7)
     return replace(settings, clustering=clustering, epochs=3, steps_per_epoch=3, lr_step_epochs=2)
 
@@ -110,7 +109,7 @@ def joint_settings(of: str) -> JointSettings:
     )
 
 
-def switches(settings_class: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def switches(settings_class: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every value of every field that is one of a few words or a truth value, as `contrast.views`, `none`."""
     hints = get_type_hints(settings_class)
     for name in (field.name for field in fields(settings_class)):
@@ -127,12 +126,12 @@ def value_of(settings: Any, key: str) -> Any:
     return settings
 
 
-def changed(settings: T, key: str, value: Any) -> T:
+def changed(settings: Any, key: str, value: Any) -> Any:
     name, _, rest = key.partition(".")
     return replace(settings, **{name: changed(getattr(settings, name), rest, value) if rest else value})
 
 
-def shorter(settings: T) -> T:
+def shorter(settings: Any) -> Any:
     """Two epochs, the second at another rate."""
     return replace(settings, epochs=2, lr_step_epochs=1)
 

@@ -187,7 +187,7 @@ def test_batchnorm_counts_real_images_alone(boxes: Boxes) -> None:
 def test_images_without_a_mesh_cluster_but_make_no_batch(
     boxes: Boxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last one has no mesh: it has a pseudo-identity, and in two passes over the others never its turn."""
+    """The last one has no mesh: it has a pseudo-identity, and in two passes of the others never its turn."""
     last, drawn, recorder = len(boxes.images) - 1, [], Recorder()
     step = joint.joint_step
 
