@@ -83,6 +83,7 @@ def run_warm_up(boxes: Boxes, settings: WarmUpSettings, *, exact: bool = True) -
 
 def run_generator(boxes: Boxes, settings: GeneratorPretrainingSettings, *, exact: bool = True) -> Pair:
     made = _networks(ENCODER, settings.generator, settings.discriminator)
+    acquaint(made["encoder"], made["generator"], boxes)
     order = ("generator", "discriminator", "encoder")
     ours, plain, start = _twice([made[name].train() for name in order], exact)
     watch, loader = Watch(also={"encoder": ours[2]}), watched(boxes)
