@@ -7,6 +7,7 @@ leaves a mark in the networks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from torch import nn
 
 from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.data.transforms import denormalise, normalise, normalise_mesh
-from genreid.evaluation.ranking import rank
+from genreid.errors import GenreidError
+from genreid.evaluation.ranking import rank_from_distances
+from genreid.evaluation.reranking import RerankingSettings, rerank
 from genreid.mesh.shards import read_mesh_table
 from genreid.models.checkpoint import (
     encoder_checkpoint,
@@ -35,6 +38,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Report
+from genreid.render.views import ViewStore
 from genreid.training import generator as pretraining
 from genreid.training import joint, warm_up
 from genreid.training.settings import JointSettings
@@ -192,7 +196,8 @@ def test_who_carries_texture_asks_for_correspondences(project: SmallProject) -> 
 
 def test_evaluation_holds_both_encoders_and_the_joint_generator(project: SmallProject) -> None:
     share_out(project, "query", "gallery")
-    project.set(evaluate__reranking=None)
+    reranking = RerankingSettings(k1=2, k2=1, original_weight=0.4)
+    project.set(evaluate__reranking=vars(reranking))
     outcome = project.run("evaluate", "--no-progress")
     assert outcome.code == 0, outcome.err
     metrics = project.metrics()
@@ -208,12 +213,13 @@ def test_evaluation_holds_both_encoders_and_the_joint_generator(project: SmallPr
         encoder = load_encoder(read(project, file))
         with torch.no_grad():
             rows = encoder(normalise(images)).embedding.numpy()
-        expected = rank(
-            *(rows[queries], persons[queries], cameras[queries]),
-            *(rows[gallery], persons[gallery], cameras[gallery]),
-            max_rank=10,
-        )
-        assert metrics[name]["mAP"] == pytest.approx(100 * expected.mean_ap, abs=1e-4), name
+        labels = persons[queries], cameras[queries], persons[gallery], cameras[gallery]
+        for kind, distances in (
+            ("mAP", -rows[queries] @ rows[gallery].T),
+            ("reranked_mAP", rerank(rows[queries], rows[gallery], reranking)),
+        ):
+            expected = rank_from_distances(distances, *labels, max_rank=10)
+            assert metrics[name][kind] == pytest.approx(100 * expected.mean_ap, abs=1e-4), (name, kind)
 
     assert metrics["warm_up"]["mAP"] != metrics["joint"]["mAP"], "the comparison can tell them apart"
 
@@ -241,6 +247,17 @@ def test_meshes_and_views_are_of_the_splits_that_are_asked_for(
     views = pa.concat_tables(pq.read_table(part) for part in parts(project.folder / "data" / "views"))
     assert sorted(set(views["image_id"].to_pylist())) == sorted(expected)
     assert set(views["yaw_deg"].to_pylist()) == {0, 45, 90}
+
+
+def test_correspondences_are_drawn_where_they_are_asked_for(project: SmallProject) -> None:
+    project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=["train"])
+    assert project.run("mesh-extract", "--no-progress").code == 0
+    for matches in (True, False):
+        project.set(render_views__splits=["train"], render_views__matches=matches)
+        assert project.run("render-views", "--no-progress").code == 0
+        views = ViewStore(parts(project.folder / "data" / "views"))
+        with nullcontext() if matches else pytest.raises(GenreidError, match=r"render_views\.matches"):
+            views.require_matches()
 
 
 def test_headings_are_made_worse_as_asked(project: SmallProject) -> None:

@@ -61,3 +61,11 @@ def test_networks_see_normalised_colours_times_what_is_known() -> None:
     torch.testing.assert_close(got[0, :3, 0, 0], expected)
     assert got[0, 3, 0, 0].item() == pytest.approx(0.2)
     assert not got[0, :, 0, 1].any()
+
+
+def test_what_is_known_of_the_smallest_share_of_a_pixel_is_kept() -> None:
+    """One native pixel of 16 × 16: a share of 1 of 255."""
+    shared = np.zeros((32, 16), bool)
+    shared[3, 5] = True
+    image = np.full((2, 1, 3), (10, 20, 30), np.uint8)
+    assert keep(image, shared).tolist() == [[[10, 20, 30, 1]], [[0, 0, 0, 0]]]

@@ -113,3 +113,10 @@ def test_frechet_distance_of_fewer_samples_than_features() -> None:
     few = rng.normal(size=(5, 30))
     assert frechet_distance(few, few) == pytest.approx(0, abs=1e-5)
     assert frechet_distance(few, few + 1) == pytest.approx(30, rel=1e-6)
+
+
+def test_no_frechet_distance_is_below_zero() -> None:
+    """As rounding would have it for about half of all sets that are compared with themselves."""
+    for seed in range(30):
+        features = np.random.default_rng(seed).normal(size=(40, 6))
+        assert 0 <= frechet_distance(features, features) < 1e-9

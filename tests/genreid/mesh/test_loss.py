@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -89,3 +90,21 @@ def test_the_cameras_two_forms() -> None:
     in_image = camera_to_image(camera)
     assert torch.allclose(in_image[1], torch.tensor([math.log(2.0), -0.6, 0.8]))
     assert torch.allclose(camera_from_image(in_image), camera)
+
+
+def test_joints_in_the_image_are_apart_as_far_as_both_cameras_put_them(
+    body: Body, people: MeshEstimates
+) -> None:
+    target, skeleton = _target(people), Skeleton.of(body)
+    truth = target.as_prediction()
+    wrong = Prediction(truth.rotation_6d, truth.betas, truth.camera + torch.tensor([0.3, -0.2, 0.1]))
+    losses = regression_losses(wrong, target, skeleton, ONES)
+    joints = skeleton.pose(target.rotations, target.betas).numpy()
+    apart = []
+    for i in range(len(people)):
+        scale, shift = math.exp(truth.camera[i, 0]), truth.camera[i, 1:].numpy()
+        for joint in joints[i, :, :2]:
+            before = scale * joint + shift
+            after = math.exp(0.3) * scale * joint + shift + [-0.2, 0.1]
+            apart.append(np.linalg.norm(after - before))
+    assert losses["joints_2d"].item() == pytest.approx(np.mean(apart), rel=1e-4)

@@ -10,7 +10,7 @@ import io
 import subprocess
 import sys
 import types
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -211,27 +211,45 @@ def test_nobody_is_found_under_the_threshold(files: RompFiles, body: Body) -> No
 
 
 def candidates(
-    estimator: RompEstimator, changes: dict[str, object], sizes: list[tuple[int, int]]
+    changes: dict[str, object],
+    sizes: list[tuple[int, int]],
+    cell: Sequence[int] = (64 * 2 + 32, 64 * 32 + 31, 64 * 30 + 32),
+    score: Sequence[float] = (0.5, 0.3, 0.15),
 ) -> list[int]:
-    """Rows chosen of three candidates: sure at the edge, less sure in the middle, hardly sure beside it."""
-    changed = RompEstimator.__new__(RompEstimator)
-    changed._settings = replace(estimator._settings, **changes)  # type: ignore[arg-type]
-    cell = np.array([64 * 2 + 32, 64 * 32 + 31, 64 * 30 + 32])
-    score = np.array([0.5, 0.3, 0.15], np.float32)
-    index, chosen = changed._choose(np.zeros(3, int), cell, score, sizes)
+    """Rows chosen of three candidates: sure at the edge, less sure in the middle, hardly sure beside it.
+
+    They are told by numbers alone: neither the package nor its weights are needed.
+    """
+    estimator = RompEstimator.__new__(RompEstimator)
+    estimator._settings = RompFiles(Path("weights"), Path("smpl")).settings(**changes)
+    of_image = np.zeros(len(cell), int)
+    index, chosen = estimator._choose(of_image, np.array(cell), np.array(score, np.float32), sizes)
     assert index.tolist() == ([0] if len(chosen) else [])
     return chosen.tolist()
 
 
-@NEEDS_ROMP
-def test_the_best_person_is_sure_and_near_the_middle(estimator: RompEstimator) -> None:
+def test_the_best_person_is_sure_and_near_the_middle() -> None:
     small, large = [(128, 64)], [(512, 256)]
-    assert candidates(estimator, {}, small) == [1]
-    assert candidates(estimator, {"distance_weight": 0.0}, small) == [0]
-    assert candidates(estimator, {"distance_weight": 9.0}, small) == [1]
-    assert candidates(estimator, {"center_threshold": 0.4}, large) == [0]
-    assert candidates(estimator, {"center_threshold": 0.6}, large) == []
-    assert candidates(estimator, {"center_threshold": 0.6, "small_crop_threshold": 0.35}, small) == [0]
+    assert candidates({}, small) == [1]
+    assert candidates({"distance_weight": 0.0}, small) == [0]
+    assert candidates({"distance_weight": 9.0}, small) == [1]
+    assert candidates({"center_threshold": 0.4}, large) == [0]
+    assert candidates({"center_threshold": 0.6}, large) == []
+    assert candidates({"center_threshold": 0.6, "small_crop_threshold": 0.35}, small) == [0]
+
+
+def test_opposite_cells_are_equally_far_from_the_middle() -> None:
+    """Cell (10, 31) and cell (53, 32) of 64 × 64: who is surer by a ten-thousandth is taken."""
+    opposite = (64 * 31 + 10, 64 * 32 + 53)
+    assert candidates({}, [(128, 64)], opposite, (0.3, 0.3001)) == [1]
+    assert candidates({}, [(128, 64)], opposite, (0.3001, 0.3)) == [0]
+
+
+def test_the_input_is_the_image_in_the_middle_of_a_black_square() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 21, 3), dtype=np.uint8)
+    bordered = cv2.copyMakeBorder(image, 0, 0, 9, 10, cv2.BORDER_CONSTANT)
+    expected = cv2.resize(bordered, (512, 512), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_array_equal(square_input(image), expected)
 
 
 @NEEDS_ROMP

@@ -96,6 +96,10 @@ def test_atrous_pyramid_takes_small_maps(size: tuple[int, int]) -> None:
     assert AtrousPyramid(8, 16)(torch.randn(1, 8, *size)).shape == (1, 16, *size)
 
 
+def test_each_branch_of_a_narrow_pyramid_has_one_channel() -> None:
+    assert [branch.conv.weight.shape for branch in AtrousPyramid(5, 3).branches] == [(1, 5, 3, 3)] * 4  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(("size", "expected"), [((64, 32), (9, 9)), ((16, 8), (2, 2)), ((4, 4), (1, 1))])
 def test_dilation_is_limited_by_the_map(size: tuple[int, int], expected: tuple[int, int]) -> None:
     """A lone 1 far from the borders: the taps that see it stand `expected` apart."""

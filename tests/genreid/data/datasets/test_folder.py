@@ -64,6 +64,23 @@ def test_numbers_that_are_too_large_are_numbered_anew() -> None:
     assert numbers(["-1", "2"], 0, 32767) == {"-1": 1, "2": 2}
 
 
+@pytest.mark.parametrize(
+    ("camera", "person", "expected"),
+    [
+        ("32767", "2147483647", (32767, 2147483647)),
+        ("32768", "2147483648", (1, 1)),
+        ("0", "-1", (0, -1)),
+        ("-1", "-2", (1, 1)),
+    ],
+)
+def test_numbers_are_kept_as_far_as_a_manifest_has_them(
+    tmp_path: Path, camera: str, person: str, expected: tuple[int, int]
+) -> None:
+    write_images(tmp_path, [f"{camera}_{person}.png"])
+    listing = found(tmp_path, r"(?P<camera>-?\d+)_(?P<person>-?\d+)\.png")
+    assert rows(listing) == {(f"{camera}_{person}.png", "train", *expected)}
+
+
 def test_a_folder_that_may_not_be_read_is_not_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
