@@ -120,3 +120,9 @@ def test_no_frechet_distance_is_below_zero() -> None:
     for seed in range(30):
         features = np.random.default_rng(seed).normal(size=(40, 6))
         assert 0 <= frechet_distance(features, features) < 1e-9
+
+
+def test_every_picture_is_compared_with_one() -> None:
+    pictures = np.zeros((3, 16, 16, 3), np.uint8)
+    with pytest.raises(ValueError, match="shorter"):
+        ssim_maps(pictures, pictures[:2])
