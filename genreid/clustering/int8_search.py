@@ -17,9 +17,9 @@ from genreid.clustering.candidates import MAX_PAIRS, Candidates
 from genreid.clustering.dithered import dithered_rows
 from genreid.clustering.similarity import full_precision, pair_similarity, squared_distance
 
-SPARE_AN_ERROR = 1500
-"""Further candidates for each unit of a product's error: about so many stand that close to the last place,
-among rows of the benchmark's kind; 31 at 2048 numbers a row."""
+SPARE_AN_ERROR = 2500
+"""Further candidates for each unit of a product's error: at least so many stand that close to the last place
+among a hundred thousand rows of the benchmark's kind; 52 at 2048 numbers a row."""
 
 NUM_LEAST = 12
 """Least similar images that are looked at for the farthest one."""

@@ -22,6 +22,7 @@ from genreid.clustering.similarity import (
     candidate_similarity,
     full_precision,
     pair_similarity,
+    product_error,
     squared_distance,
     unit_rows,
 )
@@ -69,7 +70,7 @@ def nearest_neighbours(
     k = min(k, len(rows))
     candidates = SEARCHES[method](rows, min(k + NUM_SPARE, len(rows)), with_farthest)
     index, similarity, decided = _refine(rows, candidates, k)
-    _search_again(rows, np.flatnonzero(~decided), candidates.error, index, similarity)
+    _search_again(rows, np.flatnonzero(~decided), index, similarity)
     return Neighbours(index, similarity, candidates.farthest)
 
 
@@ -100,10 +101,9 @@ def _refine(rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarra
     return index, similarity, decided | (width == num)
 
 
-def _search_again(
-    rows: np.ndarray, undecided: np.ndarray, error: float, index: np.ndarray, similarity: np.ndarray
-) -> None:
+def _search_again(rows: np.ndarray, undecided: np.ndarray, index: np.ndarray, similarity: np.ndarray) -> None:
     """Fill `undecided` rows of `index` and `similarity` from all images that may belong there."""
+    error = product_error(rows.shape[1])
     k, features = index.shape[1], torch.from_numpy(rows)
     step = max(1, MAX_PAIRS // len(rows))
     for start in range(0, len(undecided), step):
