@@ -1,4 +1,4 @@
-"""`train-joint`: encoder and generator teach each other."""
+"""`train-joint`: encoder and generator are trained together."""
 
 from __future__ import annotations
 

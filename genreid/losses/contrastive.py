@@ -17,7 +17,7 @@ NegativeQuery = Literal["own", "rotated"]
 
 def rotation_contrast(
     embedding: Tensor,
-    rotated: Tensor | None,
+    second: Tensor | None,
     memory: Tensor,
     own: Tensor | None,
     positive: Tensor,
@@ -29,7 +29,7 @@ def rotation_contrast(
     """L_rot = NCE(f_θ→v_own) + NCE(f_θ→v_pos) + NCE(f→v_pos); () (GCL+, section 3.3; docs/method.md, Joint
     training).
 
-    embedding f (B,D) of the real images; rotated f_θ (B,D) of their second views, None where there are none:
+    embedding f (B,D) of the real images; second f_θ (B,D) of their second views, None where there are none:
     the last term alone is left. memory (N,D) has the rows that own (B,), positive (B,) and negatives (B,K)
     name, int64; negative_mask (B,K) is False where a place holds no negative. With a memory of clusters v_own
     and v_pos are the same slot, counted once: own is None, and the first term left out.
@@ -42,13 +42,13 @@ def rotation_contrast(
     def scores(queries: Tensor) -> Tensor:
         return negative_logits(queries, memory, negatives, negative_mask, temperature)
 
-    if rotated is None:
+    if second is None:
         return nce(embedding, memory[positive], scores(embedding), temperature)
-    against = scores(rotated)
+    against = scores(second)
     third = against if third_negatives == "rotated" else scores(embedding)
-    loss = nce(rotated, memory[positive], against, temperature)
+    loss = nce(second, memory[positive], against, temperature)
     loss = loss + nce(embedding, memory[positive], third, temperature)
-    return loss if own is None else loss + nce(rotated, memory[own], against, temperature)
+    return loss if own is None else loss + nce(second, memory[own], against, temperature)
 
 
 def nce(queries: Tensor, positive_rows: Tensor, negative_scores: Tensor, temperature: float) -> Tensor:

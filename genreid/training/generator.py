@@ -124,7 +124,7 @@ def generator_step(
     """One step of D and of G, or of G alone in the epochs of reconstructions.
 
     Returns the weighted terms, detached, as figures `generator/term` and `discriminator/term`. Raises
-    GenreidError when one is not finite.
+    FloatingPointError when one is not finite.
     """
     generator, discriminator, encoder = networks
     device, precision, generation = batch.image.device, settings.precision, settings.generation

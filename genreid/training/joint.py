@@ -1,4 +1,4 @@
-"""Joint training: E_id learns from the views that G paints, and G from what E_id sees.
+"""Joint training: E_id learns from the views that G paints, while G goes on learning to paint what E_id sees.
 
 Source: Chen et al., TPAMI 2023, section 3; docs/method.md, Joint training. One epoch clusters the images and
 contrasts every batch with what it found; `joint_step` is one step of all networks.
@@ -93,14 +93,14 @@ def joint_step(
     label = targets.members.labels_of(batch.index)
     mix = draw_mixture(label, targets.prototypes, settings, rng)
 
-    # x → a(x), f;  x̂, x_θ, x̃, x_mix;  f_θ, f_mix
+    # E_id sees x: a(x), f. G paints x̂, x_θ, x̃, x_mix. E_id sees those: f_θ, f_mix.
     with autocast(device, precision):
         real = encoder(batch.image)
         learns = settings.generator_due(run.epoch, run.step)
         views = make_views(networks, batch, real, mix, settings, rng, learns=learns)
     embedding = real.embedding.float()
 
-    # D's step, then L_gen = L_adv + L_img + L_cyc + L_feat, weighted
+    # D's step, which counts its own for R1; then L_gen = L_adv + L_img + L_cyc + L_feat, weighted
     losses, d_losses = {}, {}
     if views.painted is not None:
         d_optimiser = optimisers.discriminator_optimiser
@@ -111,7 +111,7 @@ def joint_step(
         with autocast(device, precision):
             losses = generator_losses(views.painted, discriminator, batch, real.appearance, generation)
 
-    # w_rot·L_rot + w_id·L_id + w_mix·L_mix
+    # w_rot·L_rot + w_id·L_id + w_mix·L_mix; draws of their own, apart from those of the views
     draw = torch_rng(settings.seed, "negatives", run.epoch, run.step)
     rows = targets.draw(batch.index, contrast.num_negatives, generator=draw)
     losses["rotation"] = contrast.rotation_weight * rotation_contrast(
@@ -125,15 +125,15 @@ def joint_step(
         contrast.rotation_temperature,
         contrast.third_term_negatives,
     )
-    prototypes, tau = targets.prototypes, contrast.prototype_temperature
-    losses["prototype"] = contrast.prototype_weight * prototype_loss(embedding, prototypes, label, tau)
+    prototypes, tau_p = targets.prototypes, contrast.prototype_temperature
+    losses["prototype"] = contrast.prototype_weight * prototype_loss(embedding, prototypes, label, tau_p)
     if views.mixed is not None:
         other = label[mix.partner]
-        mixed = mixup_contrast(views.mixed, prototypes, label, other, mix.lam, tau)
+        mixed = mixup_contrast(views.mixed, prototypes, label, other, mix.lam, tau_p)
         losses["mixup"] = contrast.mixup_weight * mixed
     require_finite(losses, run.epoch, run.step)
 
-    learning = (optimisers.encoder_optimiser, optimisers.generator_optimiser)
+    learning = [optimisers.encoder_optimiser] + ([optimisers.generator_optimiser] if learns else [])
     for optimiser in learning:
         optimiser.zero_grad(set_to_none=True)
     total(losses).backward()
@@ -205,7 +205,7 @@ def epoch_batches(
     run: Run, loader: Loader, labels: PseudoLabels, settings: JointSettings
 ) -> Iterator[tuple[np.random.Generator, Batch]]:
     """The batches of the epoch that are still to do, of clustered images with a mesh; each with its step's
-    random numbers."""
+    random numbers. The memory rows of all other images stay as they are."""
     epoch, with_mesh = run.epoch, loader.with_mesh
     clustered = with_mesh[labels.labels[with_mesh] >= 0]
     if len(clustered) == 0:

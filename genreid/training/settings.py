@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from annotated_types import Interval
+from typing import Literal
 
 from genreid.clustering.pseudo_labels import PseudoLabelSettings
 from genreid.data.transforms import AugmentationSettings
@@ -18,7 +16,7 @@ from genreid.models.batchnorm import GeneratedStatistics
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
-from genreid.ranges import BatchSize, Count, Decay, Positive, Share
+from genreid.ranges import BatchSize, Count, Decay, InnerShare, Positive, Share
 from genreid.training.run import Precision
 
 
@@ -118,7 +116,7 @@ class JointSettings:
     steps_per_epoch: Count
     batch_size: BatchSize
     lr: Positive
-    momentum: Annotated[float, Interval(gt=0, lt=1)]
+    momentum: InnerShare
     weight_decay: float
     lr_step_epochs: Count
     embed_batch_size: Count

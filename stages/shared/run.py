@@ -208,7 +208,7 @@ def open_stage(
     fingerprint = dict(_flat(values, (section_name(stage), *params)))
     fingerprint |= {file: hash_path(root / file) for file in files.values()} | code
     with StageState(root, stage, fingerprint, fresh=options.fresh) as state:
-        # DVC takes down what the file says when the stage has ended: that has to be the code that ran.
+        # DVC hashes this file when the stage has ended: it has to name the code that ran.
         keep_fingerprint(project.path("fingerprints") / f"{stage}.txt", code)
         tracker = Tracker(state.folder / "live", state.history, show=options.progress)
         if state.notice:
