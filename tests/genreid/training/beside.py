@@ -134,12 +134,21 @@ def run_joint(
 def _networks(
     encoder: EncoderSettings, generator: GeneratorSettings, discriminator: DiscriminatorSettings
 ) -> dict[str, nn.Module]:
-    built = build_encoder(encoder, 0)
+    built, judge = build_encoder(encoder, 0), build_discriminator(discriminator, 0)
+    sharpen(judge)
     return {
         "encoder": built,
         "generator": build_generator(generator, built.appearance_dim, encoder.num_stripes, 0),
-        "discriminator": build_discriminator(discriminator, 0),
+        "discriminator": judge,
     }
+
+
+@torch.no_grad()
+def sharpen(discriminator: nn.Module) -> None:
+    """As after some training: with its first weights D answers 0, to 1e-5, whatever it is shown."""
+    for part in discriminator.modules():
+        if isinstance(part, nn.Conv2d):
+            part.weight.mul_((2 / part.weight[0].numel()) ** 0.5 / part.weight.std())
 
 
 @torch.no_grad()

@@ -61,7 +61,7 @@ def _generation(settings: GenerationSettings, slower: float) -> GenerationSettin
         feature=2.3,
         same_person=same_person,
         real=3.7,
-        r1=3e5,
+        r1=0.07,
         lr=settings.lr / slower,
     )
 
