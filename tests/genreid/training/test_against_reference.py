@@ -198,6 +198,15 @@ def test_joint_training_at(lit_boxes: Boxes, key: str, value: Any) -> None:
     assert_equal(run_joint(lit_boxes, shorter(changed(joint_settings("shipped"), key, value))))
 
 
+@pytest.mark.parametrize(
+    ("views", "mixup"),
+    [("none", "none"), ("none", "mixup"), ("none", "f_mixup"), ("augmented", "none"), ("copy_paste", "none")],
+)
+def test_joint_training_where_nothing_is_painted(lit_boxes: Boxes, views: str, mixup: str) -> None:
+    settings = changed(joint_settings("shipped"), "contrast.views", views)
+    assert_equal(run_joint(lit_boxes, shorter(changed(settings, "contrast.mixup", mixup))))
+
+
 def test_joint_training_with_carried_texture(matched_boxes: Boxes) -> None:
     generator = replace(GENERATOR, carries_texture=True)
     assert_equal(run_joint(matched_boxes, shorter(joint_settings("shipped")), generator=generator))

@@ -1,4 +1,4 @@
-"""Joint training on coloured boxes: every switch runs and does what it says, and a kill changes nothing."""
+"""Joint training, beyond what the reference holds: a kill changes nothing; what cannot be is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -87,80 +86,6 @@ def run(boxes: Boxes, settings: JointSettings, checkpoints: Any = None) -> tuple
     return trained, finish(reports)
 
 
-def terms(report: Report) -> set[str]:
-    return {name.removeprefix("loss/") for name in report.figures if name.startswith("loss/")}
-
-
-GENERATOR_TERMS = {"adversarial", "image", "cycle", "feature"}
-ALL_TERMS = {"rotation", "prototype", "mixup"} | GENERATOR_TERMS
-
-
-@pytest.mark.parametrize(
-    ("contrast", "changes", "expected", "generator_moves"),
-    [
-        ({}, {}, ALL_TERMS, True),
-        ({"mixup": "none"}, {}, {"rotation", "prototype"} | GENERATOR_TERMS, True),
-        ({"views": "none"}, {}, ALL_TERMS, True),
-        ({"views": "none", "mixup": "none"}, {}, {"rotation", "prototype"}, False),
-        ({"views": "augmented", "mixup": "none"}, {}, {"rotation", "prototype"}, False),
-        ({"views": "none", "mixup": "mixup"}, {}, {"rotation", "prototype", "mixup"}, False),
-        ({"views": "none", "mixup": "f_mixup"}, {}, {"rotation", "prototype", "mixup"}, False),
-        ({}, {"generator": "frozen"}, {"rotation", "prototype", "mixup"}, False),
-        ({}, {"generated_batchnorm": "shared"}, ALL_TERMS, True),
-        ({}, {"generated_batchnorm": "frozen"}, ALL_TERMS, True),
-        (
-            {"memory": "cluster"},
-            {"cluster_on": "fresh"},
-            {"rotation", "prototype", "mixup"} | GENERATOR_TERMS,
-            True,
-        ),
-        ({"third_term_negatives": "rotated"}, {}, ALL_TERMS, True),
-        ({"background": "other_cameras"}, {}, ALL_TERMS, True),
-        ({"background": "other_cameras"}, {"generator": "frozen"}, {"rotation", "prototype", "mixup"}, False),
-        ({"background": "other_cameras", "views": "none"}, {}, ALL_TERMS, True),
-        (
-            {"background": "other_cameras", "views": "copy_paste", "mixup": "none"},
-            {},
-            {"rotation", "prototype"},
-            False,
-        ),
-        (
-            {},
-            {"generation": replace(GENERATION, same_person=2.0)},
-            ALL_TERMS | {"same_person"},
-            True,
-        ),
-    ],
-)
-def test_every_switch(
-    boxes: Boxes, contrast: dict, changes: dict, expected: set[str], generator_moves: bool
-) -> None:
-    settings = replace(SETTINGS, epochs=1, contrast=replace(CONTRAST, **contrast), **changes)
-    trained, (report,) = run(boxes, settings)
-    before = networks()
-    assert terms(report) == expected
-    assert all(np.isfinite(value) for value in report.figures.values())
-    assert not same(weights(trained.encoder), weights(before.encoder))
-    assert same(weights(trained.generator), weights(before.generator)) is not generator_moves
-    assert same(weights(trained.discriminator), weights(before.discriminator)) is not generator_moves
-
-
-def test_switches_change_the_result(boxes: Boxes) -> None:
-    base, _ = run(boxes, replace(SETTINGS, epochs=1))
-    for change in (
-        {"detach_appearance": True},
-        {"generated_batchnorm": "frozen"},
-        {"generated_batchnorm": "shared"},
-        {"contrast": replace(CONTRAST, third_term_negatives="rotated")},
-        {"contrast": replace(CONTRAST, mixup="f_mixup")},
-        {"contrast": replace(CONTRAST, keep_old=0.9)},
-        {"contrast": replace(CONTRAST, background="other_cameras")},
-        {"generation": replace(GENERATION, same_person=2.0)},
-    ):
-        other, _ = run(boxes, replace(SETTINGS, epochs=1, **change))
-        assert not same(weights(base.encoder), weights(other.encoder)), change
-
-
 @pytest.mark.parametrize("memory", ["instance", "cluster"])
 def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes, memory: Any) -> None:
     contrast = replace(CONTRAST, memory=memory, background="other_cameras")
@@ -173,15 +98,6 @@ def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes, memory: A
         for name, network in vars(undisturbed).items():
             assert same(weights(network), weights(vars(resumed)[name])), (killed_after, name)
         assert comparable(later[-1]) == comparable(reports[-1])
-
-
-def test_batchnorm_counts_real_images_alone(boxes: Boxes) -> None:
-    """With `separate`, the running statistics are what the real batches alone would leave."""
-    trained, _ = run(boxes, replace(SETTINGS, epochs=1))
-    counted = trained.encoder.state_dict()["neck.num_batches_tracked"].item()
-    assert counted == SETTINGS.steps_per_epoch
-    shared, _ = run(boxes, replace(SETTINGS, epochs=1, generated_batchnorm="shared"))
-    assert shared.encoder.state_dict()["neck.num_batches_tracked"].item() == 3 * SETTINGS.steps_per_epoch
 
 
 def test_images_without_a_mesh_cluster_but_make_no_batch(
