@@ -75,8 +75,10 @@ def nearest_others(label: Tensor, prototypes: Tensor) -> Tensor:
     label: (B,) int64 pseudo-identities; prototypes: (P, D) unit rows. An image whose batch holds nobody else
     is its own partner; the first in the batch wins a tie.
     """
-    rows = prototypes[label]
-    similarity = (rows @ rows.T).masked_fill(label[:, None] == label[None, :], -torch.inf)
+    people, place = label.unique(return_inverse=True)
+    rows = prototypes[people]
+    # Once for each pair of people: a product of equal rows may differ in its last bit by where they stand.
+    similarity = (rows @ rows.T)[place][:, place].masked_fill(label[:, None] == label[None, :], -torch.inf)
     nearest = similarity.argmax(dim=1)
     alone = similarity.amax(dim=1) == -torch.inf
     return torch.where(alone, torch.arange(len(label), device=label.device), nearest)
