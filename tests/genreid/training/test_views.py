@@ -28,6 +28,16 @@ def test_the_nearest_other_is_that_of_a_loop() -> None:
         assert partner == next(other for other in others if label[other] == label[nearest])
 
 
+@pytest.mark.parametrize("num", [9, 16, 33])
+def test_of_the_images_of_the_nearest_other_the_first_is_taken(num: int) -> None:
+    """Whatever the order of summation does to the last bits of equal rows."""
+    draw = torch.Generator().manual_seed(num)
+    prototypes = F.normalize(torch.randn(5, 2048, generator=draw), dim=1)
+    label = torch.randint(5, (num,), generator=draw)
+    firsts = {label.tolist().index(person) for person in set(label.tolist())}
+    assert set(nearest_others(label, prototypes).tolist()) <= firsts
+
+
 def test_who_is_alone_in_a_batch_is_mixed_with_itself() -> None:
     assert nearest_others(torch.tensor([1, 1, 1]), torch.eye(2)).tolist() == [0, 1, 2]
 
