@@ -146,8 +146,21 @@ def further(settings_class: type, make: Any) -> list[Any]:
     ]
 
 
+def others(settings_class: type, make: Any) -> list[Any]:
+    """Every value of every switch that the paper's settings do not have; clusterings are held elsewhere."""
+    return [
+        pytest.param(key, value, id=f"{key}-{value}")
+        for key, value in switches(settings_class)
+        if key not in ELSEWHERE and key != "clustering.method" and value_of(make("paper"), key) != value
+    ]
+
+
 ELSEWHERE = {"precision"}
 """Tested below, since networks in float64 know no other."""
+
+
+NEEDS = {"copy_paste": ("contrast.background", "other_cameras"), "cluster": ("cluster_on", "fresh")}
+"""What the paper's settings refuse these values without."""
 
 
 @pytest.fixture(autouse=True)
@@ -196,6 +209,14 @@ def test_joint_training(lit_boxes: Boxes, of: str) -> None:
 @pytest.mark.parametrize(("key", "value"), further(JointSettings, joint_settings))
 def test_joint_training_at(lit_boxes: Boxes, key: str, value: Any) -> None:
     assert_equal(run_joint(lit_boxes, shorter(changed(joint_settings("shipped"), key, value))))
+
+
+@pytest.mark.parametrize(("key", "value"), others(JointSettings, joint_settings))
+def test_joint_training_of_the_paper_at(lit_boxes: Boxes, key: str, value: Any) -> None:
+    settings = joint_settings("paper")
+    if value in NEEDS:
+        settings = changed(settings, *NEEDS[value])
+    assert_equal(run_joint(lit_boxes, replace(shorter(changed(settings, key, value)), steps_per_epoch=1)))
 
 
 @pytest.mark.parametrize(
