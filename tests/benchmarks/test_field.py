@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import field
-from benchmarks.inputs import people
+from benchmarks.inputs import Spectrum, people
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.pseudo_labels import PseudoLabelSettings, cluster
 from genreid.evaluation.ranking import rank_from_distances
@@ -17,9 +17,8 @@ from tests.genreid.clustering.naive import naive_jaccard, naive_weights, squared
 @pytest.mark.parametrize("eps", [0.55, 0.6])
 def test_pseudo_labels(eps: float) -> None:
     features = people(350, 64).features
-    settings = {"k1": 20, "k2": 4, "eps": eps, "min_samples": 4}
-    ours = cluster(features, PseudoLabelSettings(**settings, method="exact")).labels
-    dense = field.pseudo_labels(features.numpy(), **settings)
+    ours = cluster(features, PseudoLabelSettings(20, 4, eps, 4, method="exact")).labels
+    dense = field.pseudo_labels(features.numpy(), k1=20, k2=4, eps=eps, min_samples=4)
     np.testing.assert_array_equal(ours, dense)
     assert dense.max() > 3
 
@@ -52,7 +51,8 @@ def test_ranking() -> None:
 
 
 def test_people_have_a_falling_spectrum_or_a_flat_one() -> None:
-    for spectrum, least, most in (("falling", 0.75, 0.95), ("flat", 0.1, 0.35)):
+    shares: dict[Spectrum, tuple[float, float]] = {"falling": (0.75, 0.95), "flat": (0.1, 0.35)}
+    for spectrum, (least, most) in shares.items():
         features = people(2000, 96, spectrum=spectrum).features.numpy()
         variance = np.linalg.svd(features, compute_uv=False) ** 2
         assert least < variance[:8].sum() / variance.sum() < most

@@ -66,9 +66,9 @@ def pretrain_generator(
                 mix = draw_mix(len(index), weights.mixup_alpha, rng)
                 painted = paint(generator, encoder, batch, code, mix, show_mixed=False, statistics="frozen")
                 d_losses = discriminator_losses(discriminator, batch.image, painted.fakes, weights, step)
-                descend(d_optimiser, gradients(total(d_losses), discriminator))
+                descend(gradients(total(d_losses), discriminator), d_optimiser)
                 losses = generator_losses(painted, batch, code, discriminator, weights)
-            descend(g_optimiser, gradients(total(losses), generator))
+            descend(gradients(total(losses), generator), g_optimiser)
             yield Step(
                 epoch,
                 numbers(losses, "generator") | numbers(d_losses, "discriminator"),

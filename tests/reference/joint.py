@@ -184,7 +184,7 @@ def joint_step(
     if painted is not None:
         number = (place[0] * settings.steps_per_epoch + place[1]) // settings.generator_every
         d_losses = discriminator_losses(discriminator, batch.image, painted.fakes, weights, number)
-        descend(optimisers.discriminator, gradients(total(d_losses), discriminator))
+        descend(gradients(total(d_losses), discriminator), optimisers.discriminator)
         g_losses = generator_losses(painted, batch, real.appearance, discriminator, weights)
     f = real.embedding.float()
     c_losses = contrast_losses(
@@ -203,10 +203,15 @@ def joint_step(
     everything = g_losses | c_losses
     teaches_encoder = c_losses if settings.detach_appearance else everything
     teaches_generator = everything if settings.contrast_teaches_generator else g_losses
-    encoder_gradients = gradients(total(teaches_encoder), encoder)
-    if learns:
-        descend(optimisers.generator, gradients(total(teaches_generator), generator))
-    descend(optimisers.encoder, encoder_gradients)
+    if not learns:
+        descend(gradients(total(teaches_encoder), encoder), optimisers.encoder)
+    elif teaches_encoder.keys() == teaches_generator.keys():  # the paper
+        slopes = gradients(total(everything), encoder, generator)
+        descend(slopes, optimisers.encoder, optimisers.generator)
+    else:
+        encoder_slopes = gradients(total(teaches_encoder), encoder, again=True)
+        descend(gradients(total(teaches_generator), generator), optimisers.generator)
+        descend(encoder_slopes, optimisers.encoder)
 
     rows = batch.index.tolist() if contrast.memory == "instance" else y.tolist()
     update_memory(epoch.memory, rows, f, contrast.keep_old)

@@ -29,6 +29,10 @@ class Step:
     batch: Batch | None = None
 
 
+Gradients = list[tuple[nn.Parameter, Tensor | None]]
+"""Weights, each with its slope."""
+
+
 def kept(parts: Mapping[str, nn.Module | torch.optim.Optimizer]) -> dict[str, dict[str, Any]]:
     """Copies of their states."""
     return {name: copy.deepcopy(part.state_dict()) for name, part in parts.items()}
@@ -42,19 +46,23 @@ def total(losses: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(list(losses.values())).sum()
 
 
-def gradients(loss: Tensor, network: nn.Module) -> list[tuple[nn.Parameter, Tensor | None]]:
-    """∂loss/∂w for each weight w of `network` that learns; None for one that the loss does not reach."""
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+def gradients(loss: Tensor, *networks: nn.Module, again: bool = False) -> Gradients:
+    """∂loss/∂w for each weight w of `networks` that learns; None for one that the loss does not reach.
+
+    again: whether another loss that shares pictures with this one is to be followed backwards after it.
+    """
+    weights = [weight for network in networks for weight in network.parameters() if weight.requires_grad]
+    found = torch.autograd.grad(loss, weights, retain_graph=again, allow_unused=True)
     return list(zip(weights, found, strict=True))
 
 
-def descend(optimiser: torch.optim.Optimizer, found: list[tuple[nn.Parameter, Tensor | None]]) -> None:
-    """One step along the gradients."""
+def descend(found: Gradients, *optimisers: torch.optim.Optimizer) -> None:
+    """One step along the gradients, which are those of all weights of `optimisers`."""
     for weight, gradient in found:
         weight.grad = gradient
-    optimiser.step()
-    optimiser.zero_grad()
+    for optimiser in optimisers:
+        optimiser.step()
+        optimiser.zero_grad()
 
 
 def set_rate(optimiser: torch.optim.Optimizer, first: float, epoch: int, every: int) -> None:

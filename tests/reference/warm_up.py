@@ -40,7 +40,7 @@ def warm_up(encoder: IdentityEncoder, data: Data, settings: WarmUpSettings) -> I
             own = torch.from_numpy(labels)[index]
             f = encoder(image).embedding.float()
             loss = F.cross_entropy(f @ slots.T / settings.temperature, own)
-            descend(adam, gradients(loss, encoder))
+            descend(gradients(loss, encoder), adam)
             update_memory(slots, own.tolist(), f, settings.keep_old)
             yield Step(
                 epoch,

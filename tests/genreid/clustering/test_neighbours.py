@@ -98,6 +98,7 @@ def test_no_more_columns_than_images() -> None:
 def test_farthest_distance() -> None:
     features = person_features(80, 16, 4, 1.0, seed=5)
     found = nearest_neighbours(features, 3, method="exact", with_farthest=True)
+    assert found.farthest is not None
     np.testing.assert_allclose(found.farthest, squared_distances(features).max(1), atol=2e-6)
     assert nearest_neighbours(features, 3, method="exact").farthest is None
 
