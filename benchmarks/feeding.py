@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Cost, Row, finish_side, read_rows, row, side, side_arguments, table
-from genreid.clustering.memory import InstanceMemory, Members, Targets
+from genreid.clustering.memory import InstanceMemory, Members
 from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
@@ -29,6 +29,7 @@ from genreid.training.joint import Optimisers, epoch_batches, joint_step
 from genreid.training.loader import Loader
 from genreid.training.run import Run
 from genreid.training.settings import JointSettings, Networks
+from genreid.training.targets import Targets
 from pipeline.artifacts import read_table, read_torch
 from pipeline.params import load_params, section
 

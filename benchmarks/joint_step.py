@@ -1,8 +1,8 @@
 """One step of joint training: `python -m benchmarks.joint_step --backbone resnet18`.
 
-Ours in each precision beside the plain step that tests hold it against (`tests.reference.joint`), in
-float32. Both learn the paper's losses, with the paper's views and widths, from random pictures: the time of a
-step does not depend on what is in them. The plain step paints each kind of picture by itself, with E_str every
+Ours in each precision beside the plain step that tests hold it against, `tests.reference.joint`, in float32.
+Both learn the paper's losses, with the paper's views and widths, from random pictures: the time of a step
+does not depend on what is in them. The plain step paints each kind of picture by itself, with E_str every
 time, and shows each to D by itself; copies its negatives out of the memory, image by image; takes R1 every
 step; has channels first. It shares what a fair alternative would: one pass of E_id over the pictures that
 batch norm normalises together (x̂, x_θ, x_mix), the real images once through E_id and once through D, one
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.measure import Cost, Row, finish_side, measured, row, side, side_arguments, table
-from genreid.clustering.memory import InstanceMemory, Members, Targets, cluster_means
+from genreid.clustering.memory import InstanceMemory, Members, cluster_means
 from genreid.data.batch import Batch
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
@@ -32,6 +32,7 @@ from genreid.seeding import torch_rng
 from genreid.training.joint import Optimisers, joint_step
 from genreid.training.run import Precision, Run
 from genreid.training.settings import JointSettings, Networks
+from genreid.training.targets import Targets
 from pipeline.params import load_params, section
 from tests.reference import data as reference_data
 from tests.reference import joint as reference

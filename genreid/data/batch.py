@@ -19,7 +19,7 @@ class Batch:
     that the rotated mesh shows, where it is there; kept (B, 4, H, W), the same where it is in the image. Three
     channels of normalised colour times the share of the pixel that is known, and that share.
 
-    Where same-person pictures are painted, else None: partner_image and partner_mesh, as image and mesh, of
+    Where same-person pictures are painted, else None: positive_image and positive_mesh, as image and mesh, of
     another image of the same pseudo-identity, or of the image itself where there is no other.
 
     Where second views stand before the background of another camera, else None: background (B, 3, H, W), of an
@@ -33,8 +33,8 @@ class Batch:
     yaw_deg: torch.Tensor
     carried: torch.Tensor | None = None
     kept: torch.Tensor | None = None
-    partner_image: torch.Tensor | None = None
-    partner_mesh: torch.Tensor | None = None
+    positive_image: torch.Tensor | None = None
+    positive_mesh: torch.Tensor | None = None
     background: torch.Tensor | None = None
 
     def __len__(self) -> int:

@@ -6,6 +6,7 @@ memory rows and prototypes are unit rows, so a product is a cosine. Memory and p
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -15,40 +16,49 @@ from torch import Tensor
 NegativeQuery = Literal["own", "rotated"]
 
 
+@dataclass(frozen=True)
+class MemoryRows:
+    """The rows of a memory that a batch is drawn to and pushed away from.
+
+    memory V: (N,D). own, positive: (B,) int64, the places of v_own and v_pos in it; with a memory of clusters
+    they are the same slot, counted once: own is None. negatives: (B,K) int64, places of rows of other
+    pseudo-identities; negative_mask: (B,K) bool, False where there is none.
+    """
+
+    memory: Tensor
+    own: Tensor | None
+    positive: Tensor
+    negatives: Tensor
+    negative_mask: Tensor
+
+
 def rotation_contrast(
     embedding: Tensor,
     second: Tensor | None,
-    memory: Tensor,
-    own: Tensor | None,
-    positive: Tensor,
-    negatives: Tensor,
-    negative_mask: Tensor,
+    rows: MemoryRows,
     temperature: float,
     third_negatives: NegativeQuery = "own",
 ) -> Tensor:
-    """L_rot = NCE(f_θ→v_own) + NCE(f_θ→v_pos) + NCE(f→v_pos); () (GCL+, section 3.3; docs/method.md, Joint
-    training).
+    """L_rot = NCE(f_θ→v_own) + NCE(f_θ→v_pos) + NCE(f→v_pos); () (GCL+; docs/method.md, Joint training).
 
     embedding f (B,D) of the real images; second f_θ (B,D) of their second views, None where there are none:
-    the last term alone is left. memory (N,D) has the rows that own (B,), positive (B,) and negatives (B,K)
-    name, int64; negative_mask (B,K) is False where a place holds no negative. With a memory of clusters v_own
-    and v_pos are the same slot, counted once: own is None, and the first term left out.
+    the last term alone is left, as the first one is left out with a memory of clusters.
 
     Deviation (docs/method.md, Decisions): the third term's negatives are scored with f as its positive is;
     `third_negatives="rotated"` scores them with f_θ, as the reference program does.
     """
-    memory = memory.detach()
+    memory = rows.memory.detach()
+    v_pos = memory[rows.positive]
 
     def scores(queries: Tensor) -> Tensor:
-        return negative_logits(queries, memory, negatives, negative_mask, temperature)
+        return negative_logits(queries, memory, rows.negatives, rows.negative_mask, temperature)
 
     if second is None:
-        return nce(embedding, memory[positive], scores(embedding), temperature)
+        return nce(embedding, v_pos, scores(embedding), temperature)
     against = scores(second)
     third = against if third_negatives == "rotated" else scores(embedding)
-    loss = nce(second, memory[positive], against, temperature)
-    loss = loss + nce(embedding, memory[positive], third, temperature)
-    return loss if own is None else loss + nce(second, memory[own], against, temperature)
+    loss = nce(second, v_pos, against, temperature) + nce(embedding, v_pos, third, temperature)
+    return loss if rows.own is None else loss + nce(second, memory[rows.own], against, temperature)
 
 
 def nce(queries: Tensor, positive_rows: Tensor, negative_scores: Tensor, temperature: float) -> Tensor:
@@ -83,8 +93,8 @@ def cluster_nce(embedding: Tensor, slots: Tensor, pseudo_label: Tensor, temperat
 
 
 def prototype_loss(embedding: Tensor, prototypes: Tensor, pseudo_label: Tensor, temperature: float) -> Tensor:
-    """L_id = CE(f·Cᵀ/τ_p, y); () (GCL+, section 3.3; docs/method.md, Joint training). The form of
-    `cluster_nce`, with the prototypes of an epoch in place of slots.
+    """L_id = CE(f·Cᵀ/τ_p, y); () (GCL+; docs/method.md, Joint training). The form of `cluster_nce`,
+    with the prototypes of an epoch in place of slots.
 
     Deviation (docs/method.md, Decisions): cosines and a temperature; the reference program has neither.
     """
@@ -99,8 +109,8 @@ def mixup_contrast(
     weight: float | Tensor,
     temperature: float,
 ) -> Tensor:
-    """L_mix = soft CE(f_mix·Cᵀ/τ_p, λ·onehot(y) + (1−λ)·onehot(y_π)); () (GCL+, section 3.3; docs/method.md,
-    Joint training).
+    """L_mix = soft CE(f_mix·Cᵀ/τ_p, λ·onehot(y) + (1−λ)·onehot(y_π)); () (GCL+; docs/method.md, Joint
+    training).
 
     embedding_mix f_mix (B,D) of the mixed pictures; prototypes C (P,D), detached here; pseudo_label y and
     pseudo_label_other y_π (B,) int64; weight λ, one number or (B,).

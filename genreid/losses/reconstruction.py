@@ -9,10 +9,9 @@ from torch import Tensor
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of two tensors of one shape, the target detached; () .
+    """Mean absolute difference of two tensors of one shape, the target detached; ().
 
-    L_img = l1(x̂, x) and L_cyc = l1(x̃, x) on normalised pixels (GCL+, section 3.2; docs/method.md, Generator
-    pretraining).
+    L_img = l1(x̂, x) and L_cyc = l1(x̃, x) on normalised pixels (GCL+; docs/method.md, Generator pretraining).
     """
     assert prediction.shape == target.shape, f"{tuple(prediction.shape)} and {tuple(target.shape)}"
     return (prediction - target.detach()).abs().mean()
@@ -29,7 +28,7 @@ def l1_within(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 
 def appearance_consistency(reconstructed: Tensor, back: Tensor, appearance: Tensor) -> Tensor:
-    """L_feat = |a(x̂) − a(x)| + |a(x̃) − a(x)| (GCL+, section 3.2; docs/method.md, Generator pretraining);
+    """L_feat = |a(x̂) − a(x)| + |a(x̃) − a(x)| (GCL+; docs/method.md, Generator pretraining);
     codes (B,S·D), the last detached.
     """
     return l1(reconstructed, appearance) + l1(back, appearance)

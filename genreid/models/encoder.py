@@ -87,7 +87,7 @@ class Encoding:
 
 
 class IdentityEncoder(nn.Module):
-    """`E_id` (GCL+, section 3.1; docs/method.md, Networks). Retrieval uses the embedding of real images.
+    """`E_id` (GCL+; docs/method.md, Networks). Retrieval uses the embedding of real images.
 
     The neck is the field's BNNeck (Luo et al. 2019, 2.5): batch norm whose shift stays at zero.
     Weights start random; `initialisation.build_encoder` seeds them and brings in pretrained ones.

@@ -31,7 +31,7 @@ class GeneratorSettings:
 
 
 class Generator(nn.Module):
-    """`G(E_str(mesh), appearance)` (GCL+, section 3.1; docs/method.md, Networks).
+    """`G(E_str(mesh), appearance)` (GCL+; docs/method.md, Networks).
 
     The two halves are methods of their own because three of a step's four pictures share one structure.
     """

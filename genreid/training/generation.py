@@ -1,6 +1,7 @@
 """What G and D learn from generated views: the losses of L_gen, and D's step.
 
-Source: Chen et al., TPAMI 2023, section 3.1; Chen et al., CVPR 2021. x̂, x_θ, x̃ and x_mix as in `views`.
+Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023 and CVPR 2021. x̂, x_θ, x̃ and x_mix as
+in `views`.
 Beyond the paper, with `same_person`: nothing else than L_same tells G how a person looks from a side that x
 does not show (DG-Net generates within an identity too, by true labels: Zheng et al., CVPR 2019, section 3.1).
 """
@@ -72,10 +73,10 @@ def first_losses(
 ) -> dict[str, Tensor]:
     """The weighted L_img and L_same alone, of pictures that nobody looks at: a small part of a whole step's
     work, and what a generator that knows nothing yet learns most from."""
-    partner = [] if batch.partner_mesh is None else [batch.partner_mesh]
-    own, *partner = generator.encode_structure(torch.cat([batch.mesh, *partner])).split(len(batch))
+    positive = [] if batch.positive_mesh is None else [batch.positive_mesh]
+    own, *positive = generator.encode_structure(torch.cat([batch.mesh, *positive])).split(len(batch))
     pictures: list[ToPaint] = [(own, appearance, batch.kept)]
-    pictures += [(structure, appearance, None) for structure in partner]
+    pictures += [(structure, appearance, None) for structure in positive]
     reconstruction, *others = paint_together(generator, pictures)
     losses = {"image": settings.image * l1(reconstruction, batch.image)}
     if others:
@@ -84,9 +85,9 @@ def first_losses(
 
 
 def same_person(painted: Tensor, batch: Batch) -> Tensor:
-    """L_same = |G(E_str(m'_0), a(x)) − x'| where the partner's body is: its background is another."""
-    assert batch.partner_image is not None and batch.partner_mesh is not None
-    return l1_within(painted, batch.partner_image, batch.partner_mesh > -1)
+    """L_same = |G(E_str(m'_0), a(x)) − x'| where the body of x' is: its background is another."""
+    assert batch.positive_image is not None and batch.positive_mesh is not None
+    return l1_within(painted, batch.positive_image, batch.positive_mesh > -1)
 
 
 def discriminator_step(
@@ -99,8 +100,7 @@ def discriminator_step(
     run: Run,
     number: int,
 ) -> dict[str, Tensor]:
-    """One step of D; returns its weighted terms: LSGAN of each kind of fake, of the real
-    batch once, and R1.
+    """One step of D; returns its weighted terms: LSGAN of each kind of fake, of the real batch once, and R1.
 
     number: of the step, from the start of the run or of the epoch.
     R1 is lazy (Karras et al., CVPR 2020, section 3.1): every `r1_every` steps, times r1_every; always in

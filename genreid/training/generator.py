@@ -1,6 +1,6 @@
 """Generator pretraining: E_str, G and D learn to paint what a frozen E_id sees.
 
-Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023, section 3.1.
+Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count
 from genreid.training.generation import adam_pair, discriminator_step, first_losses, generator_losses
-from genreid.training.loader import Loader, Partners, embed_all
+from genreid.training.loader import Loader, Positives, embed_all
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (
     Precision,
@@ -85,7 +85,7 @@ def pretrain_generator(
     encoder.eval()
     set_trainable(encoder, False)
     generator.decoder.start_from(appearance_codes(encoder, loader))
-    partners = find_partners(encoder, images, loader, settings, device)
+    positives = find_positives(encoder, images, loader, settings, device)
     optimisers = adam_pair(generator, discriminator, settings.generation)
     networks = (generator, discriminator, encoder)
     run = Run(
@@ -102,7 +102,7 @@ def pretrain_generator(
         generator.train()
         for optimiser in optimisers:
             set_lr(optimiser, settings.generation.lr, run.epoch, settings.lr_step_epochs)
-        batches = loader.epoch(run, loader.with_mesh, settings.batch_size, settings.seed, partners=partners)
+        batches = loader.epoch(run, loader.with_mesh, settings.batch_size, settings.seed, positives=positives)
         for rng, batch in batches:
             run.meter.add(generator_step(networks, optimisers, batch, settings, run, rng), len(batch))
             run.finish_step(checkpoints)
@@ -160,19 +160,19 @@ def generator_step(
     return named(losses, "generator") | named(d_losses, "discriminator")
 
 
-def find_partners(
+def find_positives(
     encoder: IdentityEncoder,
     images: ImageSet,
     loader: Loader,
     settings: GeneratorPretrainingSettings,
     device: torch.device,
-) -> Partners | None:
+) -> Positives | None:
     """Who may be the same person, in the frozen encoder's eyes; None where no loss asks."""
     if settings.generation.same_person == 0:
         return None
     features = embed_all(encoder, images, settings.embed_batch_size, device)
     cameras = images.camera_id if settings.camera_centred else None
-    return Partners(cluster(features, settings.clustering, cameras).labels, loader.with_mesh)
+    return Positives(cluster(features, settings.clustering, cameras).labels, loader.with_mesh)
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """Joint training: E_id learns from the views that G paints, while G goes on learning to paint what E_id sees.
 
-Source: Chen et al., TPAMI 2023, section 3; docs/method.md, Joint training. One epoch clusters the images and
-contrasts every batch with what it found; `joint_step` is one step of all networks.
+Source: docs/method.md, Joint training; Chen et al., TPAMI 2023. One epoch clusters the images and contrasts
+every batch with what it found; `joint_step` is one step of all networks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, Targets, cluster_means
+from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, cluster_means
 from genreid.clustering.pseudo_labels import Judge, PseudoLabels, cluster, require_clusters
 from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
@@ -23,10 +23,11 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import torch_rng
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses
-from genreid.training.loader import Loader, Partners, embed_all
+from genreid.training.loader import Loader, Positives, embed_all
 from genreid.training.pictures import generation_picture
 from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
 from genreid.training.settings import JointSettings, Networks
+from genreid.training.targets import Targets
 from genreid.training.views import Mix, draw_mix, make_views, nearest_others
 
 
@@ -96,11 +97,12 @@ def joint_step(
     # E_id sees x: a(x), f. G paints x̂, x_θ, x̃, x_mix. E_id sees those: f_θ, f_mix.
     with autocast(device, precision):
         real = encoder(batch.image)
-        learns = settings.generator_due(run.epoch, run.step)
+        learns = settings.generator_due(run.epoch, run.step)  # in the paper always
         views = make_views(networks, batch, real, mix, settings, rng, learns=learns)
     embedding = real.embedding.float()
 
-    # D's step, which counts its own for R1; then L_gen = L_adv + L_img + L_cyc + L_feat, weighted
+    # D's step, which counts its own for R1; then L_gen = L_adv + L_img + L_cyc + L_feat, weighted, and beyond
+    # the paper L_same
     losses, d_losses = {}, {}
     if views.painted is not None:
         d_optimiser = optimisers.discriminator_optimiser
@@ -115,15 +117,7 @@ def joint_step(
     draw = torch_rng(settings.seed, "negatives", run.epoch, run.step)
     rows = targets.draw(batch.index, contrast.num_negatives, generator=draw)
     losses["rotation"] = contrast.rotation_weight * rotation_contrast(
-        embedding,
-        views.second,
-        targets.bank.rows,
-        rows.own,
-        rows.positive,
-        rows.negatives.index,
-        rows.negatives.mask,
-        contrast.rotation_temperature,
-        contrast.third_term_negatives,
+        embedding, views.second, rows, contrast.rotation_temperature, contrast.third_term_negatives
     )
     prototypes, tau_p = targets.prototypes, contrast.prototype_temperature
     losses["prototype"] = contrast.prototype_weight * prototype_loss(embedding, prototypes, label, tau_p)
@@ -179,6 +173,7 @@ def begin_epoch(
 ) -> dict[str, Tensor]:
     """Cluster: the epoch's pseudo-labels (N,), prototypes (P, D) and cluster slots (P, D), on the CPU."""
     features = memory.rows.cpu()
+    # Beyond the paper: fresh features, and features without the mean of their camera.
     if settings.cluster_on == "fresh" and run.epoch > 0:  # at first the memory is fresh itself
         features = embed_all(encoder, images, settings.embed_batch_size, device)
     labels = cluster(features, settings.clustering, images.camera_id if settings.camera_centred else None)
@@ -213,14 +208,15 @@ def epoch_batches(
             "no image has both a pseudo-identity and a mesh: look at the summary of `genreid mesh-extract`, "
             "or raise `train_joint.clustering.eps`"
         )
+    # Beyond the paper: positives, for L_same, and backgrounds of other cameras.
     pairs = settings.generation.same_person > 0 and settings.generator_learns
     return loader.epoch(
         run,
         clustered,
         settings.batch_size,
         settings.seed,
-        partners=Partners(labels.labels, with_mesh) if pairs else None,
-        needs_partners=lambda step: settings.generator_due(epoch, step),
+        positives=Positives(labels.labels, with_mesh) if pairs else None,
+        needs_positives=lambda step: settings.generator_due(epoch, step),
         changes_background=settings.changes_background,
     )
 
@@ -231,6 +227,7 @@ def draw_mixture(label: Tensor, prototypes: Tensor, settings: JointSettings, rng
     label: (B,) pseudo-identities of the batch; prototypes: (P, D).
     """
     mix = draw_mix(len(label), settings.generation.mixup_alpha, rng, label.device)
+    # Beyond the paper: the nearest partner, and the turned mesh.
     if settings.contrast.mixup_partner == "nearest":
         mix = replace(mix, partner=nearest_others(label, prototypes))
     return replace(mix, turned=settings.contrast.mixup_mesh == "rotated")

@@ -47,7 +47,7 @@ def embed_all(encoder: IdentityEncoder, images: ImageSet, batch_size: int, devic
     return embed(encoder, load, len(images), batch_size, device, Silent())
 
 
-class Partners:
+class Positives:
     """For images with a mesh, other images of the same pseudo-identity that have one too: whose meshes their
     codes are painted on where L_same is learnt.
 
@@ -63,7 +63,7 @@ class Partners:
         self._members = Members.of(own)
 
     def draw(self, index: np.ndarray, generator: torch.Generator) -> np.ndarray:
-        """(B,) a partner for each image at `index` (B,): any other one, or itself where there is none."""
+        """(B,) a positive for each image at `index` (B,): any other one, or itself where there is none."""
         return sample_positives(self._members, torch.from_numpy(index), generator=generator).numpy()
 
 
@@ -126,13 +126,13 @@ class Loader:
         batch_size: int,
         seed: int,
         *,
-        partners: Partners | None = None,
-        needs_partners: Callable[[int], bool] = lambda step: True,
+        positives: Positives | None = None,
+        needs_positives: Callable[[int], bool] = lambda step: True,
         changes_background: bool = False,
     ) -> Iterator[tuple[np.random.Generator, Batch]]:
         """The batches of the run's epoch that are still to do, each with the random numbers of its step.
 
-        index: (M',) positions of images with a mesh; each comes once before any comes twice. partners are
+        index: (M',) positions of images with a mesh; each comes once before any comes twice. positives are
         drawn for the steps that need them; backgrounds, where they change. A batch is made in a thread while
         the one before it is learnt from.
         """
@@ -142,11 +142,11 @@ class Loader:
         def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
             for step, chosen in enumerate(islice(order, first, run.steps_per_epoch), start=first):
                 rng, draw = numpy_rng(seed, "step", epoch, step), torch_rng(seed, "partners", epoch, step)
-                paired = partners.draw(chosen, draw) if partners and needs_partners(step) else None
+                paired = positives.draw(chosen, draw) if positives and needs_positives(step) else None
                 backgrounds = None
                 if changes_background:
                     backgrounds = draw_backgrounds(chosen, self._images.camera_id, self.with_mesh, rng)
-                yield rng, self.batch(chosen, rng, partners=paired, backgrounds=backgrounds)
+                yield rng, self.batch(chosen, rng, positives=paired, backgrounds=backgrounds)
 
         return one_ahead(batches())
 
@@ -155,23 +155,23 @@ class Loader:
         index: np.ndarray,
         rng: np.random.Generator,
         *,
-        partners: np.ndarray | None = None,
+        positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
     ) -> Batch:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
-        partners: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
+        positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
         wanted, if any; all of them with views.
         """
         yaw_deg = rng.choice(self.yaws_deg, len(index))
-        return self.batch_at(index, yaw_deg, partners=partners, backgrounds=backgrounds)
+        return self.batch_at(index, yaw_deg, positives=positives, backgrounds=backgrounds)
 
     def batch_at(
         self,
         index: np.ndarray,
         yaw_deg: np.ndarray,
         *,
-        partners: np.ndarray | None = None,
+        positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
     ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
@@ -184,8 +184,8 @@ class Loader:
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
             carried=carried,
             kept=kept,
-            partner_image=None if partners is None else self.images_at(partners),
-            partner_mesh=None if partners is None else self._own_meshes(partners),
+            positive_image=None if positives is None else self.images_at(positives),
+            positive_mesh=None if positives is None else self._own_meshes(positives),
             background=None if backgrounds is None else self._backgrounds_at(backgrounds),
         )
 

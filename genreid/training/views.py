@@ -1,7 +1,7 @@
 """How the pictures of a batch are made that E_id, G and D learn from: rotated views and mixtures of persons.
 
-Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023, sections 3.1 (view generation) to 3.3
-(mixtures); Chen et al., CVPR 2021. a is the appearance code (B, S·D), m_0 and m_θ mesh views (B, 1, H, W):
+Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023 and CVPR 2021. a is the appearance code
+(B, S·D), m_0 and m_θ mesh views (B, 1, H, W):
   x̂ = G(E_str(m_0), a(x))    x_θ = G(E_str(m_θ), a(x))    x̃ = G(E_str(m_0), a(x_θ))
   x_mix = G(E_str(m_0), λ·a(x) + (1−λ)·a(x_π))
 
@@ -90,7 +90,7 @@ class GeneratedViews:
 
     reconstruction x̂, rotated x_θ, cycle x̃; mixed x_mix, or None where identities are not mixed by G.
     The encodings of x̂, x_θ and x̃; of x_mix only where it was asked for. same_person: x's code on the mesh of
-    its partner, or None where the batch has no partners.
+    its positive, or None where the batch has no positives.
     """
 
     reconstruction: Tensor
@@ -246,13 +246,13 @@ def generate(
 
     teaches_encoder: whether gradients of what E_id sees reach its weights, or the pictures alone.
     """
-    partner = [] if batch.partner_mesh is None else [batch.partner_mesh]
-    structures = generator.encode_structure(torch.cat([batch.mesh, batch.mesh_rotated, *partner]))
-    own, turned, *partner = structures.split(len(batch))
+    positive = [] if batch.positive_mesh is None else [batch.positive_mesh]
+    structures = generator.encode_structure(torch.cat([batch.mesh, batch.mesh_rotated, *positive]))
+    own, turned, *positive = structures.split(len(batch))
     pictures: list[ToPaint] = [(own, appearance, batch.kept), (turned, appearance, batch.carried)]
     if mix is not None:
         pictures.append((turned if mix.turned else own, mix.of(appearance), None))
-    pictures += [(structure, appearance, None) for structure in partner]
+    pictures += [(structure, appearance, None) for structure in positive]
     painted = paint_together(generator, pictures)
     encoded = painted[: 3 if mix is not None and encode_mixed else 2]
     with generated_images(encoder, batchnorm), nullcontext() if teaches_encoder else frozen(encoder):
@@ -268,5 +268,5 @@ def generate(
         encoded_rotated=seen[1],
         encoded_cycle=encoded_cycle,
         encoded_mixed=seen[2] if len(seen) > 2 else None,
-        same_person=painted[-1] if partner else None,
+        same_person=painted[-1] if positive else None,
     )

@@ -56,8 +56,8 @@ class Batch:
     yaw_deg: Tensor
     carried: Tensor | None = None
     kept: Tensor | None = None
-    partner_image: Tensor | None = None
-    partner_mesh: Tensor | None = None
+    positive_image: Tensor | None = None
+    positive_mesh: Tensor | None = None
     background: Tensor | None = None
 
 
@@ -65,7 +65,7 @@ def make_batch(
     data: Data,
     index: np.ndarray,
     turns: np.ndarray,
-    partners: np.ndarray | None = None,
+    positives: np.ndarray | None = None,
     backgrounds: np.ndarray | None = None,
 ) -> Batch:
     """The images at `index` (B,), their meshes as they are and turned by `turns` (B,) degrees."""
@@ -82,8 +82,8 @@ def make_batch(
         yaw_deg=torch.tensor(turns),
         carried=carried,
         kept=kept,
-        partner_image=None if partners is None else pixels(data.images[partners]),
-        partner_mesh=None if partners is None else meshes(data, partners, np.zeros_like(turns)),
+        positive_image=None if positives is None else pixels(data.images[positives]),
+        positive_mesh=None if positives is None else meshes(data, positives, np.zeros_like(turns)),
         background=None if behind is None else pixels(behind),
     )
 

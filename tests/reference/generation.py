@@ -54,8 +54,8 @@ def see(encoder: IdentityEncoder, pictures: Sequence[Tensor], statistics: str) -
 
 @dataclass(frozen=True)
 class Painted:
-    """x̂, x_θ, x̃ and, where identities are mixed by G, x_mix; x's code on the mesh of its partner x', where it
-    has one. And what E_id says of them: of x_mix only where it was shown to it."""
+    """x̂, x_θ, x̃ and, where identities are mixed by G, x_mix; x's code on the mesh of its positive x', where
+    there is one. And what E_id says of them: of x_mix only where it was shown to it."""
 
     reconstruction: Tensor
     rotated: Tensor
@@ -99,7 +99,7 @@ def paint(
         rotated,
         cycle,
         mixed,
-        None if batch.partner_mesh is None else generator(batch.partner_mesh, code),
+        None if batch.positive_mesh is None else generator(batch.positive_mesh, code),
         seen[0],
         seen[1],
         see(encoder, [cycle], statistics)[0],
@@ -131,9 +131,9 @@ def apart(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def same_person(painted: Tensor, batch: Batch) -> Tensor:
-    """L_same = |G(E_str(m'_0), a(x)) − x'| where the mesh m'_0 of the partner x' is seen."""
-    body = (batch.partner_mesh > -1).expand_as(painted)
-    return (painted - batch.partner_image)[body].abs().mean()
+    """L_same = |G(E_str(m'_0), a(x)) − x'| where the mesh m'_0 of the positive x' is seen."""
+    body = (batch.positive_mesh > -1).expand_as(painted)
+    return (painted - batch.positive_image)[body].abs().mean()
 
 
 def squares(maps: Sequence[Tensor], value: float) -> Tensor:

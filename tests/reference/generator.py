@@ -52,12 +52,12 @@ def pretrain_generator(
         for step in range(settings.steps_per_epoch):
             rng = numpy_rng(settings.seed, "step", epoch, step)
             index = next(order)
-            partners = None
+            positives = None
             if labels is not None:
-                partners = draw_partners(
+                positives = positives_with_mesh(
                     index, labels, data.with_mesh, torch_rng(settings.seed, "partners", epoch, step)
                 )
-            batch = make_batch(data, index, rng.choice(data.turns, len(index)), partners)
+            batch = make_batch(data, index, rng.choice(data.turns, len(index)), positives)
             with torch.no_grad():
                 code = encoder(batch.image).appearance
             if epoch < settings.reconstruction_epochs:
@@ -91,8 +91,8 @@ def first_losses(
     """L_img and L_same, which come alone in the first epochs."""
     weights = settings.generation
     losses = {"image": weights.image * apart(generator(batch.mesh, code, batch.kept), batch.image)}
-    if batch.partner_mesh is not None:
-        painted = generator(batch.partner_mesh, code)
+    if batch.positive_mesh is not None:
+        painted = generator(batch.positive_mesh, code)
         losses["same_person"] = weights.same_person * same_person(painted, batch)
     return losses
 
@@ -106,7 +106,7 @@ def take_statistics(generator: Generator, encoder: IdentityEncoder, data: Data) 
     generator.decoder.spread.copy_(codes.std(0, correction=0).clamp(min=1e-3))
 
 
-def draw_partners(
+def positives_with_mesh(
     index: np.ndarray, labels: np.ndarray, with_mesh: np.ndarray, draws: torch.Generator
 ) -> np.ndarray:
     """(B,) x': another image of the same pseudo-identity that has a mesh too; itself where there is none."""

@@ -1,5 +1,4 @@
-"""Joint training (docs/method.md, Joint training; Chen et al., TPAMI 2023, section 3): E_id, E_str, G and D
-learn.
+"""Joint training (docs/method.md, Joint training; Chen et al., TPAMI 2023): E_id, E_str, G and D learn.
 
 Shapes: N images, B batch, P pseudo-identities, D width.
 """
@@ -28,7 +27,7 @@ from tests.reference.generation import (
     paint,
     see,
 )
-from tests.reference.generator import draw_partners
+from tests.reference.generator import positives_with_mesh
 from tests.reference.learning import Step, descend, embed, gradients, kept, numbers, set_rate, total
 from tests.reference.pictures import augmented, on_background
 
@@ -112,15 +111,15 @@ def draw_batch(
     step: int,
     rng: np.random.Generator,
 ) -> Batch:
-    """Images with their meshes, partners (where G learns from them) and backgrounds of other cameras."""
-    backgrounds, partners, contrast = None, None, settings.contrast
+    """Images with their meshes, positives (where G learns from them) and backgrounds of other cameras."""
+    backgrounds, positives, contrast = None, None, settings.contrast
     pictures_move = paints(settings) or contrast.views == "copy_paste"
     if contrast.background == "other_cameras" and pictures_move:
         backgrounds = np.array([another_camera(data, image, rng) for image in index])
     if settings.generation.same_person > 0 and generator_learns(settings, epoch, step):
         draws = torch_rng(settings.seed, "partners", epoch, step)
-        partners = draw_partners(index, labels, data.with_mesh, draws)
-    return make_batch(data, index, rng.choice(data.turns, len(index)), partners, backgrounds)
+        positives = positives_with_mesh(index, labels, data.with_mesh, draws)
+    return make_batch(data, index, rng.choice(data.turns, len(index)), positives, backgrounds)
 
 
 def another_camera(data: Data, image: int, rng: np.random.Generator) -> int:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genreid.losses.contrastive import (
+    MemoryRows,
     cluster_nce,
     mixup_contrast,
     nce,
@@ -107,7 +108,7 @@ def test_rotation_contrast_is_the_sum_of_its_terms(
     real, rotated, memory = _unit(0, B), _unit(1, B), _unit(4, N)
     index, mask = _negatives(9)
     own = None if cluster_memory else OWN
-    loss = rotation_contrast(real, rotated, memory, own, POSITIVE, index, mask, TAU, third)
+    loss = rotation_contrast(real, rotated, MemoryRows(memory, own, POSITIVE, index, mask), TAU, third)
     f, f_rot, rows = real.numpy(), rotated.numpy(), memory.numpy()
     v_own, v_pos = rows[OWN.numpy()], rows[POSITIVE.numpy()]
     negatives = (rows, index.numpy(), mask.numpy())
@@ -121,7 +122,7 @@ def test_rotation_contrast_is_the_sum_of_its_terms(
 def test_without_a_second_view_the_third_term_is_left() -> None:
     real, memory = _unit(0, B), _unit(4, N)
     index, mask = _negatives(9)
-    loss = rotation_contrast(real, None, memory, OWN, POSITIVE, index, mask, TAU)
+    loss = rotation_contrast(real, None, MemoryRows(memory, OWN, POSITIVE, index, mask), TAU)
     f, rows = real.numpy(), memory.numpy()
     expected = _loop_nce(f, f, rows[POSITIVE.numpy()], rows, index.numpy(), mask.numpy())
     assert loss.item() == pytest.approx(expected, rel=1e-12)
@@ -130,7 +131,7 @@ def test_without_a_second_view_the_third_term_is_left() -> None:
 def test_rotation_contrast_moves_both_embeddings_and_no_memory() -> None:
     real, rotated, memory = (_unit(seed, n).requires_grad_() for seed, n in enumerate((B, B, N)))
     index, mask = _negatives(9)
-    rotation_contrast(real, rotated, memory, OWN, POSITIVE, index, mask, TAU).backward()
+    rotation_contrast(real, rotated, MemoryRows(memory, OWN, POSITIVE, index, mask), TAU).backward()
     assert real.grad is not None and rotated.grad is not None and memory.grad is None
 
 

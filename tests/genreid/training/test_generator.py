@@ -124,9 +124,9 @@ def test_same_person_losses_equal_one_pass_an_image(boxes: Boxes) -> None:
     """The code of one image on the mesh of another, held against that other where its box is."""
     generator, discriminator, encoder = networks()
     encoder.eval()
-    index, partners = np.array([0, 7, 13]), np.array([4, 7, 15])
-    batch = boxes.loader.batch(index, np.random.default_rng(0), partners=partners)
-    plain = boxes.loader.batch(partners, np.random.default_rng(0))
+    index, positives = np.array([0, 7, 13]), np.array([4, 7, 15])
+    batch = boxes.loader.batch(index, np.random.default_rng(0), positives=positives)
+    plain = boxes.loader.batch(positives, np.random.default_rng(0))
     appearance = encoder(batch.image).appearance
     settings = replace(GENERATION, same_person=3.0)
 

@@ -1,4 +1,4 @@
-"""The loader: decoded views are kept, partners and backgrounds are as they may be, batches come ahead."""
+"""The loader: decoded views are kept, positives and backgrounds are as they may be, batches come ahead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from genreid.training import loader as module
-from genreid.training.loader import Loader, Partners, draw_backgrounds, one_ahead
+from genreid.training.loader import Loader, Positives, draw_backgrounds, one_ahead
 
 from .conftest import CPU, Boxes, BoxViews
 
@@ -42,19 +42,19 @@ def test_views_are_kept_while_there_is_room(
     assert not torch.equal(first.mesh, first.mesh_rotated)
 
 
-def test_partners_are_the_others_of_the_pseudo_identity_with_a_mesh() -> None:
+def test_positives_are_the_others_of_the_pseudo_identity_with_a_mesh() -> None:
     labels = np.array([0, 0, 0, 1, 1, -1, -1, 0])
     with_mesh = np.array([0, 1, 3, 5, 6, 7])  # not 2 and 4
-    partners, generator = Partners(labels, with_mesh), torch.Generator().manual_seed(0)
-    drawn = np.array([partners.draw(with_mesh, generator) for _ in range(200)])
+    positives, generator = Positives(labels, with_mesh), torch.Generator().manual_seed(0)
+    drawn = np.array([positives.draw(with_mesh, generator) for _ in range(200)])
     found = {int(image): set(drawn[:, i].tolist()) for i, image in enumerate(with_mesh)}
     assert found == {0: {1, 7}, 1: {0, 7}, 7: {0, 1}, 3: {3}, 5: {5}, 6: {6}}
 
 
 def test_without_any_pseudo_identity_everybody_is_alone() -> None:
     index = np.arange(4)
-    partners = Partners(np.full(4, -1), index)
-    assert partners.draw(index, torch.Generator()).tolist() == [0, 1, 2, 3]
+    positives = Positives(np.full(4, -1), index)
+    assert positives.draw(index, torch.Generator()).tolist() == [0, 1, 2, 3]
 
 
 def test_backgrounds_are_of_other_cameras_and_of_images_with_a_mesh() -> None:
