@@ -65,27 +65,13 @@ class PseudoLabels:
         """Images that belong to no cluster."""
         return int(np.count_nonzero(self.labels == OUTLIER))
 
-    def figures(self, judge: Judge) -> dict[str, float]:
+    def figures(self, agreement: Agreement) -> dict[str, float]:
         """What an epoch's clustering has to tell."""
-        return {"clusters": self.num_clusters, "outliers": self.num_outliers, **judge(self)}
+        return {"clusters": self.num_clusters, "outliers": self.num_outliers, **agreement(self)}
 
 
-Judge = Callable[[PseudoLabels], Mapping[str, float]]
-"""Measures pseudo-labels against identities that training code itself cannot reach."""
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How well pseudo-labels agree with true identities.
-
-    adjusted_rand_index: 1 for equal partitions, about 0 for chance, over `num_compared` images;
-    `num_outliers` images had no pseudo-label and `num_unlabelled` of the others no true identity.
-    """
-
-    adjusted_rand_index: float
-    num_compared: int
-    num_outliers: int
-    num_unlabelled: int
+Agreement = Callable[[PseudoLabels], Mapping[str, float]]
+"""Measures how well pseudo-labels agree with identities that training code itself cannot reach."""
 
 
 def cluster(
@@ -148,11 +134,11 @@ def _number_components(row: np.ndarray, column: np.ndarray, core: np.ndarray) ->
     return number
 
 
-def adjusted_rand_index(labels: PseudoLabels, truth: np.ndarray) -> Agreement:
+def adjusted_rand_index(labels: PseudoLabels, truth: np.ndarray) -> float:
     """Agreement with the true identities (N,), for measuring only: nothing may be trained on it.
 
-    Outliers and images without a true identity (negative) are left out and counted. NaN when fewer than
-    two images are left, since no partition can then be compared.
+    1 for equal partitions, about 0 for chance. Outliers and images without a true identity (negative) are
+    left out. NaN when fewer than two images are left, since no partition can then be compared.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -162,18 +148,10 @@ def adjusted_rand_index(labels: PseudoLabels, truth: np.ndarray) -> Agreement:
             f"{truth.shape} true identities for {labels.labels.shape} pseudo-labels: expected one each; "
             "take the identities of the images that were clustered"
         )
-    clustered = labels.labels != OUTLIER
-    compared = clustered & (truth >= 0)
-    num_compared = int(np.count_nonzero(compared))
-    score = np.nan
-    if num_compared > 1:
-        score = float(adjusted_rand_score(truth[compared], labels.labels[compared]))
-    return Agreement(
-        adjusted_rand_index=score,
-        num_compared=num_compared,
-        num_outliers=labels.num_outliers,
-        num_unlabelled=int(np.count_nonzero(clustered)) - num_compared,
-    )
+    compared = (labels.labels != OUTLIER) & (truth >= 0)
+    if np.count_nonzero(compared) < 2:
+        return np.nan
+    return float(adjusted_rand_score(truth[compared], labels.labels[compared]))
 
 
 def require_clusters(labels: PseudoLabels, minimum: int) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, cluster_means
-from genreid.clustering.pseudo_labels import Judge, PseudoLabels, cluster, require_clusters
+from genreid.clustering.pseudo_labels import Agreement, PseudoLabels, cluster, require_clusters
 from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
 from genreid.errors import GenreidError
@@ -40,7 +40,7 @@ def train_joint(
     device: torch.device,
     checkpoints: Checkpoints,
     progress: Progress,
-    agreement: Judge,
+    agreement: Agreement,
 ) -> Iterator[Report]:
     """Train the three networks in place; yields one report an epoch.
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genreid.clustering.memory import ClusterMemory, cluster_means
 from genreid.clustering.pseudo_labels import (
-    Judge,
+    Agreement,
     PseudoLabels,
     PseudoLabelSettings,
     cluster,
@@ -75,7 +75,7 @@ def warm_up(
     device: torch.device,
     checkpoints: Checkpoints,
     progress: Progress,
-    agreement: Judge,
+    agreement: Agreement,
 ) -> Iterator[Report]:
     """Train `encoder` in place; yields one report an epoch.
 
