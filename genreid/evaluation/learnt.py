@@ -37,6 +37,15 @@ Rows = list[dict[str, float]]
 
 
 @dataclass(frozen=True)
+class _Eyes:
+    """An encoder, and the queries and gallery as it sees them."""
+
+    encoder: IdentityEncoder
+    queries: Seen
+    gallery: Seen
+
+
+@dataclass(frozen=True)
 class Invariance:
     """figures: by name. hits, spread, mixtures: rows of curves. pictures: uint8 RGB by name. All empty where
     there is no truth."""
@@ -66,11 +75,15 @@ def judge_invariance(
     """
     if not headings or pair.undefined is not None:
         return Invariance()
-    queries, gallery = (
-        {name: _seen(part, getattr(retrieval, which), headings) for name, retrieval in retrievals.items()}
-        for which, part in (("queries", pair.queries), ("gallery", pair.gallery))
-    )
-    hits = {name: pair_hits(queries[name], gallery[name]) for name in encoders}
+    eyes = {
+        name: _Eyes(
+            encoder,
+            _seen(pair.queries, retrievals[name].queries, headings),
+            _seen(pair.gallery, retrievals[name].gallery, headings),
+        )
+        for name, encoder in encoders.items()
+    }
+    hits = {name: pair_hits(one.queries, one.gallery) for name, one in eyes.items()}
     figures = {
         f"{name}_hits_{least}_{most}": 100 * found.rate(least, most)
         for name, found in hits.items()
@@ -83,9 +96,9 @@ def judge_invariance(
         return Invariance(figures, _hit_rows(hits), pictures=pictures)
     chosen = np.unique(np.linspace(0, known.sum() - 1, _MOST_SPREAD).astype(np.int64))
     looked_at = index[known][chosen]
-    spreads = _spreads(encoders, painter, viewed, looked_at, queries, gallery)
+    spreads = _spreads(eyes, painter, viewed, looked_at)
     figures |= {f"{name}_spread_{kind}": found.ratio for (name, kind), found in spreads.items()}
-    mixture_rows, mixtures = _mixtures(encoders, painter, viewed, looked_at, queries, gallery, seed)
+    mixture_rows, mixtures = _mixtures(eyes, painter, viewed, looked_at, seed)
     pictures["mixtures"] = mixtures
     spread_rows = _spread_rows(viewed.yaws_deg, spreads)
     return Invariance(figures, _hit_rows(hits), spread_rows, mixture_rows, pictures)
@@ -113,12 +126,7 @@ def _hit_rows(hits: Mapping[str, PairHits]) -> Rows:
 
 
 def _spreads(
-    encoders: Mapping[str, IdentityEncoder],
-    painter: Painter,
-    viewed: ViewedImages,
-    index: np.ndarray,
-    queries: Mapping[str, Seen],
-    gallery: Mapping[str, Seen],
+    eyes: Mapping[str, _Eyes], painter: Painter, viewed: ViewedImages, index: np.ndarray
 ) -> dict[tuple[str, str], Spread]:
     """Of each encoder, over generated views and over the true ones."""
     codes = painter.appearance(viewed.images.load(index))
@@ -128,11 +136,11 @@ def _spreads(
     }
     return {
         (name, kind): spread(
-            queries[name].select(index),
-            np.stack([embed_pictures(encoder, pictures) for pictures in by_yaw], axis=1),
-            gallery[name],
+            one.queries.select(index),
+            np.stack([embed_pictures(one.encoder, pictures) for pictures in by_yaw], axis=1),
+            one.gallery,
         )
-        for name, encoder in encoders.items()
+        for name, one in eyes.items()
         for kind, by_yaw in views.items()
     }
 
@@ -148,26 +156,19 @@ def _spread_rows(yaws_deg: tuple[int, ...], spreads: Mapping[tuple[str, str], Sp
 
 
 def _mixtures(
-    encoders: Mapping[str, IdentityEncoder],
-    painter: Painter,
-    viewed: ViewedImages,
-    index: np.ndarray,
-    queries: Mapping[str, Seen],
-    gallery: Mapping[str, Seen],
-    seed: int,
+    eyes: Mapping[str, _Eyes], painter: Painter, viewed: ViewedImages, index: np.ndarray, seed: int
 ) -> tuple[Rows, np.ndarray]:
     """A row a weight λ: similarity to the prototypes of both identities; and a picture of some images."""
-    any_encoder = next(iter(queries.values()))
-    person_id = any_encoder.person_id[index]
+    person_id = next(iter(eyes.values())).queries.person_id[index]
     partner = partners(person_id, seed)
     pictures = paint_mixtures(painter, viewed, index, index[partner])
     rows: Rows = [{"lambda": weight} for weight in LAMBDAS]
     own = other = np.zeros(pictures.shape[:2])
-    for name, encoder in encoders.items():
-        mixed = embed_pictures(encoder, pictures.reshape(-1, *pictures.shape[2:]))
+    for name, one in eyes.items():
+        mixed = embed_pictures(one.encoder, pictures.reshape(-1, *pictures.shape[2:]))
         mixed = mixed.reshape(*pictures.shape[:2], -1)
         own, other = (
-            np.einsum("nld,nd->nl", mixed, prototypes(ids, gallery[name]))
+            np.einsum("nld,nd->nl", mixed, prototypes(ids, one.gallery))
             for ids in (person_id, person_id[partner])
         )
         for row, s, o in zip(rows, own.mean(axis=0), other.mean(axis=0), strict=True):

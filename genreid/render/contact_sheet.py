@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+MOST_ROWS, MOST_COLUMNS = 12, 16
+"""Of a sheet of a data set."""
+
 _PAPER = 250
 
 
@@ -39,3 +42,18 @@ def contact_sheet(
                     interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
                 )
     return sheet
+
+
+def cells_by_identity(person_id: Sequence[int], camera_id: Sequence[int]) -> list[list[int | None]]:
+    """Which of N images to show: of the persons that most cameras see, the first image of each camera.
+
+    person_id, camera_id: (N,); images with a person_id of 0 or less are nobody's. Returns positions, a row a
+    person and a column a camera, None where the person was not seen; no row where no person is known.
+    """
+    first: dict[int, dict[int, int]] = {}
+    for position, (person, camera) in enumerate(zip(person_id, camera_id, strict=True)):
+        if person > 0:
+            first.setdefault(person, {}).setdefault(camera, position)
+    persons = sorted(first, key=lambda person: (-len(first[person]), person))[:MOST_ROWS]
+    cameras = sorted({camera for person in persons for camera in first[person]})[:MOST_COLUMNS]
+    return [[first[person].get(camera) for camera in cameras] for person in sorted(persons)]

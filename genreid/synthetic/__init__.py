@@ -17,7 +17,7 @@ above it have made, from a person's identity to pixels:
 
 from genreid.synthetic.benchmark import Benchmark
 from genreid.synthetic.picture.scene import Scene
-from genreid.synthetic.plan import Shot, choose_rows, plan_benchmark
+from genreid.synthetic.plan import Shot, plan_benchmark
 from genreid.synthetic.settings import SyntheticSettings
 from genreid.synthetic.stream import training_scene
 from genreid.synthetic.truth import TRUTH_SCHEMA, benchmark_from_truth, truth_table
@@ -29,7 +29,6 @@ __all__ = [
     "Shot",
     "SyntheticSettings",
     "benchmark_from_truth",
-    "choose_rows",
     "plan_benchmark",
     "training_scene",
     "truth_table",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,14 +133,3 @@ def _shot(seed: int, name: str, camera: int, number: int, split: str, person_id:
         heading_deg=float((heading + 180.0) % 360.0 - 180.0),
         scene_seed=derive_seed(seed, "scene", image_id),
     )
-
-
-def choose_rows(shots: Sequence[Shot], num_rows: int) -> list[list[Shot | None]]:
-    """The persons that most cameras see, one picture a camera, for a sheet of `num_rows` rows."""
-    seen: dict[int, dict[int, Shot]] = {}
-    for shot in shots:
-        if shot.person_id > 0:
-            seen.setdefault(shot.person_id, {}).setdefault(shot.camera_id, shot)
-    persons = sorted(seen, key=lambda person: (-len(seen[person]), person))[:num_rows]
-    cameras = sorted({shot.camera_id for shot in shots})
-    return [[seen[person].get(camera) for camera in cameras] for person in sorted(persons)]

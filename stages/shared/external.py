@@ -17,7 +17,7 @@ from genreid.data.images import ImageSet
 from genreid.data.inspection import inspect_image
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.validation import set_aside
-from genreid.render.contact_sheet import contact_sheet
+from genreid.render.contact_sheet import MOST_COLUMNS, MOST_ROWS, cells_by_identity, contact_sheet
 from genreid.synthetic import TRUTH_SCHEMA
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.errors import PipelineError
@@ -26,7 +26,6 @@ from stages.shared.run import Project, StageRun
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
 
 _IMAGES_PER_PIECE = 512
-_ROWS_OF_CONTACT_SHEET, _MOST_CELLS_IN_A_ROW = 12, 16
 
 _FACTS_SCHEMA = pa.schema(
     [
@@ -168,27 +167,16 @@ def _sheet(run: StageRun, manifest: Manifest) -> bytes:
             f"{manifest.info.root}: none of {len(manifest)} images can be read "
             f"({manifest.table['path'][0]}: {manifest.table['detail'][0]}): look for an incomplete copy"
         )
-    cells = _cells_by_identity(readable) or _cells_from_all_over(len(readable))
+    cells = cells_by_identity(
+        readable.person_id.tolist(), readable.camera_id.tolist()
+    ) or _cells_from_all_over(len(readable))
     pixels = ImageSet(run.root / manifest.info.root, readable, num_threads=run.workers)
     shown = [[None if cell is None else pixels.load(np.array([cell]))[0] for cell in row] for row in cells]
     return png(contact_sheet(shown))
 
 
-def _cells_by_identity(manifest: Manifest) -> list[list[int | None]]:
-    """Positions of the identities that most cameras see; empty where no identity is known."""
-    first: dict[int, dict[int, int]] = {}
-    for position, (person, camera) in enumerate(
-        zip(manifest.person_id.tolist(), manifest.camera_id.tolist(), strict=True)
-    ):
-        if person > 0:
-            first.setdefault(person, {}).setdefault(camera, position)
-    persons = sorted(first, key=lambda person: (-len(first[person]), person))[:_ROWS_OF_CONTACT_SHEET]
-    cameras = sorted({camera for person in persons for camera in first[person]})[:_MOST_CELLS_IN_A_ROW]
-    return [[first[person].get(camera) for camera in cameras] for person in sorted(persons)]
-
-
 def _cells_from_all_over(num: int) -> list[list[int | None]]:
     """Positions spread evenly over all images."""
-    width = _MOST_CELLS_IN_A_ROW
-    places = np.unique(np.linspace(0, num - 1, _ROWS_OF_CONTACT_SHEET * width).astype(np.int64)).tolist()
+    width = MOST_COLUMNS
+    places = np.unique(np.linspace(0, num - 1, MOST_ROWS * width).astype(np.int64)).tolist()
     return [places[start : start + width] for start in range(0, len(places), width)]

@@ -11,8 +11,8 @@ import pyarrow as pa
 from genreid.body.body import load_body
 from genreid.data.images import read_image
 from genreid.data.manifest import Manifest, ManifestInfo
-from genreid.render.contact_sheet import contact_sheet
-from genreid.synthetic import Benchmark, Shot, SyntheticSettings, choose_rows, plan_benchmark, truth_table
+from genreid.render.contact_sheet import cells_by_identity, contact_sheet
+from genreid.synthetic import Benchmark, Shot, SyntheticSettings, plan_benchmark, truth_table
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.pictures import png
 from stages.shared.body import body_source
@@ -21,7 +21,6 @@ from stages.shared.shards import make_pieces, plan_shards, read_pieces
 from stages.shared.workers import process_pool
 
 _IMAGES_PER_PIECE = 32
-_ROWS_OF_CONTACT_SHEET = 12
 
 
 def write_benchmark(run: StageRun, settings: SyntheticSettings, seed: int, info: ManifestInfo) -> Manifest:
@@ -64,9 +63,11 @@ def _manifest_row(shot: Shot, settings: SyntheticSettings) -> dict[str, object]:
 
 def _contact_sheet(images: Path, shots: tuple[Shot, ...]) -> bytes:
     """A row a person, a column a camera."""
-    rows = choose_rows(shots, _ROWS_OF_CONTACT_SHEET)
-    cells = [[read_image(images / shot.path) if shot else None for shot in row] for row in rows]
-    return png(contact_sheet(cells))
+    rows = cells_by_identity([shot.person_id for shot in shots], [shot.camera_id for shot in shots])
+    shown = [
+        [None if cell is None else read_image(images / shots[cell].path) for cell in row] for row in rows
+    ]
+    return png(contact_sheet(shown))
 
 
 # What follows runs in the worker processes; each makes its benchmark once and keeps it.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -19,19 +19,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    Along = Callable[[pd.DataFrame], pd.Series]
-
 
 @dataclass(frozen=True)
 class Panel:
-    """A curve of docs/study/curves: `after` of each arm along `x`, and `before` of the reference arm's."""
+    """A curve of docs/study/curves: `after` of each arm along `x`, and `before` of the reference arm's, both
+    worked out from columns."""
 
     curve: str
     x: str
     title: str
     along: str
-    before: Along
-    after: Along
+    before: str
+    after: str
 
 
 PANELS = (
@@ -40,32 +39,32 @@ PANELS = (
         "degrees_apart",
         "True matches nearer than anybody else (%)",
         "degrees between the two viewpoints",
-        lambda points: points["warm_up"],
-        lambda points: points["joint"],
+        "warm_up",
+        "joint",
     ),
     Panel(
         "spread",
         "yaw_deg",
         "Distance of the painted view, that of the nearest other = 1",
         "rotation (degrees)",
-        lambda points: points["warm_up_generated"] / points["warm_up_nearest_other"],
-        lambda points: points["joint_generated"] / points["joint_nearest_other"],
+        "warm_up_generated / warm_up_nearest_other",
+        "joint_generated / joint_nearest_other",
     ),
     Panel(
         "mixtures",
         "lambda",
         "Mixtures: cosine to the own prototype minus that to the other's",
         "λ",
-        lambda points: points["warm_up_own"] - points["warm_up_other"],
-        lambda points: points["joint_own"] - points["joint_other"],
+        "warm_up_own - warm_up_other",
+        "joint_own - joint_other",
     ),
     Panel(
         "identity_kept",
         "yaw_deg",
         "Painted views found first by the warm-up (share; dashed: the images)",
         "rotation (degrees)",
-        lambda points: points["images"],
-        lambda points: points["rotated_views"],
+        "images",
+        "rotated_views",
     ),
 )
 
@@ -167,8 +166,9 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, study: Study) ->
     """Lines keep an arm's colour from panel to panel, whichever arms have the curve."""
     arms = dict(iter(points.groupby("arm")))
 
-    def line(arm: str, values: Along, style: str, label: str) -> None:
-        mean = values(arms[arm]).groupby(arms[arm][panel.x].to_numpy()).mean()
+    def line(arm: str, formula: str, style: str, label: str) -> None:
+        values = cast(pd.Series, arms[arm].eval(formula))
+        mean = values.groupby(arms[arm][panel.x].to_numpy()).mean()
         axes.plot(mean.index, mean, style, markersize=4, label=label)
 
     line(study.reference, panel.before, "k--", "the warm-up")

@@ -5,8 +5,7 @@ from collections import Counter
 import pytest
 
 from genreid.errors import GenreidError
-from genreid.synthetic import Benchmark
-from genreid.synthetic.plan import Shot, choose_rows, plan_benchmark
+from genreid.synthetic.plan import Shot, plan_benchmark
 from tests.genreid.synthetic.conftest import small_settings
 
 PARTS = {"train": "train", "val_query": "val", "val_gallery": "val", "query": "test", "gallery": "test"}
@@ -97,16 +96,3 @@ def test_impossible_sizes_are_refused() -> None:
 def test_more_persons_than_names_are_refused() -> None:
     with pytest.raises(GenreidError, match="at most 9999 identities"):
         small_settings(train_identities=10_000)
-
-
-def test_rows_of_the_sheet_are_the_most_seen(benchmark_64: Benchmark) -> None:
-    rows = choose_rows(benchmark_64.shots, 3)
-    assert [len(row) for row in rows] == [3, 3, 3]
-    counts: dict[int, set[int]] = {}
-    for shot in benchmark_64.shots:
-        if shot.person_id > 0:
-            counts.setdefault(shot.person_id, set()).add(shot.camera_id)
-    best = sorted((len(c) for c in counts.values()), reverse=True)[:3]
-    assert sorted((sum(s is not None for s in row) for row in rows), reverse=True) == best
-    for row in rows:
-        assert [s.camera_id for s in row if s] == [k for k, s in enumerate(row, 1) if s]

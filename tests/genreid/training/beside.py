@@ -70,16 +70,7 @@ def run_warm_up(boxes: Boxes, settings: WarmUpSettings, *, exact: bool = True) -
     # A loop must not rely on the mode that its encoder comes in.
     (ours,), (plain,), start = _twice([encoder.eval()], exact)
     watch = Watch()
-    reports = warm_up(
-        ours,
-        boxes.images,
-        settings,
-        device=CPU,
-        checkpoints=watch,
-        progress=Silent(),
-        agreement=boxes.agreement,
-    )
-    told = list(reports)
+    told = list(warm_up(ours, boxes.images, settings, agreement=boxes.agreement, **watch.surroundings))
     reference = list(reference_warm_up.warm_up(plain, data_of(boxes), settings))
     return Pair(watch.steps, [], told, reference, {"encoder": start[0]})
 
@@ -91,18 +82,11 @@ def run_generator(boxes: Boxes, settings: GeneratorPretrainingSettings, *, exact
     ours, plain, start = _twice([made[name].train() for name in order], exact)
     watch, loader = Watch(also={"encoder": ours[2]}), watched(boxes)
     generator, discriminator, encoder = ours
-    reports = pretrain_generator(
-        generator,
-        discriminator,
-        encoder,
-        boxes.images,
-        loader,
-        settings,
-        device=CPU,
-        checkpoints=watch,
-        progress=Silent(),
+    told = list(
+        pretrain_generator(
+            generator, discriminator, encoder, boxes.images, loader, settings, **watch.surroundings
+        )
     )
-    told = list(reports)
     painter, judge, seer = plain
     reference = list(reference_generator.pretrain_generator(painter, judge, seer, data_of(boxes), settings))
     return Pair(watch.steps, loader.made, told, reference, dict(zip(order, start, strict=True)))
@@ -119,17 +103,10 @@ def run_joint(
     acquaint(made["encoder"], made["generator"], boxes)
     ours, plain, start = _twice([network.eval() for network in made.values()], exact)
     watch, loader = Watch(), watched(boxes)
-    reports = train_joint(
-        Networks(*ours),
-        boxes.images,
-        loader,
-        settings,
-        device=CPU,
-        checkpoints=watch,
-        progress=Silent(),
-        agreement=boxes.agreement,
+    networks, agreement = Networks(*ours), boxes.agreement
+    told = list(
+        train_joint(networks, boxes.images, loader, settings, agreement=agreement, **watch.surroundings)
     )
-    told = list(reports)
     reference = list(reference_joint.train_joint(Networks(*plain), data_of(boxes), settings))
     return Pair(watch.steps, loader.made, told, reference, dict(zip(made, start, strict=True)))
 
@@ -224,6 +201,11 @@ class Watch:
     steps: list[Step] = field(default_factory=list)
     _sums: dict[str, float] = field(default_factory=dict)
     _counts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def surroundings(self) -> dict[str, Any]:
+        """What a loop is given to run in."""
+        return {"device": CPU, "checkpoints": self, "progress": Silent()}
 
     def restore(self) -> None:
         return None
