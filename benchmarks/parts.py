@@ -6,6 +6,7 @@ they are for the text of docs/performance.md.
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,7 @@ def dismissed_block(rows: torch.Tensor) -> Callable[[], None]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print("| part | seconds |")
     print("|---|---:|")
     for name, taken in parts().items():

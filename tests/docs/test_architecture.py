@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
+from pipeline.params import load_params
+from stages.doctor.configuration import stage_settings
+from stages.shared.run import Paths
 from tools import draw_rooms
 
 ROOT = Path(__file__).parents[2]
@@ -18,10 +23,31 @@ def test_the_picture_is_up_to_date() -> None:
 
 
 def test_every_room_is_described_and_every_described_room_is_there() -> None:
-    described = set(re.findall(r"^\| `([\w/]+)` \|", PAGE, re.MULTILINE))
+    described = set(re.findall(r"^\| `([\w/]+)` \|", _part("The rooms"), re.MULTILINE))
     packages = [*ROOT.glob("genreid/*/__init__.py"), *ROOT.glob("stages/*/__init__.py")]
     rooms = {str(package.parent.relative_to(ROOT)) for package in packages}
     assert described == rooms | {"pipeline", "stages", "benchmarks", "tools"}
+
+
+def test_every_section_and_part_of_params_has_its_class_in_the_table() -> None:
+    row = re.compile(r"^\| `(\w+)` \| \[`(\w+)`\]\(\.\./([\w/]+)\.py\S*\) \|(.*) \|$", re.MULTILINE)
+    part = re.compile(r"`(\w+)` \[`(\w+)`\]\(\.\./([\w/]+)\.py")
+    told = {}
+    for section, name, file, parts in row.findall(_part("The settings")):
+        told[section] = name, file
+        told |= {f"{section}.{key}": (inner, place) for key, inner, place in part.findall(parts)}
+    classes: dict[str, Any] = {"paths": Paths} | stage_settings()
+    for section, made in stage_settings().items():
+        for key, hint in get_type_hints(made).items():
+            parts = [kind for kind in (hint, *get_args(hint)) if is_dataclass(kind)]
+            classes |= {f"{section}.{key}": kind for kind in parts}
+    assert told == {key: (made.__name__, made.__module__.replace(".", "/")) for key, made in classes.items()}
+    assert list(load_params(ROOT / "params.yaml").values) == [key for key in told if "." not in key]
+
+
+def _part(heading: str) -> str:
+    """What stands under a heading of the page."""
+    return PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
 
 def test_arrows_lead_from_a_room_to_what_it_imports_and_skip_what_is_reached_anyway() -> None:
