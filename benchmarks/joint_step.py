@@ -87,7 +87,7 @@ def compare(backbone: str) -> list[Row]:
                 ours,
                 plain,
                 alternative="tests.reference.joint: plain PyTorch in float32, R1 every step",
-                agreement=f"losses of the first step apart by {apart:.1g} of their size; {share:.0%} of its memory",
+                agreement=f"losses of the first step within {apart:.1g} of theirs; {share:.0%} of its memory",
             )
         )
     return rows

@@ -94,7 +94,8 @@ def joint_step(
     label = targets.members.labels_of(batch.index)
     mix = draw_mixture(label, targets.prototypes, settings, rng)
 
-    # E_id sees x: a(x), f. G paints x̂, x_θ, x̃, x_mix. E_id sees those: f_θ, f_mix.
+    # E_id sees x: a(x), f. G paints x̂, x_θ, x̃, x_mix. E_id sees those: f_θ, f_mix; beyond the paper, x_θ and
+    # x_mix before backgrounds of other cameras.
     with autocast(device, precision):
         real = encoder(batch.image)
         learns = settings.generator_due(run.epoch, run.step)  # in the paper always
