@@ -141,6 +141,7 @@ class Loader:
 
         def batches() -> Iterator[tuple[np.random.Generator, Batch]]:
             for step, chosen in enumerate(islice(order, first, run.steps_per_epoch), start=first):
+                # "partners" are positives: another name for the draws would make them others.
                 rng, draw = numpy_rng(seed, "step", epoch, step), torch_rng(seed, "partners", epoch, step)
                 paired = positives.draw(chosen, draw) if positives and needs_positives(step) else None
                 backgrounds = None
