@@ -24,6 +24,13 @@ def test_what_is_not_near_the_person_stays() -> None:
     assert not (background[8:34, 8:15] == image[8:34, 8:15]).all()
 
 
+def test_clothes_that_stand_out_from_the_body_go_with_it() -> None:
+    """Two pixels straight up, down and to either side."""
+    image = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
+    image[6:36, 8:15] = image[8:34, 6:17] = 250
+    assert (without_person(image, person()) == 100).all()
+
+
 def test_the_place_of_the_person_looks_like_what_is_beside_it() -> None:
     """In a background that is brighter from row to row, so is the place where somebody red was."""
     brightness = np.linspace(40, 200, HEIGHT)

@@ -50,3 +50,11 @@ def test_what_is_no_image_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("<html>404</html>")
     assert inspect_image(tmp_path / "a.jpg").detail == "no image"
     assert inspect_image(tmp_path / "b.jpg").detail == "No such file or directory"
+
+
+@pytest.mark.parametrize(("width", "status"), [(32_767, "ok"), (32_768, "unreadable")])
+def test_sides_are_as_long_as_a_column_of_16_bits_takes(tmp_path: Path, width: int, status: str) -> None:
+    Image.new("RGB", (width, 2)).save(tmp_path / "a.png")
+    facts = inspect_image(tmp_path / "a.png")
+    assert (facts.status, facts.width) == (status, width if status == "ok" else None)
+    assert status == "ok" or facts.detail == "2x32768 pixels: more than 32767 along a side"

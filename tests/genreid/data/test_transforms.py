@@ -80,12 +80,16 @@ def test_erasing_sets_a_rectangle_of_the_stated_area_and_leaves_the_input_alone(
     settings = AugmentationSettings(flip=0.0, pad_px=0, erase=1.0, colour=0.0)
     erased = augment(images, settings, np.random.default_rng(0))
     assert images.min() == 1
+    borders = set()
     for image in erased:
         hole = (image[0] == 0).numpy()
         rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
         box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
         assert hole.sum() == box  # one full rectangle
         assert 0.01 <= box / hole.size <= 0.45
+        ends = {"top": rows[0] == 0, "bottom": rows[-1] == 31, "left": columns[0] == 0, "right": columns[-1] == 15}
+        borders |= {border for border, touched in ends.items() if touched}
+    assert len(borders) == 4  # it may lie anywhere
 
 
 def test_colour_is_one_gain_and_offset_a_channel_of_an_image() -> None:

@@ -136,6 +136,27 @@ def test_cuhk03_labelled_and_detected(tmp_path: Path) -> None:
     assert len(CUHK03_DETECTED.find(tmp_path).images) == 2
 
 
+@pytest.mark.parametrize("lacking", [os.R_OK, os.X_OK])
+def test_a_folder_beside_it_that_may_not_be_looked_into_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: int
+) -> None:
+    write_images(tmp_path / "archive" / "market", MARKET)
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def access(path: str | os.PathLike[str], mode: int) -> bool:
+        return not (str(path).endswith("closed") and mode & lacking)
+
+    def scan(path: str | os.PathLike[str]):  # type: ignore[no-untyped-def]
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(os, "scandir", scan)
+    assert MARKET1501.find(tmp_path).root == tmp_path / "archive" / "market"
+
+
 @pytest.mark.parametrize("layout", PUBLISHED.values(), ids=lambda layout: layout.name)
 def test_a_folder_without_the_data_set_names_it_and_the_remedy(tmp_path: Path, layout) -> None:  # type: ignore[no-untyped-def]
     write_images(tmp_path, ["holiday/beach.jpg"])
