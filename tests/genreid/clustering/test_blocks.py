@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from genreid.clustering import blocks
-from genreid.clustering.blocks import BestOfRows, upper_blocks
+from genreid.clustering.blocks import BestOfRows, _any_above, _any_above_own, upper_blocks
 
 
 @pytest.mark.parametrize("smallest", [False, True])
@@ -39,6 +39,23 @@ def test_places_that_nothing_was_offered_for(smallest: bool) -> None:
     assert (np.sort(best.index, 1) == [0, 1, 2, 3]).all()
     ends = np.iinfo(np.int32)
     assert (best.limits == (ends.max if smallest else ends.min)).all()
+
+
+@pytest.mark.parametrize("flip", [0, -1])
+def test_a_group_is_dismissed_where_nothing_in_it_exceeds_the_limit(flip: int) -> None:
+    rng = np.random.default_rng(4)
+    told = []
+    for _ in range(200):
+        group, limits = rng.integers(-9, 10, (2, int(rng.integers(1, 5)))).astype(np.int32)
+        keys = [-1 - value if flip else value for value in group.tolist()]
+        one = max(limits.tolist())
+        above = any(key > one for key in keys), any(k > o for k, o in zip(keys, limits.tolist(), strict=True))
+        assert (
+            _any_above(group, np.int32(flip), one),
+            _any_above_own(group, np.int32(flip), limits),
+        ) == above
+        told.append(above)
+    assert set(told) == {(False, False), (False, True), (True, True)}
 
 
 EXTREMES = """

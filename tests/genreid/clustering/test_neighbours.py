@@ -14,6 +14,7 @@ from genreid.clustering.similarity import (
     as_factor,
     candidate_similarity,
     pair_similarity,
+    product_error,
     products,
     unit_rows,
 )
@@ -114,6 +115,21 @@ def test_blocks_and_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(whole.index, small.index)
     np.testing.assert_array_equal(whole.similarity, small.similarity)
     np.testing.assert_array_equal(whole.farthest, small.farthest)
+
+
+def test_a_second_search_holds_no_more_pairs_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More ties than candidates, so that all rows are searched again: two at a time."""
+    features, held = np.full((90, 4), 0.5, np.float32), []
+
+    def noted(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        held.append(set(left.tolist()))
+        return pair_similarity(rows, left, right)
+
+    monkeypatch.setattr(searches, "quickest_search", lambda num_images: search_faiss)
+    monkeypatch.setattr(module, "pair_similarity", noted)
+    monkeypatch.setattr(module, "MAX_PAIRS", 2 * 90 + 89)
+    nearest_neighbours(features, 7, method="exact")
+    assert list(map(len, held)) == [2] * 45
 
 
 @pytest.mark.parametrize("width", [64, 100, 1024])
@@ -239,3 +255,8 @@ def test_products_are_those_of_the_rows() -> None:
     assert len(products(rows[:0], factor)) == 0
     expected = rows[:20].double() @ rows[20:].double().T
     torch.testing.assert_close(products(rows[:20], factor).double(), expected, atol=1e-6, rtol=0)
+
+
+def test_products_may_be_off_by_eight_times_a_random_walk_of_rounding() -> None:
+    """By hand: √1024 = 32 steps of 2⁻²⁴, eightfold."""
+    assert product_error(1024) == 2**-16

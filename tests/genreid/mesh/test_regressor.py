@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from torch import nn
 
 from genreid.body.body import Body
 from genreid.body.camera import project
-from genreid.body.rotations import heading_deg
+from genreid.body.rotations import axis_angle_to_matrix, heading_deg
 from genreid.errors import GenreidError
 from genreid.mesh.estimator import build_estimator
 from genreid.mesh.mirror import mirror_camera
@@ -18,6 +19,7 @@ from genreid.mesh.regressor import (
     NetworkSettings,
     Regressor,
     RegressorEstimator,
+    camera_from_image,
     load_regressor,
     network_input,
     regressor_checkpoint,
@@ -83,6 +85,32 @@ def test_an_image_and_its_mirror_image_get_mirrored_bodies(network: Regressor) -
     assert torch.allclose(mirrored.camera, mirror_camera(seen.camera), atol=1e-4)
     np.testing.assert_allclose(mirrored.score, seen.score, atol=1e-4)
     assert heading_deg(seen.parameters.global_orient).std() > 1
+
+
+def test_an_answer_is_the_mean_of_both_sides(network: Regressor) -> None:
+    """The way back from a mirror turns signs: of t_x; of a root's first column y and z, of its second x."""
+    images = _pictures(3)
+    found = RegressorEstimator(network, CPU).estimate(list("abc"), images)
+    pixels = network_input(np.stack(images))
+    with torch.no_grad():
+        seen, mirrored = network(pixels), network(pixels.flip(3))
+    torch.testing.assert_close(found.parameters.betas, (seen.betas + mirrored.betas) / 2)
+    camera = (seen.camera + mirrored.camera * torch.tensor([1.0, -1.0, 1.0])) / 2
+    torch.testing.assert_close(found.camera, camera_from_image(camera))
+    signs = torch.tensor([1.0, -1, -1, -1, 1, 1])
+    root = (seen.rotation_6d[:, 0] + mirrored.rotation_6d[:, 0] * signs) / 2
+    length = root[:, :3].norm(dim=1)
+    np.testing.assert_allclose(found.score, length.clamp(max=1), rtol=1e-5)
+    turned = axis_angle_to_matrix(found.parameters.global_orient)
+    torch.testing.assert_close(turned[:, :, 0], root[:, :3] / length[:, None], atol=1e-4, rtol=0)
+
+
+def test_convolutions_have_no_bias_that_a_batch_norm_takes_away(network: Regressor) -> None:
+    kinds = [type(layer) for layer in network.modules()]
+    assert kinds.count(nn.Conv2d) == 7 and kinds.count(nn.BatchNorm2d) == 5
+    assert not [
+        layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.bias is not None
+    ]
 
 
 def test_every_image_gets_a_row_that_depends_on_it_alone(network: Regressor) -> None:
