@@ -245,13 +245,6 @@ def test_opposite_cells_are_equally_far_from_the_middle() -> None:
     assert candidates({}, [(128, 64)], opposite, (0.3001, 0.3)) == [0]
 
 
-def test_the_input_is_the_image_in_the_middle_of_a_black_square() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (40, 21, 3), dtype=np.uint8)
-    bordered = cv2.copyMakeBorder(image, 0, 0, 9, 10, cv2.BORDER_CONSTANT)
-    expected = cv2.resize(bordered, (512, 512), interpolation=cv2.INTER_CUBIC)
-    np.testing.assert_array_equal(square_input(image), expected)
-
-
 @NEEDS_ROMP
 @pytest.mark.slow
 def test_importing_it_downloads_nothing_and_prints_nothing(files: RompFiles, tmp_path: Path) -> None:
