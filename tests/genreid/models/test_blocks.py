@@ -100,6 +100,18 @@ def test_each_branch_of_a_narrow_pyramid_has_one_channel() -> None:
     assert [branch.conv.weight.shape for branch in AtrousPyramid(5, 3).branches] == [(1, 5, 3, 3)] * 4  # type: ignore[union-attr]
 
 
+def test_branches_of_the_pyramid_reach_as_far_as_the_paper_says() -> None:
+    """Where a pixel in the middle of a map looks, by its gradient: 1, 3, 6 and 9 away, and at itself."""
+    reaches = []
+    for branch in AtrousPyramid(1, 4).double().branches:
+        branch.norm = nn.Identity()
+        x = torch.randn(1, 1, 64, 32, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(branch(x)[0, 0, 30, 15], x)
+        rows, columns = gradient[0, 0].nonzero().T
+        reaches.append((sorted(set((rows - 30).tolist())), sorted(set((columns - 15).tolist()))))
+    assert reaches == [([-reach, 0, reach],) * 2 for reach in (1, 3, 6, 9)]
+
+
 @pytest.mark.parametrize(("size", "expected"), [((64, 32), (9, 9)), ((16, 8), (2, 2)), ((4, 4), (1, 1))])
 def test_dilation_is_limited_by_the_map(size: tuple[int, int], expected: tuple[int, int]) -> None:
     """A lone 1 far from the borders: the taps that see it stand `expected` apart."""

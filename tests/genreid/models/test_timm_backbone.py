@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import re
+
 import pytest
 import timm
 import torch
@@ -78,7 +80,7 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
 
 def test_without_a_network_the_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
-        raise OSError("We couldn't connect to the hub\nto load the files")
+        raise OSError("We couldn't connect to the hub" + 200 * "!" + "\nto load the files")
 
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", fail)
     settings = replace(STANDARD_ENCODER, backbone="test_convnext", pretrained="imagenet")
@@ -87,3 +89,5 @@ def test_without_a_network_the_error_is_one_line(monkeypatch: pytest.MonkeyPatch
     ) as c:
         build_encoder(settings, seed=0)
     assert "\n" not in str(c.value)
+    (told,) = re.findall(r"\((.*)\)", str(c.value))
+    assert len(told) == 160, "the rest of a long line is left out"

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.training import loader, needs
 from genreid.training.needs import Workload, estimate_needs, saved_bytes
 from tests.genreid.models.small import DISCRIMINATOR, GENERATOR, encoder_settings
 
@@ -58,3 +60,33 @@ def test_a_full_size_step_needs_what_the_field_knows() -> None:
     encoder = encoder_settings(backbone="resnet50", base_width=64, stem="imagenet")
     needs = estimate_needs(workload(training_px=(256, 128), warm_up_batch=256, encoder=encoder))
     assert 16e9 < needs.training < 48e9
+
+
+def test_memory_grows_by_what_is_kept_of_an_image_until_the_caches_are_full() -> None:
+    """By hand: 3 bytes of a pixel of the image and one for each of 8 views; two rows of 64 floats; then the
+    rows alone, and caches of 2 GiB each, as the loader has them."""
+    few, more, many, most = (
+        estimate_needs(workload(num_images=num)).memory for num in (0, 1000, 10**7, 10**7 + 1000)
+    )
+    assert more - few == 1000 * ((3 + 8) * 64 * 32 + 2 * 4 * 64)
+    assert most - many == 1000 * 2 * 4 * 64
+    assert many - few == 2 * 2 * 1024**3 + 10**7 * 2 * 4 * 64
+    assert loader._CACHE_BYTES == needs._LARGEST_CACHE_BYTES
+
+
+def test_weights_are_counted_where_they_are_written() -> None:
+    """Of each network two checkpoints, in the workspace and in DVC's cache; and the state of its training,
+    which has two moments beside each weight."""
+    encoder = build_encoder(encoder_settings(), 0)
+    generator = build_generator(GENERATOR, encoder.appearance_dim, 4, 0)
+    networks = encoder, generator, build_discriminator(DISCRIMINATOR, 0)
+    tensors = [tensor for network in networks for tensor in network.state_dict().values()]
+    weights = sum(tensor.nbytes for tensor in tensors)
+    assert estimate_needs(workload(num_images=0)).disk == 2 * 2 * weights + 3 * weights
+
+
+def test_a_further_picture_costs_what_the_generator_keeps_of_it() -> None:
+    generator = build_generator(GENERATOR, 256, 4, 0)
+    one = saved_bytes(generator, torch.empty(1, 1, 64, 32), torch.empty(1, 256))
+    four, five = (estimate_needs(workload(num_painted=num)).joint for num in (4, 5))
+    assert five - four == pytest.approx(16 * one, rel=0.1)
