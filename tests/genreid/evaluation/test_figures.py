@@ -17,7 +17,7 @@ from genreid.evaluation.figures import (
 )
 from genreid.evaluation.generation import ViewedImages
 from genreid.evaluation.ranked_lists import RankedLists
-from genreid.render.sheets import CAPTION_PX, GAP_PX, GROUP_GAP_PX, PAPER
+from genreid.render.sheets import CAPTION_PX, GAP_PX, GROUP_GAP_PX, PAPER, caption
 from tests.genreid.evaluation.test_generation import Images, StubPainter, Views, _true_view, mesh_grey
 
 FRAME_PX = 4
@@ -58,6 +58,23 @@ def test_queries_lists_and_frames_stand_in_their_places(lists: RankedLists) -> N
     assert (_cell(picture, 1, 1)[0] == WRONG).all()
 
 
+def test_names_stand_above_their_columns(lists: RankedLists) -> None:
+    picture = ranked_lists_picture(
+        [_flat(101), _flat(102)], lists, lambda index: np.stack([_flat(0)] * len(index))
+    )
+    for column, name in enumerate(["query", "1", "2", "3"]):
+        left = GROUP_GAP_PX + column * (CELL_WIDTH + GAP_PX) + (GROUP_GAP_PX - GAP_PX if column else 0)
+        above = picture[GROUP_GAP_PX : GROUP_GAP_PX + CAPTION_PX, left : left + CELL_WIDTH]
+        np.testing.assert_array_equal(above, caption(name, CELL_WIDTH))
+
+
+def test_a_query_that_finds_nobody_has_a_line_of_empty_places() -> None:
+    nobody = RankedLists(np.full((1, 3), -1), np.zeros((1, 3), bool), np.full((1, 3), -np.inf, np.float32))
+    picture = ranked_lists_picture([_flat(101)], nobody, lambda index: np.empty((0, 64, 32, 3), np.uint8))
+    assert all((_cell(picture, 0, column) == PAPER).all() for column in (1, 2, 3))
+    assert (_cell(picture, 0, 0)[0] == QUERY).all()
+
+
 def test_frames_are_grey_where_the_identity_is_unknown(lists: RankedLists) -> None:
     picture = ranked_lists_picture(
         [_flat(101), _flat(102)],
@@ -66,6 +83,7 @@ def test_frames_are_grey_where_the_identity_is_unknown(lists: RankedLists) -> No
         np.array([True, False]),
     )
     assert (_cell(picture, 0, 1)[0] == RIGHT).all() and (_cell(picture, 1, 1)[0] == QUERY).all()
+    assert len(set(QUERY)) == 1
 
 
 def test_a_short_list_ends_in_empty_places(lists: RankedLists) -> None:

@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from genreid.errors import GenreidError
 from genreid.evaluation import distances as module
+from genreid.evaluation.distances import query_chunks
 from genreid.evaluation.ranked_lists import top_matches
 from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances
 
@@ -136,6 +137,12 @@ def test_chunks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None
         torch.set_num_threads(num_threads)
     np.testing.assert_array_equal(whole.average_precision, chunks.average_precision)
     np.testing.assert_array_equal(whole.cmc, chunks.cmc)
+
+
+def test_no_more_than_64_mebibytes_of_distances_are_held() -> None:
+    """By hand: of a gallery of 2²⁰ images a query's are 4 MiB; and one query's are held in any case."""
+    assert list(query_chunks((40, 2**20))) == [slice(0, 16), slice(16, 32), slice(32, 40)]
+    assert list(query_chunks((2, 2**25))) == [slice(0, 1), slice(1, 2)]
 
 
 def test_distances_are_left_as_they_were() -> None:

@@ -70,7 +70,8 @@ class Boxes:
 
 
 class BoxViews:
-    """View shards in memory: a grey box that moves with the yaw. The last image has no view."""
+    """View shards in memory: a grey box that moves with the yaw. The last image has no view, and nobody has
+    one at any other yaw."""
 
     def __init__(self, image_ids: list[str]) -> None:
         self.image_ids = image_ids[:-1]
@@ -78,7 +79,7 @@ class BoxViews:
 
     def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
         view = np.zeros((32, 16), np.uint8)
-        shift = yaw_deg // 90
+        shift = self.yaws_deg.index(yaw_deg)
         view[4:28, 3 + shift : 10 + shift] = 160
         return view
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,11 @@ from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training.generation import discriminator_step, first_losses, generator_losses
-from genreid.training.generator import GeneratorPretrainingSettings, pretrain_generator
+from genreid.training.generator import (
+    GeneratorPretrainingSettings,
+    appearance_codes,
+    pretrain_generator,
+)
 from genreid.training.run import Run, total
 from genreid.training.views import GeneratedViews, Mix, draw_mix, generate
 
@@ -230,3 +235,14 @@ def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes
     assert all(parameter.grad is None for parameter in discriminator.parameters())
     assert all(parameter.grad is not None for parameter in generator.parameters())
     assert all(parameter.requires_grad for parameter in discriminator.parameters())
+
+
+@pytest.mark.parametrize(("num", "expected"), [(3000, 1024), (300, 300)])
+def test_codes_are_taken_of_images_spread_over_all_with_a_mesh(num: int, expected: int) -> None:
+    """Every second image has one; the code is the image's number."""
+    loader: Any = SimpleNamespace(with_mesh=np.arange(0, 2 * num, 2), images_at=torch.from_numpy)
+    encoder: Any = lambda images: SimpleNamespace(appearance=images[:, None])  # noqa: E731
+    codes = appearance_codes(encoder, loader)[:, 0]
+    assert len(codes) == expected and (codes[0], codes[-1]) == (0, 2 * num - 2)
+    steps = codes.diff() / 2
+    assert steps.min() >= num // expected and steps.max() <= -(-num // expected)
