@@ -10,9 +10,11 @@ from typing import get_args
 import pyarrow.parquet as pq
 import pytest
 
+from genreid.data.datasets.layout import Listing
 from genreid.data.datasets.registry import layout_names
 from genreid.data.manifest import Manifest
 from stages.shared.dataset import DatasetName
+from stages.shared.external import _skipped_lines
 from tests.genreid.data.datasets.test_layouts import MARKET, MSMT_LISTS
 from tests.genreid.data.datasets.trees import write_images
 from tests.stages.small_project import SmallProject
@@ -61,6 +63,14 @@ def test_a_published_data_set(small: SmallProject, absolute: bool) -> None:
     assert len(kept["warnings"]) == 6  # three splits, camera 5, one stray file, one that cannot be read
     told = "1 images cannot be read and take no part: 'bounding_box_train/0002_c6s4_002202_01.JPG'"
     assert kept["warnings"][-1].startswith(told)
+
+
+def test_files_that_are_left_out_are_counted_by_reason_and_one_is_named() -> None:
+    skipped = {"no image file": ["b.txt", "c.txt", "d.txt"], "name does not fit": ["a.jpg"]}
+    assert _skipped_lines(Listing(Path(), [], skipped)) == [
+        "1 files are left out (name does not fit): 'a.jpg'",
+        "3 files are left out (no image file): 'b.txt' and others",
+    ]
 
 
 def test_images_that_a_list_names_and_nobody_has(small: SmallProject) -> None:

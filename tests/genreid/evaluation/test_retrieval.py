@@ -58,6 +58,11 @@ def test_why_undefined(
     assert found is None if reason is None else reason in (found or "")
 
 
+def test_every_gallery_image_has_a_camera() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        why_undefined(*asked((1, 1)), np.array([1, 2, 3]), np.array([1, 2]))
+
+
 def pair_of(splits: list[str], asked_for: str) -> Pair:
     rows = [
         {"image_id": f"{n}", "path": f"{n}", "split": split, "camera_id": n, "person_id": 1, "status": "ok"}

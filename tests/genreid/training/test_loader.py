@@ -42,6 +42,11 @@ def test_views_are_kept_while_there_is_room(
     assert not torch.equal(first.mesh, first.mesh_rotated)
 
 
+def test_every_image_of_a_batch_has_an_angle(boxes: Boxes) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        boxes.loader.batch_at(np.arange(3), np.full(2, 90, np.int16))
+
+
 def test_positives_are_the_others_of_the_pseudo_identity_with_a_mesh() -> None:
     labels = np.array([0, 0, 0, 1, 1, -1, -1, 0])
     with_mesh = np.array([0, 1, 3, 5, 6, 7])  # not 2 and 4

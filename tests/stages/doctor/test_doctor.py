@@ -15,7 +15,7 @@ import torch
 from genreid.training.needs import GPU_BYTES
 from pipeline.params import load_params
 from pipeline.recipes import load_overrides, write_overrides
-from stages.doctor import checks
+from stages.doctor import checks, machine
 from stages.doctor.checks import CHECKS, examine
 from stages.doctor.configuration import Configuration
 from stages.doctor.conflicts import conflicts
@@ -205,6 +205,14 @@ def test_imagenet_weights_in_the_cache_need_no_network(
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "resnet50-0676ba61.pth").write_bytes(b"")
     assert findings("encoder weights")["encoder weights"].state == "ok"
+
+
+def test_a_gpu_is_named_with_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1e9, 24.2e9))
+    monkeypatch.setattr(torch.version, "cuda", "12.6")
+    configuration: Any = SimpleNamespace(project=SimpleNamespace(device=torch.device("cuda", 1)))
+    assert machine._device(configuration) == Finding("ok", "cuda:1: Some GPU, 24 GB, CUDA 12.6")
 
 
 def test_too_little_disk_and_memory(small: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,9 +183,10 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
 def test_a_report_needs_rows_and_a_place(project: Path, study: Study) -> None:
     with pytest.raises(PipelineError, match="has no row of study two on test: run `genreid study run two`"):
         write_report(project, study, "test")
-    (project / "docs" / "results.md").write_text("nothing here", encoding="utf-8")
-    with pytest.raises(PipelineError, match="add the lines `<!-- study two: begin -->`"):
-        write_report(project, study, "val")
+    for page in ("nothing here", PAGE.partition("old")[0], PAGE.partition("old")[2]):
+        (project / "docs" / "results.md").write_text(page, encoding="utf-8")
+        with pytest.raises(PipelineError, match="add the lines `<!-- study two: begin -->`"):
+            write_report(project, study, "val")
 
 
 def test_a_warm_up_of_another_machine_is_not_compared_with(project: Path, study: Study) -> None:

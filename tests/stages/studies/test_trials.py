@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -227,14 +229,33 @@ class _Recorded(Slot):
 
 
 class _Broken(Slot):
+    """The first trial meets a bug; one that has begun by then ends when the study does."""
+
+    asked: list[str] = []  # noqa: RUF012
+    ending = threading.Event()
+
     def run(self, trial: Trial) -> Finished:
+        self.asked.append(trial.name)
+        if len(self.asked) > 1:
+            self.ending.wait(30)
         raise KeyError("a bug")
 
 
 @pytest.mark.timeout(60)
-def test_what_nobody_expected_ends_the_study_and_does_not_hang_it(project: Path, tmp_path: Path) -> None:
+def test_what_nobody_expected_ends_the_study_and_no_further_trial_begins(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut_down = ThreadPoolExecutor.shutdown
+
+    def told(pool: ThreadPoolExecutor, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        shut_down(pool, wait=False, cancel_futures=cancel_futures)
+        _Broken.ending.set()
+        shut_down(pool, wait)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", told)
     with pytest.raises(KeyError, match="a bug"):
         list(run_trials(trials(project), [_Broken(project, tmp_path / "a", 1)]))
+    assert len(trials(project)) == 5 and len(_Broken.asked) <= 2
 
 
 def test_all_trials_end_and_shared_stages_are_done_by_one_of_them(project: Path, tmp_path: Path) -> None:

@@ -157,6 +157,14 @@ def test_generate_says_what_the_body_is_good_for(trained: SmallProject) -> None:
     assert Image.open("generated.png").size[1] > single[1], "the mixtures are below"
 
 
+def test_without_a_regressor_no_body_can_be_estimated(trained: SmallProject) -> None:
+    (trained.folder / "models" / "regressor.pt").unlink()
+    outcome = trained.run("generate", "crops/0001.png")
+    assert outcome.code == 2 and outcome.err.count("\n") == 1
+    assert outcome.err.startswith("error: no body can be estimated in an image: ")
+    assert "models/regressor.pt: no readable checkpoint" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,0 +1,46 @@
+"""What stands in a study's pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.studies import pictures
+from stages.studies.definition import Arm, Study
+from stages.studies.pictures import PANELS, draw_learnt
+from stages.studies.rows import CURVES, write_rows
+
+
+def test_each_curve_that_is_known_has_a_panel_with_a_line_an_arm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of four curves; of two seeds the mean is drawn. The other places of two by two stay empty."""
+    for arm, gain in {"plain": 1.0, "views": 3.0}.items():
+        for seed in (1, 2):
+            key = {"study": "two", "arm": arm, "warm_up": 1, "seed": seed, "split": "val"}
+            hits = [{"degrees_apart": x, "warm_up": 50.0, "joint": 50 + gain * seed} for x in (15, 45)]
+            kept = [{"yaw_deg": 45, "images": 0.5, "rotated_views": gain / 10}]
+            for curve, points in {"hits_by_viewpoint": hits, "identity_kept": kept}.items():
+                named = [{f"{curve}.{name}": value for name, value in point.items()} for point in points]
+                write_rows(tmp_path / CURVES / f"{curve}.csv", [key | point for point in named])
+    arms = {name: Arm(name, name, {}, ((1, 1), (1, 2))) for name in ("plain", "views")}
+    study = Study("two", "Two arms", "plain", {}, arms, pictured=["plain", "views"])
+    saved: list[Any] = []
+    monkeypatch.setattr(pictures, "_save", lambda figure, path: saved.append(figure))
+    assert draw_learnt(tmp_path, study, "val", tmp_path / "learnt.png") == {1: [1, 2]}
+
+    (figure,) = saved
+    assert [axes.get_subplotspec().get_geometry()[:3] for axes in figure.axes] == [
+        (2, 2, n) for n in range(4)
+    ]
+    assert [axes.axison for axes in figure.axes] == [True, True, False, False]
+    hits, kept = figure.axes[:2]
+    assert (hits.get_title(), kept.get_title()) == (PANELS[0].title, PANELS[3].title)
+    names = ["the warm-up", "plain", "views"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == names
+    lines = {line.get_label(): [list(values) for values in line.get_data()] for line in hits.lines}
+    levels = (50.0, 51.5, 54.5)  # by hand: 50, and the means of 51 and 52, of 53 and 56
+    assert lines == {name: [[15, 45], [level, level]] for name, level in zip(names, levels, strict=True)}
+    assert [line.get_ydata().tolist() for line in kept.lines] == [[0.5], [0.1], [0.3]]
