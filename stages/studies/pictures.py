@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from genreid.evaluation.comparison import Difference
 from pipeline.artifacts import atomic_write
 from stages.studies.definition import Study
 from stages.studies.rows import CURVES, KEYS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,6 @@ PANELS = (
 
 def draw(study: Study, compared: Mapping[str, Difference], costs: Mapping[str, float], path: Path) -> None:
     """Every arm's difference by warm-up, with mean and interval; and what it cost."""
-    from matplotlib.figure import Figure
-
     names = [name for name in study.arms if name in compared][::-1]
     figure = Figure(figsize=(11, 1.9 + 0.36 * len(names)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 1), sharey=True)
@@ -104,8 +100,6 @@ def _draw_difference(axes: Axes, difference: Difference, height: float) -> None:
 
 def draw_series(series: Mapping[str, Mapping[float, tuple[str, Difference]]], path: Path) -> None:
     """The gain along each series: a dot a warm-up, and the means joined by a line."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(5.5 * len(series), 4), layout="constrained")
     for (title, gains), axes in zip(
         series.items(), figure.subplots(1, len(series), squeeze=False).flat, strict=True
@@ -125,8 +119,6 @@ def draw_learnt(root: Path, study: Study, split: str, path: Path) -> dict[int, l
 
     Draws nothing where there are none. Arms without a curve are left out.
     """
-    from matplotlib.figure import Figure
-
     drawn = {panel: curve_points(root, study, split, panel) for panel in PANELS}
     drawn = {panel: points for panel, points in drawn.items() if len(points)}
     if not drawn:

@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -15,11 +15,11 @@ import torch
 from genreid.training.needs import GPU_BYTES
 from pipeline.params import load_params
 from pipeline.recipes import load_overrides, write_overrides
-from stages.doctor import checks, machine
+from stages.doctor import checks
 from stages.doctor.checks import CHECKS, examine
 from stages.doctor.configuration import Configuration
 from stages.doctor.conflicts import conflicts
-from stages.doctor.finding import Finding
+from stages.doctor.finding import Check, Finding, State
 from stages.doctor.machine import needs_of
 from stages.shared.run import Options, Project
 from tests.genreid.licensed import smpl_arrays
@@ -207,12 +207,16 @@ def test_imagenet_weights_in_the_cache_need_no_network(
     assert findings("encoder weights")["encoder weights"].state == "ok"
 
 
-def test_a_gpu_is_named_with_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1e9, 24.2e9))
-    monkeypatch.setattr(torch.version, "cuda", "12.6")
-    configuration: Any = SimpleNamespace(project=SimpleNamespace(device=torch.device("cuda", 1)))
-    assert machine._device(configuration) == Finding("ok", "cuda:1: Some GPU, 24 GB, CUDA 12.6")
+def test_what_is_to_be_done_is_told_of_what_is_not_in_order(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {state: Finding(state, f"{state} it is", f"remedy of {state}") for state in get_args(State)}
+    made = [Check(state, lambda configuration, state=state: found[state]) for state in found]
+    monkeypatch.setattr(checks, "CHECKS", made)
+    outcome = small.run("doctor")
+    assert outcome.code == 1
+    told = [state for state in found if f"remedy of {state}" in outcome.out]
+    assert told == ["note", "missing"]
 
 
 def test_too_little_disk_and_memory(small: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +227,8 @@ def test_too_little_disk_and_memory(small: SmallProject, monkeypatch: pytest.Mon
     monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
     found = findings("disk", "memory")
     assert found["disk"].state == found["memory"].state == "missing"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=5e18))
+    assert findings("disk")["disk"].found.startswith("5000000000.0 GB free, the run needs about 0.")
     little.total = 1e12
     assert findings("memory")["memory"].state == "note", "it fits, once other programs have ended"
 
