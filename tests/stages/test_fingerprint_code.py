@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.stages.small_project import SmallProject
+
 ROOT = Path(__file__).parents[2]
 CONTRASTIVE = "genreid/losses/contrastive.py"
 FIRST = "fingerprint-code"
@@ -171,3 +173,16 @@ def test_the_state_of_an_interrupted_stage_that_is_typed_alone(project: StandIns
     assert run() == changed
     assert text.read_bytes() != before
     assert "mesh-extract" in project.repro()[0]
+
+
+def test_every_later_stage_has_a_text_and_changes_are_told(small: SmallProject) -> None:
+    outcome = small.run(FIRST)
+    assert (outcome.code, outcome.out) == (0, "")
+    texts = {path.stem: path.read_text() for path in (small.folder / "fingerprints").iterdir()}
+    assert sorted(texts) == sorted(ALL)
+    assert all("\ngenreid.errors " in text and "\nnumpy " in text for text in texts.values())
+    (small.folder / "fingerprints" / "evaluate.txt").write_text(
+        texts["evaluate"].replace("numpy ", "numpy 0.")
+    )
+    assert small.run(FIRST).out == "evaluate: numpy changed\n"
+    assert small.run(FIRST).out == ""

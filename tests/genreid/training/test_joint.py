@@ -71,8 +71,10 @@ def networks() -> Networks:
     )
 
 
-def run(boxes: Boxes, settings: JointSettings, checkpoints: Any = None) -> tuple[Networks, list[Report]]:
-    trained = networks()
+def run(
+    boxes: Boxes, settings: JointSettings, checkpoints: Any = None, start: Networks | None = None
+) -> tuple[Networks, list[Report]]:
+    trained = start or networks()
     reports = train_joint(
         trained,
         boxes.images,
@@ -147,3 +149,16 @@ def test_the_generator_learns_in_every_so_many_steps(boxes: Boxes, monkeypatch: 
     run(boxes, replace(SETTINGS, generator_every=2, generation=generation))
     rests = (False,) * 4
     assert seen == [(True,) * 4, rests, (True, True, True, False), rests, (True,) * 4, rests]
+
+
+@pytest.mark.parametrize("generator", ["learns", "frozen"])
+def test_gradients_of_the_generator_are_worked_out_where_it_learns(boxes: Boxes, generator: Any) -> None:
+    """Whatever the run before has left it at."""
+    start = networks()
+    for parameter in start.generator.parameters():
+        parameter.requires_grad_(generator == "frozen")
+    before = weights(start.generator)
+    run(boxes, replace(SETTINGS, generator=generator, epochs=1, steps_per_epoch=1), start=start)
+    learns = generator == "learns"
+    assert {parameter.requires_grad for parameter in start.generator.parameters()} == {learns}
+    assert same(before, weights(start.generator)) != learns
