@@ -30,6 +30,9 @@ class Holder:
     def half(self) -> float:
         assert 5 > 4
         return self.all / 2
+
+    def third(self, first: int, *, more: int) -> None:
+        pass
 """
 
 

@@ -87,7 +87,7 @@ def _operators() -> list[str]:
 
 def _spared(tree: ast.Module) -> list[tuple[Position, Position]]:
     """Stretches that no run can tell: annotations and `frozen`, which a type checker holds, assertions, which
-    only a bug breaks, and what tells numba how to compile."""
+    only a bug breaks, what tells numba how to compile, and the bare star of a signature, no product."""
     nodes: list[ast.stmt | ast.expr | ast.keyword | None] = []
     spared: list[tuple[Position, Position]] = []
     for node in ast.walk(tree):
@@ -100,6 +100,7 @@ def _spared(tree: ast.Module) -> list[tuple[Position, Position]]:
             nodes += [keyword for call in calls for keyword in call.keywords if keyword.arg == "frozen"]
         elif isinstance(node, ast.FunctionDef):
             nodes.append(node.returns)
+            spared += _bare_star(node.args)
             if is_kernel(node):
                 spared += [((line.lineno, 0), (node.lineno, 0)) for line in node.decorator_list]
     spared += [
@@ -108,6 +109,16 @@ def _spared(tree: ast.Module) -> list[tuple[Position, Position]]:
         if node is not None
     ]
     return spared
+
+
+def _bare_star(arguments: ast.arguments) -> list[tuple[Position, Position]]:
+    """What lies between the last argument with a place and the first without, where that is a star alone."""
+    before = [*arguments.posonlyargs, *arguments.args]
+    if arguments.vararg or not arguments.kwonlyargs or not before:
+        return []
+    last = arguments.defaults[-1] if arguments.defaults else before[-1]
+    first = arguments.kwonlyargs[0]
+    return [((last.end_lineno or 0, last.end_col_offset or 0), (first.lineno, first.col_offset))]
 
 
 def _made(file: str, changes: list[_Change]) -> Iterator[Mutant]:
