@@ -1,5 +1,7 @@
 """The manifest: round trip, selection, and what it refuses."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -79,6 +81,13 @@ def test_another_version_is_refused() -> None:
     other = table.replace_schema_metadata({key: value.replace(b'"version": 2', b'"version": 99')})
     with pytest.raises(GenreidError, match="schema version 99"):
         Manifest.from_table(other)
+
+
+def test_what_is_said_of_the_data_set_stands_in_order() -> None:
+    """So that the bytes do not depend on the order in which the program names it."""
+    ((_, value),) = Manifest.from_rows([row("a")], INFO).to_table().schema.metadata.items()
+    kept = json.loads(value)
+    assert list(kept) == sorted(kept) and kept == {"version": 2, **vars(INFO)}
 
 
 def test_an_overview_of_what_there_is() -> None:
