@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -211,7 +212,7 @@ def test_what_is_to_be_done_is_told_of_what_is_not_in_order(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {state: Finding(state, f"{state} it is", f"remedy of {state}") for state in get_args(State)}
-    made = [Check(state, lambda configuration, state=state: found[state]) for state in found]
+    made = [Check(state, Mock(return_value=finding)) for state, finding in found.items()]
     monkeypatch.setattr(checks, "CHECKS", made)
     outcome = small.run("doctor")
     assert outcome.code == 1
