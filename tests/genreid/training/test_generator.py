@@ -226,7 +226,12 @@ def test_the_discriminator_step_is_the_lsgan_loss_with_r1(boxes: Boxes) -> None:
 
 
 def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes) -> None:
+    """Nor does the discriminator keep anything for one meanwhile."""
     generator, discriminator, encoder = networks()
+    learns: list[bool] = []
+    for layer in discriminator.modules():
+        own = list(layer.parameters(recurse=False))
+        layer.register_forward_pre_hook(lambda *_, own=own: learns.extend(p.requires_grad for p in own))
     batch = boxes.loader.batch(np.array([0, 7]), np.random.default_rng(0))
     mix = draw_mix(2, 0.6, np.random.default_rng(1), CPU)
     appearance = encoder(batch.image).appearance
@@ -235,6 +240,7 @@ def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes
     assert all(parameter.grad is None for parameter in discriminator.parameters())
     assert all(parameter.grad is not None for parameter in generator.parameters())
     assert all(parameter.requires_grad for parameter in discriminator.parameters())
+    assert len(learns) > 20 and not any(learns)
 
 
 @pytest.mark.parametrize(("num", "expected"), [(3000, 1024), (300, 300)])
