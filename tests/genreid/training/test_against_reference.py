@@ -73,7 +73,7 @@ def warm_up_settings(of: str) -> WarmUpSettings:
         encoder=replace(settings.encoder, backbone="resnet18", base_width=8, pretrained="none"),
         colour_epochs=min(1, settings.colour_epochs),
         identities_per_batch=4,
-        images_per_identity=4,
+        images_per_identity=3,
         lr=settings.lr / 100,
         embed_batch_size=16,
     )
