@@ -71,13 +71,13 @@ def run(
 
 
 def test_it_learns_to_reconstruct_and_leaves_the_encoder_alone(boxes: Boxes) -> None:
-
     eager = replace(GENERATION, adversarial=0.0, lr=5e-3, beta1=0.5)
     settings = replace(SETTINGS, epochs=4, steps_per_epoch=8, generation=eager)
     (generator, _, encoder), reports = run(boxes, settings)
     error = [report.figures["generator/image"] for report in reports]
     assert all(after < before for before, after in itertools.pairwise(error))
     assert same(weights(encoder), weights(networks()[2]))
+    assert not any(p.requires_grad or p.grad is not None for p in encoder.parameters())
     assert not same(weights(generator), weights(networks()[0]))
 
 
