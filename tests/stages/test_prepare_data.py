@@ -7,14 +7,16 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from genreid.data.datasets.layout import Listing
 from genreid.data.datasets.registry import layout_names
 from genreid.data.manifest import Manifest
+from genreid.render.contact_sheet import MOST_COLUMNS, MOST_ROWS
 from stages.shared.dataset import DatasetName
-from stages.shared.external import _skipped_lines
+from stages.shared.external import _cells_from_all_over, _skipped_lines
 from tests.genreid.data.datasets.test_layouts import MARKET, MSMT_LISTS
 from tests.genreid.data.datasets.trees import write_images
 from tests.stages.small_project import SmallProject
@@ -71,6 +73,17 @@ def test_files_that_are_left_out_are_counted_by_reason_and_one_is_named() -> Non
         "1 files are left out (name does not fit): 'a.jpg'",
         "3 files are left out (no image file): 'b.txt' and others",
     ]
+
+
+@pytest.mark.parametrize("num", [1, 20, 5000])
+def test_without_identities_images_from_all_over_are_shown(num: int) -> None:
+    rows = _cells_from_all_over(num)
+    shown = [cell for row in rows for cell in row]
+    assert shown == sorted(set(shown)) and (shown[0], shown[-1]) == (0, num - 1)
+    assert len(shown) == min(num, MOST_ROWS * MOST_COLUMNS)
+    assert {len(row) for row in rows[:-1]} <= {MOST_COLUMNS}
+    apart = np.diff(shown)
+    assert num == 1 or apart.max() - apart.min() <= 1, "evenly"
 
 
 def test_images_that_a_list_names_and_nobody_has(small: SmallProject) -> None:

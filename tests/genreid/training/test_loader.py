@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from genreid.data.transforms import normalise
 from genreid.training import loader as module
 from genreid.training.loader import Loader, Positives, draw_backgrounds, one_ahead
 
@@ -40,6 +41,35 @@ def test_views_are_kept_while_there_is_room(
     assert views.decoded == decoded
     assert torch.equal(first.mesh_rotated, second.mesh_rotated) and torch.equal(first.mesh, second.mesh)
     assert not torch.equal(first.mesh, first.mesh_rotated)
+
+
+class GreyViews(BoxViews):
+    """Whose view it is and from where, as a grey."""
+
+    def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
+        return np.full((32, 16), self.grey(self.image_ids.index(image_id), yaw_deg), np.uint8)
+
+    @staticmethod
+    def grey(image: int, yaw_deg: int) -> int:
+        return 5 * (image + 1) + yaw_deg // 90
+
+
+def test_images_and_meshes_of_a_batch_are_those_of_their_own_places(boxes: Boxes) -> None:
+    loader = Loader(boxes.images, GreyViews(boxes.images.image_id), CPU)  # type: ignore[arg-type]
+    index, positives, yaw_deg = np.array([4, 0, 9]), np.array([1, 4, 2]), np.array([90, 270, 180], np.int16)
+    batch = loader.batch_at(index, yaw_deg, positives=positives)
+    assert batch.positive_mesh is not None and batch.positive_image is not None
+    assert (batch.index.tolist(), batch.yaw_deg.tolist()) == ([4, 0, 9], [90, 270, 180])
+    for images, picture in ((index, batch.image), (positives, batch.positive_image)):
+        assert torch.equal(picture, normalise(boxes.images.load(images)))
+    own = zip(index, yaw_deg, strict=True)
+    for mesh, greys in (
+        (batch.mesh, [GreyViews.grey(image, 0) for image in index]),
+        (batch.mesh_rotated, [GreyViews.grey(image, yaw) for image, yaw in own]),
+        (batch.positive_mesh, [GreyViews.grey(image, 0) for image in positives]),
+    ):
+        expected = torch.tensor(greys)[:, None, None, None] / 127.5 - 1
+        torch.testing.assert_close(mesh, expected.expand(3, 1, 32, 16))
 
 
 def test_every_image_of_a_batch_has_an_angle(boxes: Boxes) -> None:
