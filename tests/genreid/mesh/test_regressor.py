@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from genreid.body.body import Body
@@ -103,6 +106,16 @@ def test_an_answer_is_the_mean_of_both_sides(network: Regressor) -> None:
     np.testing.assert_allclose(found.score, length.clamp(max=1), rtol=1e-5)
     turned = axis_angle_to_matrix(found.parameters.global_orient)
     torch.testing.assert_close(turned[:, :, 0], root[:, :3] / length[:, None], atol=1e-4, rtol=0)
+
+
+def test_a_block_halves_the_map_and_adds_the_means_of_four_pixels_projected(network: Regressor) -> None:
+    block: Any = network.stages[0]
+    x = torch.randn(2, 8, 6, 4)
+    y = block.first_norm(F.conv2d(x, block.first.weight, stride=2, padding=1)).clamp(min=0)
+    y = block.second_norm(F.conv2d(y, block.second.weight, padding=1))
+    means = (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
+    past = torch.einsum("bchw,dc->bdhw", means, block.past[1].weight[..., 0, 0])
+    torch.testing.assert_close(block(x), (y + past).clamp(min=0))
 
 
 def test_convolutions_have_no_bias_that_a_batch_norm_takes_away(network: Regressor) -> None:

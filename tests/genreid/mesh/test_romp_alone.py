@@ -12,9 +12,12 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import nn
 
+from genreid.body.body import load_body
 from genreid.errors import GenreidError
 from genreid.mesh import romp
 from genreid.mesh.romp import read_answers, square_input
+
+from ..licensed import smpl_arrays
 
 
 @pytest.mark.parametrize(("size", "borders"), [((40, 21), (0, 0, 9, 10)), ((21, 40), (9, 10, 0, 0))])
@@ -51,3 +54,15 @@ def test_weights_of_another_network_are_refused(
     torch.save(weights, tmp_path / "ROMP.pkl")
     with pytest.raises(GenreidError, match=r"ROMP\.pkl' holds other weights than ROMP's: get ROMP\.pkl anew"):
         romp._load_network(tmp_path / "ROMP.pkl")
+
+
+def test_a_body_of_other_shapes_is_another_one(tmp_path: Path) -> None:
+    own, fatter = smpl_arrays(num_vertices=400), smpl_arrays(num_vertices=400)
+    fatter["shapedirs"] = fatter["shapedirs"] * 1.5
+    for name, arrays in {"own": own, "fatter": fatter, "smaller": smpl_arrays(num_vertices=300)}.items():
+        np.savez(tmp_path / f"{name}.npz", allow_pickle=False, **arrays)
+    own_body = load_body(str(tmp_path / "own.npz"))
+    romp._check_same_body(own_body, own_body, "SMPL.pth")
+    for name in ("fatter", "smaller"):
+        with pytest.raises(GenreidError, match=r"is another one: set prepare_data\.body to 'SMPL\.pth'"):
+            romp._check_same_body(own_body, load_body(str(tmp_path / f"{name}.npz")), "SMPL.pth")
