@@ -39,6 +39,13 @@ def test_a_lonely_image_and_copies_get_unit_rows() -> None:
     assert colours[0] @ colours[1] < 0.9, "the lonely image still has the colours that tell it from others"
 
 
+def test_two_images_of_a_camera_are_as_far_from_its_mean_as_one_another() -> None:
+    """Whatever others show: held against each other alone, they stand on opposite sides."""
+    images = [crop(COLOURS[n], COLOURS[n - 1], 100) for n in range(4)]
+    colours = stripe_colours(np.stack(images), np.array([0, 0, 1, 2]))
+    np.testing.assert_allclose(colours[0], -colours[1], atol=1e-5)
+
+
 def test_without_cameras_all_images_share_one_standard() -> None:
     images = np.stack([crop(top, bottom, 90) for top in COLOURS for bottom in COLOURS])
     unknown = stripe_colours(images, np.full(len(images), -1, np.int16))

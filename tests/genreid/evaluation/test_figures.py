@@ -91,6 +91,7 @@ def test_a_short_list_ends_in_empty_places(lists: RankedLists) -> None:
         [_flat(101), _flat(102)], lists, lambda index: np.stack([_flat(10 * int(i)) for i in index])
     )
     assert (_cell(picture, 1, 2) == PAPER).all() and (_cell(picture, 1, 3) == PAPER).all()
+    assert picture.shape[1] == 4 * CELL_WIDTH + 2 * GAP_PX + 3 * GROUP_GAP_PX, "and no further ones"
 
 
 def test_notes_stand_below_their_queries(lists: RankedLists) -> None:

@@ -139,6 +139,16 @@ def test_chunks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_array_equal(whole.cmc, chunks.cmc)
 
 
+def test_a_match_behind_many_who_are_far_away_is_found() -> None:
+    """By hand: of 300 only two are near, both behind the first 150; the match is the second of them."""
+    distances = np.full((1, 300), 9.0, np.float32)
+    distances[0, [160, 230]] = 0.1, 0.2
+    ids = np.full(300, 8)
+    ids[230] = 7
+    found = rank_from_distances(distances, np.array([7]), np.array([1]), ids, np.full(300, 2), max_rank=3)
+    assert found.first_match.tolist() == [2] and found.cmc.tolist() == [0, 1, 1]
+
+
 def test_no_more_than_64_mebibytes_of_distances_are_held() -> None:
     """By hand: of a gallery of 2²⁰ images a query's are 4 MiB; and one query's are held in any case."""
     assert list(query_chunks((40, 2**20))) == [slice(0, 16), slice(16, 32), slice(32, 40)]

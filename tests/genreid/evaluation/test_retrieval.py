@@ -84,7 +84,8 @@ def test_without_a_query_training_images_are_looked_at() -> None:
 
 def test_the_other_pair_is_named() -> None:
     with pytest.raises(
-        GenreidError, match=r"evaluate\.split is val.*no val_query.*set evaluate\.split to test"
+        GenreidError,
+        match=r"split is val.*no val_query.*split to test, or prepare_data\.val_identities to more than 0$",
     ):
         pair_of(["train", "query", "gallery"], "val")
     assert pair_of(["train", "query", "gallery"], "test").undefined is None
