@@ -41,6 +41,22 @@ def test_places_that_nothing_was_offered_for(smallest: bool) -> None:
     assert (best.limits == (ends.max if smallest else ends.min)).all()
 
 
+def test_as_plain_python_the_kernels_stay_within_their_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled, nobody would notice. Blocks of more than one group of entries, the last one shorter."""
+    rows = np.random.default_rng(5).integers(-3, 4, (180, 5)).astype(np.int8)
+    found = []
+    for _ in range(2):
+        best = BestOfRows(180, 4)
+        monkeypatch.setattr(blocks, "BLOCK_ROWS", 90)
+        for row, column, block in upper_blocks(torch.from_numpy(rows)):
+            best.offer(block, row, column)
+        found.append(best.index)
+        for name in ("_offer_rows", "_offer_columns"):
+            kernel = getattr(blocks, name)
+            monkeypatch.setattr(blocks, name, getattr(kernel, "py_func", kernel))
+    np.testing.assert_array_equal(found[0], found[1])
+
+
 @pytest.mark.parametrize("flip", [0, -1])
 def test_a_group_is_dismissed_where_nothing_in_it_exceeds_the_limit(flip: int) -> None:
     rng = np.random.default_rng(4)

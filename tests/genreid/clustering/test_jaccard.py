@@ -3,9 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
-from genreid.clustering import threads
-from genreid.clustering.jaccard import MIN_DISTANCE, half_columns, jaccard_graph, reciprocal_weights
+from genreid.clustering import jaccard, threads
+from genreid.clustering.jaccard import (
+    MIN_DISTANCE,
+    half_columns,
+    jaccard_graph,
+    overlapping_pairs,
+    reciprocal_weights,
+)
 from genreid.clustering.neighbours import Neighbours, nearest_neighbours
 from genreid.errors import GenreidError
 from tests.genreid.clustering.naive import naive_jaccard, naive_weights, person_features, squared_distances
@@ -135,6 +142,17 @@ def test_threads_and_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None
     for graph in graphs[1:]:
         np.testing.assert_array_equal(graph.indices, graphs[0].indices)
         np.testing.assert_array_equal(graph.data, graphs[0].data)
+
+
+def test_as_plain_python_the_kernel_stays_within_its_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled, nobody would notice. At first there is room for 1,024 pairs; 1,100 images share a column."""
+    num = 1100
+    images = np.arange(num)
+    weights = csr_array((np.ones(num, np.float32), (images, np.zeros(num, np.int64))), shape=(num, num))
+    monkeypatch.setattr(jaccard, "_overlaps", jaccard._overlaps.py_func)
+    counts, columns, distances = overlapping_pairs(weights, weights.T.tocsr(), 0, 3)
+    assert counts.tolist() == [num] * 3 and not distances.any()
+    np.testing.assert_array_equal(columns, np.tile(images, 3))
 
 
 def test_half_columns_rounds_as_numpy_does() -> None:
