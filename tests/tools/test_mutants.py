@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tools.mutants import generated, mutant, written
+from tools.mutants import copies, generated, mutant, written
 from tools.mutants.baseline import TestFile, noticing
 from tools.mutants.copies import Copy
 from tools.mutants.generated import described
@@ -120,3 +121,32 @@ def test_a_copy_is_as_it_was_after_a_fault(tmp_path: Path) -> None:
         assert path.read_text() == fault.text and path.stat().st_mtime_ns != before[1]
         raise KeyboardInterrupt
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_what_tests_call_is_told_of_threads_and_children_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    names = ("here", "thread", "child", "nobody")
+    (project / "some.py").write_text("".join(f"def {name}(): pass\n" for name in names))
+    (project / "test_some.py").write_text(
+        "import some, subprocess, sys, threading\n"
+        "def test():\n"
+        "    some.here()\n"
+        "    thread = threading.Thread(target=some.thread)\n"
+        "    thread.start(); thread.join()\n"
+        "    subprocess.run([sys.executable, '-c', 'import some; some.child()'], check=True)\n"
+    )
+    monkeypatch.setattr(copies, "ROOT", project)
+    copy = Copy(tmp_path / "copy", ["pytest"])
+    try:
+        outcome, called = copy.record("test_some.py", 600)
+        assert outcome.passed
+        assert {line for name, line in called if name == "some.py"} == {0, 1, 2, 3}
+        assert ("test_some.py", 2) in called
+        assert {name for name, _ in called} == {"some.py", "test_some.py"}
+        assert not (copy.folder / "sitecustomize.py").exists()
+    finally:
+        copy.stop()

@@ -87,16 +87,23 @@ def _judged(mutants: list[Mutant], workers: int, console: Console) -> dict[str, 
     KEPT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [Copy(Path(folder) / str(worker) / "project") for worker in range(workers)]
-        campaign = Campaign(copies, KEPT)
-        number, recording = campaign.record_tests()
-        for _ in _tracked(recording, number, "test files without a fault", console):
-            pass
-        verdicts = campaign.known(mutants)
-        missing = [mutant for mutant in mutants if mutant.key not in verdicts]
-        for mutant, verdict in _tracked(campaign.judge(missing), len(missing), "faults", console):
-            verdicts[mutant.key] = verdict
-            if not verdict.killed_in:
-                console.print(f"survives: {mutant}", markup=False, highlight=False, soft_wrap=True)
+        try:
+            return _verdicts(mutants, Campaign(copies, KEPT), console)
+        finally:
+            for copy in copies:
+                copy.stop()
+
+
+def _verdicts(mutants: list[Mutant], campaign: Campaign, console: Console) -> dict[str, Verdict]:
+    number, recording = campaign.record_tests()
+    for _ in _tracked(recording, number, "test files without a fault", console):
+        pass
+    verdicts = campaign.known(mutants)
+    missing = [mutant for mutant in mutants if mutant.key not in verdicts]
+    for mutant, verdict in _tracked(campaign.judge(missing), len(missing), "faults", console):
+        verdicts[mutant.key] = verdict
+        if not verdict.killed_in:
+            console.print(f"survives: {mutant}", markup=False, highlight=False, soft_wrap=True)
     return verdicts
 
 

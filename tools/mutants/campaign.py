@@ -68,6 +68,7 @@ class Campaign:
         """The verdict on each, as they come."""
 
         def one(copy: Copy, mutant: Mutant) -> tuple[Mutant, Verdict]:
+            copy.compile()
             verdict = self._verdict(copy, mutant)
             with self._kept.open("a") as stream:
                 stream.write(json.dumps(asdict(verdict)) + "\n")

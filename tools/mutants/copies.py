@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from tools.mutants.forks import LIBRARIES, Forks, Outcome
 from tools.mutants.mutant import ROOT, Mutant, digest
 
-_NO_TESTS = 5
 _CALLED = "MUTANTS_CALLED"
-
-
-class Stopped(Exception):
-    """Somebody stopped the campaign."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How pytest ended. code: its exit code, None when time ran out. failed: the first test that did."""
-
-    code: int | None
-    failed: str
-    output: str
-
-    @property
-    def passed(self) -> bool:
-        return self.code in (0, _NO_TESTS)
+_COMPILING_S = 600.0
 
 
 def project_files() -> list[Path]:
@@ -47,10 +28,10 @@ def project_files() -> list[Path]:
 class Copy:
     """One copy, in a folder of its own. digests: of each of the project's files, by its name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, libraries: Iterable[str] = LIBRARIES) -> None:
         self.folder = folder
-        self._running: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+        self._forks = Forks(folder, libraries)
+        self._compiled = False
         files = project_files()
         kernels = [path.relative_to(ROOT) for path in ROOT.glob("genreid/**/*.nb[ic]")]
         for file in [*files, *kernels]:
@@ -72,6 +53,12 @@ class Copy:
         rows = (line.split("\t") for line in called.read_text().splitlines())
         return outcome, {(name, int(line)) for name, line in rows}
 
+    def compile(self) -> None:
+        """Keep the bytecode of all the tests and of what they import, which runs with a fault only read."""
+        if not self._compiled:
+            self._forks.pytest(["--collect-only", "-q", "-p", "no:cacheprovider"], _COMPILING_S, {})
+        self._compiled = True
+
     @contextmanager
     def fault(self, mutant: Mutant) -> Iterator[Mapping[str, str]]:
         """The copy with a fault in it, and the environment that its tests need."""
@@ -92,44 +79,12 @@ class Copy:
 
     def pytest(self, files: list[str], seconds: float, environment: Mapping[str, str]) -> Outcome:
         """Run the fast tests of some files in their order, up to the first that fails."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        own = {"PATH": path, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        with tempfile.TemporaryFile("w+") as output:
-            process = subprocess.Popen(
-                [*command, *files],
-                cwd=self.folder,
-                env={**os.environ, **own, **environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self._running = process
-            code: int | None = None
-            try:
-                with suppress(subprocess.TimeoutExpired):
-                    code = process.wait(seconds)
-            finally:
-                _end(process)
-            if self._stopped:
-                raise Stopped
-            output.seek(0)
-            text = output.read()
-        told = [line.split()[1] for line in text.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-        return Outcome(code, told[0] if told else "", text)
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        return self._forks.pytest([*options, *files], seconds, environment)
 
     def stop(self) -> None:
         """End the tests that run; they tell nothing any more, and no others begin."""
-        self._stopped = True
-        if self._running is not None:
-            _end(self._running)
+        self._forks.stop()
 
 
 _AUTHOR = ["-c", "user.name=mutants", "-c", "user.email=mutants@localhost"]
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Also what the tests have started and left."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
