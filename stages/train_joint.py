@@ -18,16 +18,19 @@ def train_joint(
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_checkpoint
     from stages.shared.training import train_and_write, training_set
+    from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
-    inputs = ("manifest", "images", "encoder", "generator", "views")
+    inputs = ("manifest", "images", "encoder", "generator", "mesh", "views")
     with open_stage("train-joint", options, JointSettings, inputs=inputs) as run:
         settings = run.settings
         train, images = training_set(run)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
         carries = generator.settings.carries_texture
-        loader = Loader(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
+        warped = warped_images(run, train, images) if settings.contrast.views == "warped" else None
+        views = ViewStore(run.parts("views"))
+        loader = Loader(images, views, run.device, carries_texture=carries, warped=warped)
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         epochs = joint.train_joint(

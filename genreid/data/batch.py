@@ -24,6 +24,9 @@ class Batch:
 
     Where second views stand before the background of another camera, else None: background (B, 3, H, W), of an
     image without its person.
+
+    Where second views are warped, else None: warped (B, 3, H, W), the person turned by yaw_deg in the colours that
+    the image shows, before `background`, or before the image's own without the person.
     """
 
     index: torch.Tensor
@@ -36,6 +39,7 @@ class Batch:
     positive_image: torch.Tensor | None = None
     positive_mesh: torch.Tensor | None = None
     background: torch.Tensor | None = None
+    warped: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]

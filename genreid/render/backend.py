@@ -72,10 +72,20 @@ class Renderer:
 
         vertices (N, V, 3) in the camera frame; camera (N, 3); faces (F, 3); height_px, width_px (N,).
         """
-        vertices = vertices.detach().cpu()
-        points = image_points(vertices, camera.detach().cpu(), height_px, width_px)
-        fragments = self._rasteriser.rasterise(points, faces, height_px, width_px)
-        return [paint(one, body, faces) for one, body in zip(fragments, vertices.numpy(), strict=True)]
+        fragments = self.rasterise(vertices, camera, faces, height_px, width_px)
+        return [paint(one, body, faces) for one, body in zip(fragments, vertices.cpu().numpy(), strict=True)]
+
+    def rasterise(
+        self,
+        vertices: Tensor,
+        camera: Tensor,
+        faces: np.ndarray,
+        height_px: np.ndarray,
+        width_px: np.ndarray,
+    ) -> Iterator[Fragments]:
+        """Which triangle each pixel of N views sees; arguments as for `draw`."""
+        points = image_points(vertices.detach().cpu(), camera.detach().cpu(), height_px, width_px)
+        return self._rasteriser.rasterise(points, faces, height_px, width_px)
 
     def look(
         self,

@@ -79,12 +79,17 @@ def render_views(
 
 def turned_bodies(body: Body, parameters: BodyParameters, yaws_deg: Sequence[int]) -> Iterator[Tensor]:
     """The posed vertices (B, V, 3) in the camera frame, turned to each viewpoint."""
-    # Turning posed vertices by R·R_y(θ)·Rᵀ equals posing with R·R_y(θ), at a fraction of the cost.
-    root = axis_angle_to_matrix(parameters.global_orient)
     posed = body.pose(parameters).vertices
     for yaw_deg in yaws_deg:
-        turn = root @ _about_vertical(yaw_deg) @ root.transpose(1, 2)
-        yield posed @ turn.transpose(1, 2)
+        yield turn_bodies(posed, parameters.global_orient, torch.tensor(float(yaw_deg)))
+
+
+def turn_bodies(posed: Tensor, global_orient: Tensor, yaw_deg: Tensor) -> Tensor:
+    """Posed vertices (B, V, 3), turned by one angle () or an angle each (B,), in degrees; orient (B, 3)."""
+    # Turning posed vertices by R·R_y(θ)·Rᵀ equals posing with R·R_y(θ), at a fraction of the cost.
+    root = axis_angle_to_matrix(global_orient)
+    turn = root @ _about_vertical(yaw_deg) @ root.transpose(1, 2)
+    return posed @ turn.transpose(1, 2)
 
 
 def encode_png(view: np.ndarray) -> bytes:
@@ -285,5 +290,6 @@ def _damaged(path: Path, reason: object) -> GenreidError:
     )
 
 
-def _about_vertical(yaw_deg: float) -> Tensor:
-    return axis_angle_to_matrix(torch.tensor([0.0, np.deg2rad(yaw_deg), 0.0], dtype=torch.float32))
+def _about_vertical(yaw_deg: Tensor) -> Tensor:
+    about_y = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float32)
+    return axis_angle_to_matrix(yaw_deg.deg2rad().float()[..., None] * about_y)

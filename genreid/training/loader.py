@@ -25,6 +25,7 @@ from genreid.progress import Silent
 from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.run import Run
+from genreid.warping.images import WarpedImages
 
 T = TypeVar("T")
 
@@ -85,9 +86,10 @@ class Loader:
     """Images with the views of their meshes, at the training size.
 
     images: N images. views: the view shards. carries_texture: whether batches bring the texture that an image
-    shares with its rotated view. Attributes: with_mesh (M,) int64, the positions of the images that have
-    views (the others take part in clustering and memory, not in generator batches); yaws_deg: the rotations
-    that a batch draws from, all of the shards' but 0.
+    shares with its rotated view. warped: the
+    persons of the images, if batches bring them turned by warping. Attributes: with_mesh (M,) int64, the
+    positions of the images that have views (the others take part in clustering and memory, not in generator
+    batches); yaws_deg: the rotations that a batch draws from, all of the shards' but 0.
 
     Raises:
         GenreidError: no image has a view, or the shards lack the image's own viewpoint, any rotation, or the
@@ -95,7 +97,13 @@ class Loader:
     """
 
     def __init__(
-        self, images: ImageSet, views: ViewStore, device: torch.device, *, carries_texture: bool = False
+        self,
+        images: ImageSet,
+        views: ViewStore,
+        device: torch.device,
+        *,
+        carries_texture: bool = False,
+        warped: WarpedImages | None = None,
     ) -> None:
         if carries_texture:
             views.require_matches()
@@ -115,7 +123,7 @@ class Loader:
             )
         self.yaws_deg = np.array(rotations, np.int16)
         self._images, self._views, self._device = images, views, device
-        self._carries_texture = carries_texture
+        self._carries_texture, self._warped = carries_texture, warped
         self._cache: dict[tuple[int, int | None], np.ndarray] = {}
         self._cached_bytes = 0
 
@@ -177,6 +185,9 @@ class Loader:
     ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
         carried, kept = self._texture(index, yaw_deg) if self._carries_texture else (None, None)
+        warped = None
+        if self._warped is not None:
+            warped = self._warped_at(index, yaw_deg, index if backgrounds is None else backgrounds)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
@@ -187,18 +198,28 @@ class Loader:
             kept=kept,
             positive_image=None if positives is None else self.images_at(positives),
             positive_mesh=None if positives is None else self._own_meshes(positives),
-            background=None if backgrounds is None else self._backgrounds_at(backgrounds),
+            background=None if backgrounds is None else self._on_device(self._empty(backgrounds)),
+            warped=warped,
         )
 
     def images_at(self, index: np.ndarray) -> Tensor:
         """The images at `index` (B,): (B, 3, H, W), normalised."""
-        return to_device(normalise(self._images.load(index)), self._device)
+        return self._on_device(self._images.load(index))
 
-    def _backgrounds_at(self, index: np.ndarray) -> Tensor:
-        """The images at `index` (B,) without their persons: (B, 3, H, W), normalised."""
+    def _warped_at(self, index: np.ndarray, yaw_deg: np.ndarray, backgrounds: np.ndarray) -> Tensor:
+        """The persons of the images at `index` (B,), turned by warping, before the backgrounds of others."""
+        assert self._warped is not None
+        pairs = zip(self._warped.views(index, yaw_deg), self._empty(backgrounds), strict=True)
+        return self._on_device(np.stack([view.before(background) for view, background in pairs]))
+
+    def _empty(self, index: np.ndarray) -> np.ndarray:
+        """The images at `index` (B,) without their persons: (B, H, W, 3) uint8."""
         images = zip(index, self._images.load(index), strict=True)
-        empty = [self._background(int(position), image) for position, image in images]
-        return to_device(normalise(np.stack(empty)), self._device)
+        return np.stack([self._background(int(position), image) for position, image in images])
+
+    def _on_device(self, images: np.ndarray) -> Tensor:
+        """(B, H, W, 3) uint8 → (B, 3, H, W), normalised."""
+        return to_device(normalise(images), self._device)
 
     def _own_meshes(self, index: np.ndarray) -> Tensor:
         """The meshes of the images at `index` (B,) from the images' own viewpoints: (B, 1, H, W)."""

@@ -50,18 +50,19 @@ class ContrastSettings:
     """The contrastive half of `train_joint`.
 
     views: what the second view f_θ shows: `generated` (the rotated view x_θ), `augmented` (ordinary
-    augmentation of x), `copy_paste` (x's person as it is, on another background) or `none`. background: what
-    the persons of x_θ and x_mix stand before, the image's `own` (the paper) or one of `other_cameras`. mixup:
-    how x_mix comes to be: `d_mixup` (identity codes, painted by G), `f_mixup` (E_id's feature maps),
-    `mixup` (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch
-    (the paper) or the `nearest` of another pseudo-identity. mixup_mesh: whom D-mixup paints, the image's
-    `own` mesh (the paper) or the `rotated` one. memory: `instance` or `cluster`. rotation_weight,
-    prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ; prototype_temperature: τ_p.
-    num_negatives: K. keep_old: share of a memory row that an update leaves. third_term_negatives: the
-    embedding that scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
+    augmentation of x), `copy_paste` (x's person as it is, on another background), `warped` (what x shows,
+    warped along the turned mesh, nothing painted) or `none`. background: what the persons of x_θ and
+    x_mix stand before, the image's `own` (the paper) or one of `other_cameras`. mixup: how x_mix comes to
+    be: `d_mixup` (identity codes, painted by G), `f_mixup` (E_id's feature maps), `mixup` (pixels) or
+    `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch (the paper) or the
+    `nearest` of another pseudo-identity. mixup_mesh: whom D-mixup paints, the image's `own` mesh (the
+    paper) or the `rotated` one. memory: `instance` or `cluster`. rotation_weight, prototype_weight,
+    mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ; prototype_temperature: τ_p. num_negatives:
+    K. keep_old: share of a memory row that an update leaves. third_term_negatives: the embedding that
+    scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
     """
 
-    views: Literal["generated", "augmented", "copy_paste", "none"]
+    views: Literal["generated", "warped", "augmented", "copy_paste", "none"]
     background: Literal["own", "other_cameras"]
     mixup: Literal["d_mixup", "f_mixup", "mixup", "none"]
     mixup_partner: Literal["random", "nearest"]
@@ -138,7 +139,8 @@ class JointSettings:
     def changes_background(self) -> bool:
         """Whether the persons of second views stand before backgrounds of other cameras."""
         contrast = self.contrast
-        return contrast.background == "other_cameras" and (self.paints or contrast.views == "copy_paste")
+        moves = self.paints or contrast.views in ("warped", "copy_paste")
+        return contrast.background == "other_cameras" and moves
 
     @property
     def generator_learns(self) -> bool:

@@ -144,6 +144,9 @@ def make_views(
     match contrast.views:
         case "generated" if rotated is not None and "second" not in found:
             pictures["second"] = on_background(rotated, batch.mesh_rotated, batch)
+        case "warped":
+            assert batch.warped is not None
+            pictures["second"] = batch.warped
         case "augmented":
             pictures["second"] = augment(batch.image, settings.augmentation, rng)
         case "copy_paste":

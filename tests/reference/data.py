@@ -21,16 +21,19 @@ class Data:
     """N images, without identities.
 
     images: (N, H, W, 3) uint8 RGB. camera_id: (N,) int. views: by image and turn in degrees the grey view
-    (H, W) uint8 of the image's mesh; some images have none. backgrounds: by image what is left of it without
-    its person, (H, W, 3) uint8. textures: by image and turn what the image shows of the turned mesh's
-    surface, where that is in the turned view and where it is in the image: two (H, W, 4) uint8, colours and
-    the share that is known; None for a generator that carries no texture.
+    (H, W) uint8 of the image's mesh; some images have none. backgrounds: by image what is left of it
+    without its person, (H, W, 3) uint8. warped: by image and turn its person turned by warping, before
+    nothing: colours (H, W, 3) times what the person covers of a pixel (H, W), and that. textures: by
+    image and turn what the image shows of the turned mesh's surface, where that is in the turned view and
+    where it is in the image: two (H, W, 4) uint8, colours and the share that is known; None for a
+    generator that carries no texture.
     """
 
     images: np.ndarray
     camera_id: np.ndarray
     views: dict[tuple[int, int], np.ndarray]
     backgrounds: dict[int, np.ndarray]
+    warped: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]
     textures: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] | None = None
 
     @property
@@ -47,7 +50,8 @@ class Data:
 @dataclass(frozen=True)
 class Batch:
     """x, m_0, m_θ; and, where they are wanted, another image x' of the same pseudo-identity with its mesh
-    m'_0, a background of another camera, and the texture that is carried to x_θ and kept in x̂."""
+    m'_0, a background of another camera, the person turned by warping, and the texture that
+    is carried to x_θ and kept in x̂."""
 
     index: Tensor
     image: Tensor
@@ -59,6 +63,7 @@ class Batch:
     positive_image: Tensor | None = None
     positive_mesh: Tensor | None = None
     background: Tensor | None = None
+    warped: Tensor | None = None
 
 
 def make_batch(
@@ -73,6 +78,10 @@ def make_batch(
     if data.textures is not None:
         pairs = [data.textures[image, turn] for image, turn in zip(index, turns, strict=True)]
         carried, kept = (texture(np.stack(both)) for both in zip(*pairs, strict=True))
+    warped = []
+    for image, turn, place in zip(index, turns, index if backgrounds is None else backgrounds, strict=True):
+        person, share = data.warped[image, turn]
+        warped.append(np.rint(person + (1 - share[..., None]) * data.backgrounds[place]))
     behind = None if backgrounds is None else np.stack([data.backgrounds[i] for i in backgrounds])
     return Batch(
         index=torch.tensor(index),
@@ -85,6 +94,7 @@ def make_batch(
         positive_image=None if positives is None else pixels(data.images[positives]),
         positive_mesh=None if positives is None else meshes(data, positives, np.zeros_like(turns)),
         background=None if behind is None else pixels(behind),
+        warped=pixels(np.stack(warped)),
     )
 
 

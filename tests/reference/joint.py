@@ -113,7 +113,7 @@ def draw_batch(
 ) -> Batch:
     """Images with their meshes, positives (where G learns from them) and backgrounds of other cameras."""
     backgrounds, positives, contrast = None, None, settings.contrast
-    pictures_move = paints(settings) or contrast.views == "copy_paste"
+    pictures_move = paints(settings) or contrast.views in ("warped", "copy_paste")
     if contrast.background == "other_cameras" and pictures_move:
         backgrounds = np.array([another_camera(data, image, rng) for image in index])
     if settings.generation.same_person > 0 and generator_learns(settings, epoch, step):
@@ -247,6 +247,9 @@ def second_views(
     if contrast.views == "generated":
         rotated = generator(batch.mesh_rotated, code, batch.carried) if painted is None else painted.rotated
         pictures["second"] = on_background(rotated, batch.mesh_rotated, batch)
+    elif contrast.views == "warped":
+        assert batch.warped is not None
+        pictures["second"] = batch.warped
     elif contrast.views == "augmented":
         pictures["second"] = augmented(batch.image, settings.augmentation, rng)
     elif contrast.views == "copy_paste":

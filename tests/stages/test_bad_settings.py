@@ -85,7 +85,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("pretrain_encoder.clustering.method", "fais", "expected one of"),
     ("pretrain_encoder.encoder.backbone", "resnet5", "backbone resnet5"),
     ("pretrain_encoder.encoder.pretrained", "weights.pth", "weights.pth"),
-    ("train_joint.contrast.views", "none ", "expected one of 'generated', 'augmented', 'copy_paste', 'none'"),
+    (
+        "train_joint.contrast.views",
+        "none ",
+        "expected one of 'generated', 'warped', 'augmented', 'copy_paste', 'none'",
+    ),
     ("train_joint.precision", "float16", "expected one of 'float32', 'bfloat16'"),
     ("evaluate.split", "tset", "did you mean 'test'?"),
 ]

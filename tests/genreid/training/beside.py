@@ -242,7 +242,11 @@ def data_of(boxes: Boxes) -> Data:
             for key, match in matches.items()
         }
     backgrounds = {i: without_person(pixels[i], views[i, 0]) for i in with_mesh}
-    return Data(pixels, images.camera_id, views, backgrounds, textures)
+    warped = {}
+    for i, yaw in views:
+        (view,) = boxes.persons.views(np.array([i]), np.array([yaw]))
+        warped[i, yaw] = view.person, view.share
+    return Data(pixels, images.camera_id, views, backgrounds, warped, textures)
 
 
 def assert_equal(pair: Pair) -> None:

@@ -20,6 +20,7 @@ from genreid.models.generator import GeneratorSettings
 from genreid.render.correspondence import Correspondence
 from genreid.training.loader import Loader
 from genreid.training.settings import GenerationSettings
+from genreid.warping.view import WarpedView
 
 CPU = torch.device("cpu")
 NUM_IDENTITIES, NUM_IMAGES = 6, 6
@@ -63,6 +64,7 @@ class Boxes:
     loader: Loader
     person_id: np.ndarray
     views: BoxViews
+    persons: BoxPersons
     carries_texture: bool = False
 
     def agreement(self, labels: PseudoLabels) -> dict[str, float]:
@@ -99,6 +101,23 @@ class MatchedBoxViews(BoxViews):
         return Correspondence(source, shared)
 
 
+class BoxPersons:
+    """What is warped, in place of real bodies: the grey box, which shows what the image has there, by three
+    quarters."""
+
+    def __init__(self, images: ImageSet) -> None:
+        self._images = images
+
+    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        return [self._view(*pair) for pair in zip(self._images.load(index), yaw_deg, strict=True)]
+
+    def _view(self, image: np.ndarray, yaw_deg: int) -> WarpedView:
+        share = np.zeros((32, 16), np.float32)
+        shift = int(yaw_deg) // 90
+        share[4:28, 3 + shift : 10 + shift] = 0.75
+        return WarpedView(image * share[..., None], share, share, np.zeros_like(share))
+
+
 @pytest.fixture(scope="module")
 def boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
     return make_boxes(tmp_path_factory.mktemp("boxes"), BoxViews)
@@ -115,8 +134,9 @@ def make_boxes(root: Path, views: type[BoxViews], *, light: int = 0, carries_tex
     manifest = Manifest.from_rows(rows, info)
     images = ImageSet(root, manifest)
     store: Any = views(images.image_id)
-    loader = Loader(images, store, CPU, carries_texture=carries_texture)
-    return Boxes(images, loader, manifest.person_id, store, carries_texture)
+    persons: Any = BoxPersons(images)
+    loader = Loader(images, store, CPU, carries_texture=carries_texture, warped=persons)
+    return Boxes(images, loader, manifest.person_id, store, persons, carries_texture)
 
 
 def _write_box(root: Path, person: int, shot: int, light: int) -> dict[str, object]:

@@ -221,7 +221,14 @@ def test_joint_training_of_the_paper_at(lit_boxes: Boxes, key: str, value: Any) 
 
 @pytest.mark.parametrize(
     ("views", "mixup"),
-    [("none", "none"), ("none", "mixup"), ("none", "f_mixup"), ("augmented", "none"), ("copy_paste", "none")],
+    [
+        ("none", "none"),
+        ("none", "mixup"),
+        ("none", "f_mixup"),
+        ("augmented", "none"),
+        ("copy_paste", "none"),
+        ("warped", "none"),
+    ],
 )
 def test_joint_training_where_nothing_is_painted(lit_boxes: Boxes, views: str, mixup: str) -> None:
     settings = changed(joint_settings("shipped"), "contrast.views", views)

@@ -1,0 +1,84 @@
+"""The picture of a coloured body: pixels of a view, h×w its native size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numba
+import numpy as np
+
+from genreid.data.transforms import resize
+from genreid.render.zbuffer import Fragments
+from genreid.warping.texture import Texture
+
+_RING = (
+    1 / 64
+)  # of the height: how far hair and clothes reach beyond a body that is drawn a centimetre thicker
+
+
+@dataclass(frozen=True)
+class WarpedView:
+    """A person before nothing. All (h, w, …) float32.
+
+    person: (h, w, 3), colours of 0 to 255 times the share of the pixel that the person covers. share: (h, w)
+    that share, the silhouette with soft edges. seen, filled: (h, w), the share of the pixel whose colour the
+    image shows, and that was taken from what it shows nearby; the rest of `share` is guessed.
+    """
+
+    person: np.ndarray
+    share: np.ndarray
+    seen: np.ndarray
+    filled: np.ndarray
+
+    def resized(self, height_px: int, width_px: int) -> WarpedView:
+        """The same at another size; every pixel's colour comes from the person alone."""
+        parts = (resize(part, height_px, width_px) for part in vars(self).values())
+        return WarpedView(*parts)
+
+    def before(self, background: np.ndarray) -> np.ndarray:
+        """(h, w, 3) uint8: the person before a background of the same size."""
+        return np.rint(self.person + (1 - self.share[..., None]) * background).astype(np.uint8)
+
+
+def draw_view(texture: Texture, fragments: Fragments, faces: np.ndarray) -> WarpedView:
+    """A body as a view of it sees it, in the colours of a texture; faces (F, 3).
+
+    A ring around the body takes the colour of its nearest pixel, and its edge fades over one pixel. A ring is
+    guessed.
+    """
+    values = np.column_stack([texture.colour, texture.seen, texture.filled])
+    drawn = np.zeros((*fragments.depth.shape, 5), np.float32)
+    _interpolate(values, faces, fragments.face_index, fragments.barycentric, drawn)
+    colour, seen, filled = drawn[..., :3], drawn[..., 3] / 255, drawn[..., 4] / 255
+    covered = fragments.covered
+    if not covered.any():
+        return WarpedView(colour, seen.copy(), seen, filled)
+
+    ring = max(1, round(_RING * len(covered)))
+    away, label = cv2.distanceTransformWithLabels(
+        (~covered).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros((label.max() + 1, 3), np.float32)
+    nearest[label[covered]] = colour[covered]
+    share = np.where(covered, np.float32(1), np.clip(ring + 1 - away, 0, 1)).astype(np.float32)
+    person = np.where(covered[..., None], colour, nearest[label]) * share[..., None]
+    return WarpedView(person, share, seen, filled)
+
+
+@numba.njit(cache=True, nogil=True)
+def _interpolate(
+    values: np.ndarray, faces: np.ndarray, face_index: np.ndarray, barycentric: np.ndarray, drawn: np.ndarray
+) -> None:
+    """Values (V, C) of the vertices at every covered pixel, into `drawn` (h, w, C)."""
+    height, width = face_index.shape
+    for row in range(height):
+        for column in range(width):
+            face = face_index[row, column]
+            if face < 0:
+                continue
+            for corner in range(3):
+                weight = barycentric[row, column, corner]
+                vertex = faces[face, corner]
+                for channel in range(values.shape[1]):
+                    drawn[row, column, channel] += weight * np.float32(values[vertex, channel])

@@ -1,0 +1,87 @@
+"""Images in, their persons from other sides out: the door of this room.
+
+Source: docs/method.md, Views by warping. Beyond the paper, whose views are painted from codes alone. B
+persons with bodies and weak-perspective cameras, each in an image and views of its own native size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genreid.body.body import Body, BodyParameters
+from genreid.render.backend import Renderer
+from genreid.render.shading import vertex_normals
+from genreid.render.views import turn_bodies
+from genreid.warping.surface import Surface
+from genreid.warping.texture import Texture, take_texture
+from genreid.warping.view import WarpedView, draw_view
+
+_CLOTHES_M = 0.01
+
+
+class Warper:
+    """Takes persons' textures off images and draws them turned.
+
+    body: whose parameters it is given; renderer: says which triangle each pixel sees.
+    """
+
+    def __init__(self, body: Body, renderer: Renderer) -> None:
+        self._body, self._renderer = body, renderer
+        self._surface = Surface.of(body)
+
+    def textures(
+        self,
+        images: Sequence[np.ndarray],
+        parameters: BodyParameters,
+        camera: Tensor,
+        masks: Sequence[np.ndarray | None] | None = None,
+    ) -> list[Texture]:
+        """The texture of each person.
+
+        images: B of (h, w, 3) uint8 RGB; camera: (B, 3); masks: B of (h, w) uint8, how surely a pixel shows
+        the person, of 255, or None.
+        """
+        if len(images) == 0:
+            return []
+        sizes = np.array([image.shape[:2] for image in images]).T
+        bodies = self._clothed(self._body.pose(parameters).vertices)
+        views = self._renderer.look(bodies, camera, self._body.faces, *sizes)
+        known = masks if masks is not None else [None] * len(images)
+        return [
+            take_texture(image, view, self._surface, mask)
+            for image, view, mask in zip(images, views, known, strict=True)
+        ]
+
+    def views(
+        self,
+        textures: Sequence[Texture],
+        parameters: BodyParameters,
+        camera: Tensor,
+        height_px: np.ndarray,
+        width_px: np.ndarray,
+        yaw_deg: np.ndarray,
+    ) -> list[WarpedView]:
+        """Each person turned by its own angle: camera (B, 3); height_px, width_px, yaw_deg (B,).
+
+        Angles are those of `genreid.render.views`: 0 is the image's own viewpoint.
+        """
+        if len(textures) == 0:
+            return []
+        posed = self._body.pose(parameters).vertices
+        turned = self._clothed(
+            turn_bodies(posed, parameters.global_orient, torch.from_numpy(np.asarray(yaw_deg)))
+        )
+        fragments = self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
+        return [
+            draw_view(texture, pixels, self._body.faces)
+            for texture, pixels in zip(textures, fragments, strict=True)
+        ]
+
+    def _clothed(self, vertices: Tensor) -> Tensor:
+        """Bodies (B, V, 3) a little thicker, by what clothes add all over."""
+        normals = [vertex_normals(one, self._body.faces) for one in vertices.numpy()]
+        return vertices + _CLOTHES_M * torch.from_numpy(np.stack(normals))

@@ -1,0 +1,20 @@
+"""The persons of a split, to be turned by warping."""
+
+from __future__ import annotations
+
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest
+from genreid.render.backend import choose_renderer
+from genreid.warping.images import WarpedImages
+from genreid.warping.warper import Warper
+from stages.shared.body import open_body
+from stages.shared.meshes import read_mesh
+from stages.shared.run import StageRun
+
+
+def warped_images(run: StageRun, manifest: Manifest, images: ImageSet) -> WarpedImages:
+    """images: those of the manifest. Raises GenreidError where body or meshes cannot be read."""
+    body = open_body(run.root, manifest.info.body)
+    meshes = read_mesh(run, manifest, body)
+    warper = Warper(body, choose_renderer("auto", run.device))
+    return WarpedImages(warper, images, meshes.parameters, meshes.camera)

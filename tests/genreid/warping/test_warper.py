@@ -1,0 +1,162 @@
+"""The door: turns, batches, and whether a warped view is worth anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from genreid.body.body import Body, BodyParameters
+from genreid.data.images import ImageSet
+from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.evaluation.similarity import ViewErrors, view_errors
+from genreid.render import pytorch3d
+from genreid.render.backend import choose_renderer
+from genreid.seeding import numpy_rng
+from genreid.synthetic import Benchmark, SyntheticSettings
+from genreid.warping.images import WarpedImages
+from genreid.warping.view import WarpedView
+from genreid.warping.warper import Warper
+
+from .conftest import HEIGHT, WIDTH, Person
+
+SIZE = np.array([HEIGHT]), np.array([WIDTH])
+
+
+def view_of(warper: Warper, image: np.ndarray, person: Person, yaw_deg: float) -> WarpedView:
+    given = person.parameters, person.camera
+    return warper.views(warper.textures([image], *given), *given, *SIZE, np.array([yaw_deg]))[0]
+
+
+def two_sided() -> np.ndarray:
+    """Red on the image's left, green on its right."""
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[:, : WIDTH // 2], image[:, WIDTH // 2 :] = (220, 20, 20), (20, 220, 20)
+    return image
+
+
+def test_an_unturned_view_is_what_the_image_shows(warper: Warper, person: Person) -> None:
+    smooth = cv2.resize(numpy_rng(0, "blobs").integers(0, 256, (8, 4, 3), dtype=np.uint8), (WIDTH, HEIGHT))
+    view = view_of(warper, smooth, person, 0.0)
+    shown = view.seen > 0.99
+    assert shown.sum() > 500
+    assert np.abs(view.person[shown] - smooth[shown]).mean() < 2
+
+
+def test_a_full_turn_is_none(warper: Warper, person: Person) -> None:
+    none, full = (view_of(warper, two_sided(), person, yaw) for yaw in (0.0, 360.0))
+    assert np.abs(none.person - full.person).mean() < 0.1
+
+
+def test_sides_change_places_in_a_half_turn_and_stay_in_none(warper: Warper, person: Person) -> None:
+    """Whoever faces the camera has the own right hand at the image's left, from behind at the right. The body
+    is folded where it borrows, so that a back is a mixture of both colours."""
+    front, back = (view_of(warper, two_sided(), person, yaw) for yaw in (0.0, 180.0))
+    half = WIDTH // 2
+    red = [(view.person[..., 0].sum(0) - view.person[..., 1].sum(0)) for view in (front, back)]
+    assert red[0][:half].sum() > 0 > red[0][half:].sum()
+    assert red[1][:half].sum() - red[1][half:].sum() < 0.5 * (red[0][:half].sum() - red[0][half:].sum())
+    assert back.seen.mean() < 0.1 * front.seen.mean()
+
+
+def test_shares_of_a_pixel_add_up(warper: Warper, person: Person) -> None:
+    for yaw in (0.0, 90.0, 225.0):
+        view = view_of(warper, two_sided(), person, yaw)
+        assert (view.seen + view.filled <= view.share + 1e-5).all()
+        assert view.share.max() == 1 and view.person.min() >= 0 and view.person.max() <= 255.01
+
+
+def test_a_batch_is_its_persons_one_by_one(warper: Warper, person: Person) -> None:
+    """Of different sizes, at different angles."""
+    rng = np.random.default_rng(0)
+    sizes = [(128, 64), (90, 50), (256, 100)]
+    images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    masks = [None, np.full(sizes[1], 255, np.uint8), rng.integers(0, 256, sizes[2], dtype=np.uint8)]
+    people = [person, person.turned(30.0), person.turned(-100.0)]
+    parameters = BodyParameters(
+        *(torch.cat([getattr(one.parameters, name) for one in people]) for name in vars(person.parameters))
+    )
+    camera = torch.cat([one.camera for one in people])
+    height, width = np.array(sizes).T
+    yaw_deg = np.array([45, 180, 315])
+    textures = warper.textures(images, parameters, camera, masks)
+    together = warper.views(textures, parameters, camera, height, width, yaw_deg)
+    for i, one in enumerate(people):
+        (texture,) = warper.textures(images[i : i + 1], one.parameters, one.camera, masks[i : i + 1])
+        place = slice(i, i + 1)
+        (alone,) = warper.views(
+            [texture], one.parameters, one.camera, height[place], width[place], yaw_deg[place]
+        )
+        assert together[i].share.shape == sizes[i]
+        for part, expected in zip(vars(together[i]).values(), vars(alone).values(), strict=True):
+            assert np.abs(part - expected).mean() < 0.05
+
+
+def test_nobody_is_a_batch_too(warper: Warper, person: Person) -> None:
+    none = person.parameters.select(slice(0, 0))
+    empty = np.zeros(0, np.int64)
+    assert warper.textures([], none, torch.zeros(0, 3)) == []
+    assert warper.views([], none, torch.zeros(0, 3), empty, empty, empty) == []
+
+
+def test_drawn_persons_are_nearer_to_the_truth_warped_than_unturned(body: Body, warper: Warper) -> None:
+    """From behind and from the side, with the true bodies; the true view is drawn by the benchmark."""
+    benchmark = Benchmark(body, SyntheticSettings(2, 0, 2, 2, 4, 4, HEIGHT, WIDTH), 3)
+    warped: list[ViewErrors] = []
+    unturned: list[ViewErrors] = []
+    for shot in benchmark.shots[::4]:
+        scene = benchmark.render(shot)
+        person = Person(scene.parameters, torch.from_numpy(scene.camera)[None])
+        for yaw_deg in (90.0, 180.0):
+            true = benchmark.render(shot, yaw_deg)
+            view = view_of(warper, scene.image, person, yaw_deg).before(scene.image)
+            for pictures, errors in ((view, warped), (scene.image, unturned)):
+                errors.append(view_errors(pictures[None], true.image[None], true.silhouette[None]))
+    apart = [np.mean([error.person_l1 for error in errors]) for errors in (warped, unturned)]
+    alike = [np.mean([error.person_ssim for error in errors]) for errors in (warped, unturned)]
+    assert apart[0] < 0.7 * apart[1]
+    assert alike[0] > alike[1] + 0.1
+
+
+@pytest.mark.skipif(
+    pytorch3d.why_unusable(torch.device("cpu")) is not None, reason="pytorch3d is not installed"
+)
+def test_pytorch3d_draws_the_same(body: Body, warper: Warper, person: Person) -> None:
+    other = Warper(body, choose_renderer("pytorch3d", torch.device("cpu")))
+    views = [view_of(one, two_sided(), person, 135.0) for one in (warper, other)]
+    assert np.abs(views[0].person - views[1].person).mean() < 1
+
+
+def test_images_give_the_same_views_whatever_was_asked_before(
+    tmp_path: Path, warper: Warper, person: Person
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(3):
+        image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image)
+        rows.append(
+            {"image_id": f"{number}.png", "path": f"{number}.png", "split": "train", "camera_id": 1}
+            | {"person_id": 1, "height": HEIGHT, "width": WIDTH, "status": "ok", "detail": None}
+        )
+    info = ManifestInfo(dataset="dots", root=".", height_px=64, width_px=32, body="open")
+    images = ImageSet(tmp_path, Manifest.from_rows(rows, info))
+    three = BodyParameters(*(value.repeat(3, 1) for value in vars(person.parameters).values()))
+
+    def fresh() -> WarpedImages:
+        return WarpedImages(warper, images, three, person.camera.repeat(3, 1))
+
+    used = fresh()
+    used.views(np.array([2, 0]), np.array([90, 180]))
+    index, yaw_deg = np.array([1, 2, 1]), np.array([45, 90, 135])
+    for view, expected in zip(used.views(index, yaw_deg), fresh().views(index, yaw_deg), strict=True):
+        assert view.share.shape == (64, 32)
+        assert np.array_equal(view.person, expected.person)
+    texture = warper.textures([images.load_native(2)], person.parameters, person.camera)
+    (alone,) = warper.views(texture, person.parameters, person.camera, *SIZE, np.array([90]))
+    assert (
+        np.abs(alone.resized(64, 32).person - fresh().views(index[1:2], yaw_deg[1:2])[0].person).mean() < 0.05
+    )
