@@ -1,0 +1,154 @@
+"""How good rotated views are: `python -m benchmarks.views`, in a project whose `dvc repro` has run.
+
+Every way of making a view beside keeping the image, on the test queries that `evaluate` takes: error and
+likeness within the person's true silhouette, error over the whole picture, and rank-1 of the view as a query (by the
+warm-up encoder, which never saw a view) as a share of the image's own. Nothing is learnt here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from genreid.body.body import Body
+from genreid.data.background import without_person
+from genreid.evaluation.generated_views import draw_queries, true_views
+from genreid.evaluation.generation import Painter, ViewedImages, embed_pictures
+from genreid.evaluation.ranking import rank
+from genreid.evaluation.retrieval import Pair
+from genreid.evaluation.similarity import ViewErrors, view_errors
+from genreid.mesh.shards import MeshEstimates, estimates_of
+from genreid.models.checkpoint import load_encoder, load_generator
+from genreid.models.encoder import IdentityEncoder
+from genreid.render.backend import choose_renderer
+from genreid.render.views import ViewStore
+from genreid.warping.images import WarpedImages
+from genreid.warping.warper import Warper
+from pipeline.artifacts import read_table
+from stages.shared.body import open_body
+from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
+from stages.shared.run import Options, Project
+
+MakeViews = Callable[[np.ndarray, int], np.ndarray]
+"""Positions (B,) of queries and an angle in degrees → pictures (B, H, W, 3) uint8."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of making views. errors and found (Y,): of each angle; cpu_ms: of a view."""
+
+    name: str
+    errors: list[ViewErrors]
+    found: list[float]
+    cpu_ms: float
+
+    def line(self, own: float) -> str:
+        means = {
+            name: np.mean([error.means()[name] for error in self.errors]) for name in self.errors[0].means()
+        }
+        by_yaw = " ".join(f"{error.means()['person_l1']:.3f}" for error in self.errors)
+        return (
+            f"| {self.name} | {means['person_l1']:.3f} | {means['person_ssim']:.3f} | {means['l1']:.3f} | "
+            f"{np.mean(self.found):.3f} | {np.mean(self.found) / own:.2f} | {by_yaw} | {self.cpu_ms:.1f} |"
+        )
+
+
+class Scale:
+    """What every way is measured by."""
+
+    def __init__(self, viewed: ViewedImages, pair: Pair, judge: IdentityEncoder, index: np.ndarray) -> None:
+        self.viewed, self.index, self._judge = viewed, index, judge
+        ids, cameras = pair.queries.labels
+        self._labels = ids[index], cameras[index]
+        images = pair.gallery.images
+        parts = np.array_split(np.arange(len(images)), max(1, len(images) // 128))
+        gallery = np.concatenate([embed_pictures(judge, images.load(part)) for part in parts])
+        self._gallery = (gallery, *pair.gallery.labels)
+
+    def found_first(self, pictures: np.ndarray) -> float:
+        """Rank-1 of pictures (B, H, W, 3) in the place of their images, as a share."""
+        rows = embed_pictures(self._judge, pictures)
+        return float(rank(rows, *self._labels, *self._gallery, max_rank=1).cmc[0])
+
+    def measure(self, name: str, make: MakeViews) -> Row:
+        begin = time.process_time()
+        views = [make(self.index, yaw) for yaw in self.viewed.yaws_deg]
+        cpu_ms = 1e3 * (time.process_time() - begin) / (len(views) * len(self.index))
+        true = [self.viewed.true_views(self.index, yaw) for yaw in self.viewed.yaws_deg]
+        errors = [view_errors(pictures, *truth) for pictures, truth in zip(views, true, strict=True)]
+        return Row(name, errors, [self.found_first(pictures) for pictures in views], cpu_ms)
+
+
+def painted(viewed: ViewedImages, painter: Painter) -> MakeViews:
+    """By a generator."""
+
+    def make(index: np.ndarray, yaw_deg: int) -> np.ndarray:
+        codes = painter.appearance(viewed.images.load(index))
+        return painter.paint_rotated(viewed, index, yaw_deg, codes)
+
+    return make
+
+
+def warped(viewed: ViewedImages, warper: Warper, bodies: MeshEstimates) -> MakeViews:
+    """By warping, before the image's own background."""
+    source = WarpedImages(warper, viewed.images, bodies.parameters, bodies.camera)
+
+    def make(index: np.ndarray, yaw_deg: int) -> np.ndarray:
+        images = zip(viewed.images.load(index), viewed.meshes(index, 0), strict=True)
+        empty = [without_person(image, mesh) for image, mesh in images]
+        views = source.views(index, np.full(len(index), yaw_deg))
+        return np.stack([view.before(background) for view, background in zip(views, empty, strict=True)])
+
+    return make
+
+
+def bodies_of(project: Project, ids: list[str], body: Body, truth: pa.Table) -> dict[str, MeshEstimates]:
+    shards = [read_table(part, project.remedy("mesh")) for part in project.parts("mesh")]
+    found = estimates_of(ids, pa.concat_tables(shards), body.fingerprint, project.paths.mesh)
+    return {"estimated": found, "true": estimates_of(ids, truth, body.fingerprint, project.paths.truth)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=120, help="test queries that are looked at")
+    arguments = parser.parse_args()
+    project = Project.open(Options())
+    truth, pair = read_truth(project), Pair.of(read_manifest(project), "test", partial(image_set, project))
+    queries = pair.queries
+    body = open_body(project.root, queries.manifest.info.body)
+    viewed = ViewedImages(queries.images, ViewStore(project.parts("views")), true_views(truth, body))
+    judge = load_encoder(*read_checkpoint(project, "encoder")).eval()
+    generator, _ = load_generator(*read_checkpoint(project, "joint"))
+    painter = Painter(generator, load_encoder(*read_checkpoint(project, "joint")))
+    index = draw_queries(viewed, arguments.images, 1)
+
+    scale = Scale(viewed, pair, judge, index)
+    warper = Warper(body, choose_renderer("auto", project.device))
+    ways: dict[str, MakeViews] = {
+        "the image, unturned": lambda index, yaw_deg: queries.images.load(index),
+        "painted by the generator of joint training": painted(viewed, painter),
+    }
+    for kind, bodies in bodies_of(project, queries.images.image_id, body, truth).items():
+        ways[f"warped along {kind} bodies"] = warped(viewed, warper, bodies)
+    own = scale.found_first(queries.images.load(index))
+    print(f"{len(index)} queries, {len(viewed.yaws_deg)} angles; rank-1 of the images {own:.3f}\n")
+    yaws = " ".join(str(yaw) for yaw in viewed.yaws_deg)
+    print(
+        "| view | person L1 | person SSIM | L1 | identity kept | of the image's | "
+        f"person L1 at {yaws} | CPU ms |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---|---:|")
+    for name, make in ways.items():
+        print(scale.measure(name, make).line(own), flush=True)
+
+
+if __name__ == "__main__":
+    main()
