@@ -1,8 +1,8 @@
 """How good rotated views are: `python -m benchmarks.views`, in a project whose `dvc repro` has run.
 
 Every way of making a view beside keeping the image, on the test queries that `evaluate` takes: error and
-likeness within the person's true silhouette, error over the whole picture, and rank-1 of the view as a query (by the
-warm-up encoder, which never saw a view) as a share of the image's own. Nothing is learnt here.
+likeness within the person's true silhouette, error over the whole picture, and rank-1 of the view as a query
+(by the warm-up encoder, which never saw a view) as a share of the image's own. Nothing is learnt here.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def painted(viewed: ViewedImages, painter: Painter) -> MakeViews:
 
     def make(index: np.ndarray, yaw_deg: int) -> np.ndarray:
         codes = painter.appearance(viewed.images.load(index))
-        return painter.paint_rotated(viewed, index, yaw_deg, codes)
+        return painter.paint(viewed.meshes(index, yaw_deg), codes)
 
     return make
 

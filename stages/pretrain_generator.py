@@ -26,8 +26,7 @@ def pretrain_generator(
     with open_stage("pretrain-generator", options, settings_class, inputs=inputs) as run:
         settings = run.settings
         train, images = training_set(run)
-        carries = settings.generator.carries_texture
-        loader = Loader(images, ViewStore(run.parts("views")), run.device, carries_texture=carries)
+        loader = Loader(images, ViewStore(run.parts("views")), run.device)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)

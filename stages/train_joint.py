@@ -27,10 +27,8 @@ def train_joint(
         train, images = training_set(run)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
-        carries = generator.settings.carries_texture
         warped = warped_images(run, train, images) if settings.contrast.views == "warped" else None
-        views = ViewStore(run.parts("views"))
-        loader = Loader(images, views, run.device, carries_texture=carries, warped=warped)
+        loader = Loader(images, ViewStore(run.parts("views")), run.device, warped=warped)
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         epochs = joint.train_joint(

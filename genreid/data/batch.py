@@ -15,10 +15,6 @@ class Batch:
     mesh: (B, 1, H, W) float32 in [-1, 1], the person's mesh from the image's own viewpoint (yaw 0).
     mesh_rotated: (B, 1, H, W), the same mesh turned by yaw_deg (B,) float32 about its vertical axis.
 
-    For a generator that carries texture, else None: carried (B, 4, H, W), what the image shows of the surface
-    that the rotated mesh shows, where it is there; kept (B, 4, H, W), the same where it is in the image. Three
-    channels of normalised colour times the share of the pixel that is known, and that share.
-
     Where same-person pictures are painted, else None: positive_image and positive_mesh, as image and mesh, of
     another image of the same pseudo-identity, or of the image itself where there is no other.
 
@@ -34,8 +30,6 @@ class Batch:
     mesh: torch.Tensor
     mesh_rotated: torch.Tensor
     yaw_deg: torch.Tensor
-    carried: torch.Tensor | None = None
-    kept: torch.Tensor | None = None
     positive_image: torch.Tensor | None = None
     positive_mesh: torch.Tensor | None = None
     background: torch.Tensor | None = None

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from genreid.body.body import Body
-from genreid.data.carry import carry
 from genreid.data.transforms import resize
 from genreid.errors import GenreidError
 from genreid.evaluation.generation import Painter
 from genreid.mesh.estimator import MeshEstimator
 from genreid.render.backend import Renderer
-from genreid.render.matching import match_views
 from genreid.render.views import render_views
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -25,15 +23,10 @@ LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class MeshViews:
-    """The grey views of an image's body: `views` (Y,H,W) uint8, one for each of `yaws_deg`, first 0.
-
-    carried: (Y,H,W,4) uint8, what the image shows of them (nothing for the first, its own); None where
-    the generator carries no texture.
-    """
+    """The grey views of an image's body: `views` (Y,H,W) uint8, one for each of `yaws_deg`, first 0."""
 
     yaws_deg: tuple[int, ...]
     views: np.ndarray
-    carried: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +54,6 @@ def mesh_views(
     renderer: Renderer,
     yaws_deg: Sequence[int],
     size_px: tuple[int, int],
-    *,
-    carries_texture: bool = False,
 ) -> MeshViews:
     """Estimate the body in one native image and draw it from all sides. GenreidError if there is none."""
     found = estimator.estimate([name], [image])
@@ -73,15 +64,8 @@ def mesh_views(
         )
     height, width = (np.array([side]) for side in image.shape[:2])
     yaws = (0, *(yaw for yaw in yaws_deg if yaw != 0))
-    bodies = body, found.parameters, found.camera, height, width
-    (drawn,) = render_views(*bodies, yaws, renderer)
-    carried = None
-    if carries_texture:
-        (matches,) = match_views(*bodies, yaws, renderer)
-        picture = resize(image, *size_px)
-        carried = np.stack([carry(picture, match.source) for match in matches])
-        carried[0] = 0
-    return MeshViews(yaws, np.stack([resize(view, *size_px) for view in drawn]), carried)
+    (drawn,) = render_views(body, found.parameters, found.camera, height, width, yaws, renderer)
+    return MeshViews(yaws, np.stack([resize(view, *size_px) for view in drawn]))
 
 
 def generate_views(
@@ -95,7 +79,7 @@ def generate_views(
     size = mesh.views.shape[1:]
     image = resize(image, *size)
     code = painter.appearance(image[None])
-    painted = painter.paint(mesh.views, code.expand(len(mesh.views), -1), mesh.carried)
+    painted = painter.paint(mesh.views, code.expand(len(mesh.views), -1))
     if other is None:
         return GeneratedSet(image, mesh, painted[0], painted[1:])
     other = resize(other, *size)

@@ -39,7 +39,7 @@ def generation_picture(painter: Painter, viewed: ViewedImages, index: np.ndarray
     images, own = viewed.images.load(index), viewed.meshes(index, 0)
     codes = painter.appearance(images)
     rebuilt = painter.paint(own, codes)
-    rotated = [painter.paint_rotated(viewed, index, yaw_deg, codes) for yaw_deg in viewed.yaws_deg]
+    rotated = [painter.paint(viewed.meshes(index, yaw_deg), codes) for yaw_deg in viewed.yaws_deg]
     mixed = [painter.paint(own, weight * codes + (1 - weight) * codes.roll(-1, 0)) for weight in LAMBDAS]
     true = [viewed.true_views(index, yaw_deg)[0] for yaw_deg in viewed.yaws_deg] if viewed.has_truth else None
     rows = [

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genreid.data.carry import carry, normalise_carried
 from genreid.data.images import ImageSet
 from genreid.data.transforms import denormalise, normalise, normalise_mesh, resize
 from genreid.errors import GenreidError
@@ -67,12 +66,6 @@ class ViewedImages:
         views = (self._views.load(self.images.image_id[i], yaw_deg) for i in index)
         return np.stack([resize(view, self.images.height_px, self.images.width_px) for view in views])
 
-    def carried(self, index: np.ndarray, yaw_deg: int) -> np.ndarray:
-        """(B,) positions → what the images show of the rotated views (B,H,W,4) uint8; see `data.carry`."""
-        self._views.require_matches()
-        sources = (self._views.load_match(self.images.image_id[i], yaw_deg).source for i in index)
-        return np.stack([carry(*pair) for pair in zip(self.images.load(index), sources, strict=True)])
-
     def true_views(self, index: np.ndarray, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
         """(B,) positions → true views (B,H,W,3) uint8 and silhouettes (B,H,W) bool, at the training size."""
         pictures, silhouettes = zip(*(self._drawn(int(i), yaw_deg) for i in index), strict=True)
@@ -91,15 +84,11 @@ class ViewedImages:
 
 
 class Painter:
-    """Encoder and generator at work: evaluation mode, no gradients, pictures in and out as bytes.
-
-    carries_texture: whether rotated views are given what the image shows of them.
-    """
+    """Encoder and generator at work: evaluation mode, no gradients, pictures in and out as bytes."""
 
     def __init__(self, generator: Generator, encoder: IdentityEncoder) -> None:
         self._generator, self._encoder = generator.eval(), encoder.eval()
         self._device = _device_of(generator)
-        self.carries_texture = generator.settings.carries_texture
 
     @torch.no_grad()
     def appearance(self, images: np.ndarray) -> Tensor:
@@ -108,17 +97,9 @@ class Painter:
         return code
 
     @torch.no_grad()
-    def paint(self, meshes: np.ndarray, appearance: Tensor, carried: np.ndarray | None = None) -> np.ndarray:
-        """(B,H,W) mesh views, codes (B,S·D) and texture (B,H,W,4) to be laid over → pictures (B,H,W,3)."""
-        texture = None if carried is None else normalise_carried(carried).to(self._device)
-        return denormalise(self._generator(normalise_mesh(meshes).to(self._device), appearance, texture))
-
-    def paint_rotated(
-        self, viewed: ViewedImages, index: np.ndarray, yaw_deg: int, appearance: Tensor
-    ) -> np.ndarray:
-        """(B,) positions and their codes → the rotated views (B,H,W,3), with texture where it is carried."""
-        carried = viewed.carried(index, yaw_deg) if self.carries_texture else None
-        return self.paint(viewed.meshes(index, yaw_deg), appearance, carried)
+    def paint(self, meshes: np.ndarray, appearance: Tensor) -> np.ndarray:
+        """(B,H,W) mesh views and codes (B,S·D) → pictures (B,H,W,3)."""
+        return denormalise(self._generator(normalise_mesh(meshes).to(self._device), appearance))
 
 
 @dataclass(frozen=True)
@@ -246,7 +227,7 @@ def _measure_batch(
     mixed = painter.paint(own, MIXED_WEIGHT * codes + (1 - MIXED_WEIGHT) * other)
     embeddings, rotated, original = [], [], []
     for yaw_deg in viewed.yaws_deg:
-        pictures = painter.paint_rotated(viewed, index, yaw_deg, codes)
+        pictures = painter.paint(viewed.meshes(index, yaw_deg), codes)
         embeddings.append(embed_pictures(judge, pictures))
         if viewed.has_truth:
             true, silhouettes = viewed.true_views(index, yaw_deg)

@@ -11,7 +11,6 @@ from genreid.models.blocks import LEAKY_SLOPE, AdaptiveResidualBlock, ConvBlock,
 
 _FIRST_SAY = 0.1  # of the appearance: factor on the weights that give scales and shifts
 _FIRST_BRANCH = 0.5  # scale after the second norm of each residual block
-_FIRST_TRUST = 2.0  # logit
 
 
 class Decoder(nn.Module):
@@ -26,23 +25,12 @@ class Decoder(nn.Module):
     Deviation: the MLPs read the appearance in units of its spread around its mean over images
     (`start_from`). Averages of feature maps are far from 0 and alike in all images; as they are, it takes
     thousands of steps until one person's colours differ from another's.
-
-    Beyond the paper: with `carries_texture`, colours that are known of a pixel are laid over what is painted,
-    as far as a small network that sees both trusts them (carried along a mesh that is a little wrong, they may
-    be the street's).
     """
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(
-        self,
-        channels: int,
-        appearance_dim: int,
-        num_stripes: int,
-        mlp_width: int,
-        carries_texture: bool = False,
-    ) -> None:
+    def __init__(self, channels: int, appearance_dim: int, num_stripes: int, mlp_width: int) -> None:
         super().__init__()
         self.num_stripes = num_stripes
         stripe_dim = appearance_dim // num_stripes
@@ -65,7 +53,6 @@ class Decoder(nn.Module):
             ConvBlock(quarter, quarter, 3),
             ConvBlock(quarter, 3, 1, activate=False),
         )
-        self.trust = _trust(quarter) if carries_texture else None
 
     @torch.no_grad()
     def initialise(self) -> None:
@@ -85,9 +72,6 @@ class Decoder(nn.Module):
         for mlp in self.scales:
             _, second = mlp[-1].bias.chunk(2)  # type: ignore[index, union-attr, operator]
             second.fill_(_FIRST_BRANCH - 1)
-        if self.trust is not None:
-            self.trust[-1].conv.weight.mul_(_FIRST_SAY)  # type: ignore[union-attr, operator]
-            self.trust[-1].conv.bias.fill_(_FIRST_TRUST)  # type: ignore[union-attr, operator]
 
     @torch.no_grad()
     def start_from(self, appearance: Tensor) -> None:
@@ -95,26 +79,13 @@ class Decoder(nn.Module):
         self.mean.copy_(appearance.mean(0))
         self.spread.copy_(appearance.std(0, correction=0).clamp_min(1e-3))
 
-    def forward(self, structure: Tensor, appearance: Tensor, carried: Tensor | None = None) -> Tensor:
-        """carried: (B,4,4h,4w), colours times the share of each pixel that is known, and that share; None for
-        nothing known."""
+    def forward(self, structure: Tensor, appearance: Tensor) -> Tensor:
         x = structure
         stripes = ((appearance - self.mean) / self.spread).chunk(self.num_stripes, dim=1)
         for block, scale, shift, stripe in zip(self.blocks, self.scales, self.shifts, stripes, strict=True):
             x = block(x, 1 + scale(stripe), shift(stripe))
-        x = self.upsample(x)
-        pixels: Tensor = self.to_pixels(x)
-        if carried is None:
-            return pixels
-        assert self.trust is not None, "this decoder carries no texture"
-        texture, share = carried[:, :3], carried[:, 3:]
-        trust = self.trust(torch.cat([x, carried], dim=1)).sigmoid()
-        return pixels + trust * (texture - share * pixels)
-
-
-def _trust(channels: int) -> nn.Sequential:
-    """(B,C+4,H,W), features and carried texture → (B,1,H,W), how far it is trusted, as a logit."""
-    return nn.Sequential(ConvBlock(channels + 4, channels, 3), ConvBlock(channels, 1, 1, activate=False))
+        pixels: Tensor = self.to_pixels(self.upsample(x))
+        return pixels
 
 
 def _convolutions(part: nn.Module) -> list[nn.Conv2d]:

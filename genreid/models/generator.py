@@ -20,14 +20,12 @@ class GeneratorSettings:
     structure_blocks: its residual blocks (4).
     decoder_width: channels of structure and AdaIN blocks, a multiple of 4 (128).
     mlp_width: hidden width of the MLPs between appearance and AdaIN (512).
-    carries_texture: whether it is also given what the image shows of the surface to be painted (no).
     """
 
     structure_width: Count
     structure_blocks: Count
     decoder_width: MultipleOf4
     mlp_width: Count
-    carries_texture: bool
 
 
 class Generator(nn.Module):
@@ -44,9 +42,7 @@ class Generator(nn.Module):
         self.structure = StructureEncoder(
             settings.structure_width, settings.structure_blocks, settings.decoder_width
         )
-        self.decoder = Decoder(
-            settings.decoder_width, appearance_dim, num_stripes, settings.mlp_width, settings.carries_texture
-        )
+        self.decoder = Decoder(settings.decoder_width, appearance_dim, num_stripes, settings.mlp_width)
 
     def encode_structure(self, mesh: Tensor) -> Tensor:
         """(B,1,H,W) grey view of the mesh in [−1,1] → (B,C,H/4,W/4)."""
@@ -59,13 +55,10 @@ class Generator(nn.Module):
         structure: Tensor = self.structure(mesh)
         return structure
 
-    def paint(self, structure: Tensor, appearance: Tensor, carried: Tensor | None = None) -> Tensor:
-        """(B,C,H/4,W/4) and (B,S·D) → (B,3,H,W), normalised pixels.
-
-        carried: (B,4,H,W) texture to be laid over (see `Decoder.forward`), where the settings allow for it.
-        """
-        pixels: Tensor = self.decoder(structure, appearance, carried)
+    def paint(self, structure: Tensor, appearance: Tensor) -> Tensor:
+        """(B,C,H/4,W/4) and (B,S·D) → (B,3,H,W), normalised pixels."""
+        pixels: Tensor = self.decoder(structure, appearance)
         return pixels
 
-    def forward(self, mesh: Tensor, appearance: Tensor, carried: Tensor | None = None) -> Tensor:
-        return self.paint(self.encode_structure(mesh), appearance, carried)
+    def forward(self, mesh: Tensor, appearance: Tensor) -> Tensor:
+        return self.paint(self.encode_structure(mesh), appearance)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genreid.errors import GenreidError
 from genreid.render import pytorch3d
-from genreid.render.correspondence import BodyView
+from genreid.render.look import BodyView
 from genreid.render.shading import image_points, paint
 from genreid.render.zbuffer import Fragments, rasterise
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from genreid.body.body import Body, BodyParameters
 from genreid.body.rotations import axis_angle_to_matrix
 from genreid.errors import GenreidError
 from genreid.render.backend import Renderer
-from genreid.render.correspondence import Correspondence, decode_source
 
 YAWS_DEG = (0, 45, 90, 135, 180, 225, 270, 315)
 """The viewpoints of the method: the image's own and the seven that θ is drawn from."""
@@ -45,8 +44,6 @@ VIEW_SCHEMA = pa.schema(
         pa.field("png", pa.binary(), nullable=False),
     ]
 )
-MATCH_COLUMNS = ("source", "shared")
-"""Of shards that also hold what each view has in common with the image's own (`genreid.render.matching`)."""
 
 
 def render_views(
@@ -70,18 +67,12 @@ def render_views(
     """
     if len(camera) == 0:
         return []
-    by_yaw = [
-        renderer.draw(turned, camera, body.faces, height_px, width_px)
-        for turned in turned_bodies(body, parameters, yaws_deg)
-    ]
-    return [list(views) for views in zip(*by_yaw, strict=True)]
-
-
-def turned_bodies(body: Body, parameters: BodyParameters, yaws_deg: Sequence[int]) -> Iterator[Tensor]:
-    """The posed vertices (B, V, 3) in the camera frame, turned to each viewpoint."""
     posed = body.pose(parameters).vertices
+    by_yaw = []
     for yaw_deg in yaws_deg:
-        yield turn_bodies(posed, parameters.global_orient, torch.tensor(float(yaw_deg)))
+        turned = turn_bodies(posed, parameters.global_orient, torch.tensor(float(yaw_deg)))
+        by_yaw.append(renderer.draw(turned, camera, body.faces, height_px, width_px))
+    return [list(views) for views in zip(*by_yaw, strict=True)]
 
 
 def turn_bodies(posed: Tensor, global_orient: Tensor, yaw_deg: Tensor) -> Tensor:
@@ -177,7 +168,7 @@ class ViewStore:
             for image_id, row in shard.first_row.items()
         }
         self.image_ids: tuple[str, ...] = tuple(sorted(self._place))
-        self._groups: OrderedDict[tuple[int, int, str], pa.ChunkedArray] = OrderedDict()
+        self._groups: OrderedDict[tuple[int, int], pa.ChunkedArray] = OrderedDict()
 
     def __contains__(self, image_id: str) -> bool:
         return image_id in self._place
@@ -188,30 +179,6 @@ class ViewStore:
         Raises:
             GenreidError: the image or viewpoint has no picture, or the shard is damaged.
         """
-        return self._decoded(image_id, yaw_deg, "png", decode_png)
-
-    def require_matches(self) -> None:
-        """Raise GenreidError where the shards hold no correspondences."""
-        if not all(set(MATCH_COLUMNS) <= set(shard.metadata.schema.names) for shard in self._shards):
-            raise GenreidError(
-                "the generator carries texture, and the view shards do not say which pixels show the same "
-                "surface: set `render_views.matches: true` and run `genreid render-views` again"
-            )
-
-    def load_match(self, image_id: str, yaw_deg: int) -> Correspondence:
-        """What the view of an image from a viewpoint has in common with the image's own; errors as `load`.
-
-        The shards must have correspondences (`require_matches`).
-        """
-        return Correspondence(
-            self._decoded(image_id, yaw_deg, "source", decode_source),
-            self._decoded(image_id, yaw_deg, "shared", decode_png) > 0,
-        )
-
-    def _decoded(
-        self, image_id: str, yaw_deg: int, column: str, decode: Callable[[bytes], np.ndarray]
-    ) -> np.ndarray:
-        """The cell of a column, decoded. Raises GenreidError as `load` does."""
         if image_id not in self._place:
             raise GenreidError(
                 f"image {image_id!r} has no views among {len(self._place)}: "
@@ -223,17 +190,17 @@ class ViewStore:
         shard = self._shards[number]
         row = first_row + self.yaws_deg.index(yaw_deg)
         group = int(np.searchsorted(shard.group_start, row, side="right")) - 1
-        pngs = self._row_group(number, group, column)
+        pngs = self._row_group(number, group)
         try:
-            return decode(pngs[row - int(shard.group_start[group])].as_py())
+            return decode_png(pngs[row - int(shard.group_start[group])].as_py())
         except GenreidError as error:
             raise _damaged(shard.path, error) from error
 
-    def _row_group(self, number: int, group: int, column: str) -> pa.ChunkedArray:
-        """A column of a row group, from the last few read."""
-        key = (number, group, column)
+    def _row_group(self, number: int, group: int) -> pa.ChunkedArray:
+        """The PNGs of a row group, from the last few read."""
+        key = (number, group)
         if key not in self._groups:
-            self._groups[key] = self._shards[number].read_group(group, column)
+            self._groups[key] = self._shards[number].read_pngs(group)
             if len(self._groups) > _CACHED_ROW_GROUPS:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(key)
@@ -261,11 +228,11 @@ class _Shard:
         first_row = {ids[row]: row for row in range(0, len(ids), num_yaws)}
         return cls(path, metadata, first_row, np.cumsum([0, *sizes]))
 
-    def read_group(self, group: int, column: str) -> pa.ChunkedArray:
+    def read_pngs(self, group: int) -> pa.ChunkedArray:
         # The footer is kept and the file is not: an open file must not be shared by forked workers.
         try:
             with pq.ParquetFile(self.path, metadata=self.metadata) as file:
-                return file.read_row_group(group, columns=[column], use_threads=False)[column]
+                return file.read_row_group(group, columns=["png"], use_threads=False)["png"]
         except (OSError, pa.ArrowException) as error:
             raise _damaged(self.path, error) from error
 

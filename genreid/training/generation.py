@@ -75,8 +75,7 @@ def first_losses(
     work, and what a generator that knows nothing yet learns most from."""
     positive = [] if batch.positive_mesh is None else [batch.positive_mesh]
     own, *positive = generator.encode_structure(torch.cat([batch.mesh, *positive])).split(len(batch))
-    pictures: list[ToPaint] = [(own, appearance, batch.kept)]
-    pictures += [(structure, appearance, None) for structure in positive]
+    pictures: list[ToPaint] = [(structure, appearance) for structure in (own, *positive)]
     reconstruction, *others = paint_together(generator, pictures)
     losses = {"image": settings.image * l1(reconstruction, batch.image)}
     if others:

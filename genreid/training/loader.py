@@ -14,7 +14,6 @@ from torch import Tensor
 from genreid.clustering.memory import Members, sample_positives
 from genreid.data.background import without_person
 from genreid.data.batch import Batch
-from genreid.data.carry import carry, keep, normalise_carried
 from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
 from genreid.data.transforms import normalise, normalise_mesh, resize
@@ -85,15 +84,13 @@ def draw_backgrounds(
 class Loader:
     """Images with the views of their meshes, at the training size.
 
-    images: N images. views: the view shards. carries_texture: whether batches bring the texture that an image
-    shares with its rotated view. warped: the
-    persons of the images, if batches bring them turned by warping. Attributes: with_mesh (M,) int64, the
-    positions of the images that have views (the others take part in clustering and memory, not in generator
-    batches); yaws_deg: the rotations that a batch draws from, all of the shards' but 0.
+    images: N images. views: the view shards. warped: the persons of the images, if batches bring them turned
+    by warping. Attributes: with_mesh (M,) int64, the positions of the images that have views (the others take
+    part in clustering and memory, not in generator batches); yaws_deg: the rotations that a batch draws from,
+    all of the shards' but 0.
 
     Raises:
-        GenreidError: no image has a view, or the shards lack the image's own viewpoint, any rotation, or the
-            correspondences that carried texture needs.
+        GenreidError: no image has a view, or the shards lack the image's own viewpoint or any rotation.
     """
 
     def __init__(
@@ -102,11 +99,8 @@ class Loader:
         views: ViewStore,
         device: torch.device,
         *,
-        carries_texture: bool = False,
         warped: WarpedImages | None = None,
     ) -> None:
-        if carries_texture:
-            views.require_matches()
         rendered = set(views.image_ids)
         has_view = np.array([image_id in rendered for image_id in images.image_id])
         self.with_mesh = np.flatnonzero(has_view)
@@ -123,7 +117,7 @@ class Loader:
             )
         self.yaws_deg = np.array(rotations, np.int16)
         self._images, self._views, self._device = images, views, device
-        self._carries_texture, self._warped = carries_texture, warped
+        self._warped = warped
         self._cache: dict[tuple[int, int | None], np.ndarray] = {}
         self._cached_bytes = 0
 
@@ -184,7 +178,6 @@ class Loader:
         backgrounds: np.ndarray | None = None,
     ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
-        carried, kept = self._texture(index, yaw_deg) if self._carries_texture else (None, None)
         warped = None
         if self._warped is not None:
             warped = self._warped_at(index, yaw_deg, index if backgrounds is None else backgrounds)
@@ -194,8 +187,6 @@ class Loader:
             mesh=self._own_meshes(index),
             mesh_rotated=self._view_batch(index, yaw_deg),
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
-            carried=carried,
-            kept=kept,
             positive_image=None if positives is None else self.images_at(positives),
             positive_mesh=None if positives is None else self._own_meshes(positives),
             background=None if backgrounds is None else self._on_device(self._empty(backgrounds)),
@@ -228,16 +219,6 @@ class Loader:
     def _view_batch(self, index: np.ndarray, yaw_deg: Sequence[int] | np.ndarray) -> Tensor:
         views = [self._view(int(image), int(yaw)) for image, yaw in zip(index, yaw_deg, strict=True)]
         return to_device(normalise_mesh(np.stack(views)), self._device)
-
-    def _texture(self, index: np.ndarray, yaw_deg: np.ndarray) -> tuple[Tensor, Tensor]:
-        """What image and rotated view both show, (B, 4, H, W): carried to the view, and kept in the image."""
-        carried, kept = [], []
-        for position, image, yaw in zip(index, self._images.load(index), yaw_deg, strict=True):
-            match = self._views.load_match(self._images.image_id[position], int(yaw))
-            carried.append(carry(image, match.source))
-            kept.append(keep(image, match.shared))
-        first, second = (normalise_carried(np.stack(texture)) for texture in (carried, kept))
-        return to_device(first, self._device), to_device(second, self._device)
 
     def _view(self, image: int, yaw_deg: int) -> np.ndarray:
         """One view at the training size."""

@@ -32,7 +32,7 @@ def generation_picture(
     for yaw_deg in loader.yaws_deg:
         batch = loader.batch_at(chosen, np.full(len(chosen), yaw_deg))
         codes = encoder(batch.image).appearance
-        rotated.append(denormalise(generator(batch.mesh_rotated, codes, batch.carried)))
+        rotated.append(denormalise(generator(batch.mesh_rotated, codes)))
     assert codes is not None
     structure = generator.encode_structure(batch.mesh)
     mixed = [

@@ -8,11 +8,6 @@ Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023 and CVPR 
 Beyond the paper, with `same_person`: x' is another image of x's pseudo-identity and m'_0 its mesh;
 G(E_str(m'_0), a(x)) has to look like x'.
 
-Beyond the paper, where G carries texture: x_θ is also given what x shows of the surface that m_θ shows. Given
-all that x shows of m_0, x̂ could not but be x; it is given what m_θ shows too, so that what a turn by θ hides
-has to be filled in, and x tells how. x̃ and x_mix are given nothing: in the one, what x shows would make the
-code needless, in the other it would be the wrong person's.
-
 Beyond the paper, with `contrast.background: other_cameras`: a rotated view before the image's own background
 has background, light and camera in common with the memory row that it is drawn to, and an encoder that looks
 at those alone finds it. Before the background of another camera, the person is all that they share.
@@ -175,7 +170,7 @@ def _paint(
     rotates, mixes = settings.contrast.views == "generated", settings.contrast.mixup == "d_mixup"
     if not learns:
         with frozen(generator):
-            rotated = generator(batch.mesh_rotated, appearance, batch.carried) if rotates else None
+            rotated = generator(batch.mesh_rotated, appearance) if rotates else None
             return None, rotated, generator(mix.mesh_of(batch), mix.of(appearance)) if mixes else None
     views = generate(
         generator,
@@ -214,19 +209,14 @@ def on_background(pictures: Tensor, mesh: Tensor, batch: Batch) -> Tensor:
     return composed.contiguous(memory_format=torch.channels_last)
 
 
-ToPaint = tuple[Tensor, Tensor, Tensor | None]
-"""Structure (B,C,h,w), appearance code (B, S·D), and the texture (B,4,H,W) that is known, if any."""
+ToPaint = tuple[Tensor, Tensor]
+"""Structure (B,C,h,w) and appearance code (B, S·D)."""
 
 
 def paint_together(generator: Generator, pictures: Sequence[ToPaint]) -> tuple[Tensor, ...]:
     """G in one pass over several kinds of pictures: each (B,3,H,W), in their order."""
-    structures, codes, textures = zip(*pictures, strict=True)
-    known = [texture for texture in textures if texture is not None]
-    carried = None
-    if known:
-        nothing = torch.zeros_like(known[0])
-        carried = torch.cat([nothing if texture is None else texture for texture in textures])
-    painted = generator.paint(torch.cat(structures), torch.cat(codes), carried)
+    structures, codes = zip(*pictures, strict=True)
+    painted = generator.paint(torch.cat(structures), torch.cat(codes))
     return painted.split(len(structures[0]))
 
 
@@ -252,10 +242,10 @@ def generate(
     positive = [] if batch.positive_mesh is None else [batch.positive_mesh]
     structures = generator.encode_structure(torch.cat([batch.mesh, batch.mesh_rotated, *positive]))
     own, turned, *positive = structures.split(len(batch))
-    pictures: list[ToPaint] = [(own, appearance, batch.kept), (turned, appearance, batch.carried)]
+    pictures: list[ToPaint] = [(own, appearance), (turned, appearance)]
     if mix is not None:
-        pictures.append((turned if mix.turned else own, mix.of(appearance), None))
-    pictures += [(structure, appearance, None) for structure in positive]
+        pictures.append((turned if mix.turned else own, mix.of(appearance)))
+    pictures += [(structure, appearance) for structure in positive]
     painted = paint_together(generator, pictures)
     encoded = painted[: 3 if mix is not None and encode_mixed else 2]
     with generated_images(encoder, batchnorm), nullcontext() if teaches_encoder else frozen(encoder):

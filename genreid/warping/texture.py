@@ -11,7 +11,7 @@ import cv2
 import numba
 import numpy as np
 
-from genreid.render.correspondence import BodyView
+from genreid.render.look import BodyView
 from genreid.warping.surface import Surface
 
 _FACING = (0.4, 0.7)

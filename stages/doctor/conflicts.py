@@ -14,7 +14,6 @@ _PAIRS = {"test": ("query", "gallery"), "val": ("val_query", "val_gallery")}
 def conflicts(settings: Mapping[str, Any]) -> Iterator[Conflict]:
     """Every conflict between the sections; `settings`: each as its settings class, by name."""
     there = [split for split in _PAIRS if _has_pair(settings, split)]
-    yield from _of_texture(settings)
     yield from _of_splits(settings, ["train", *(name for split in there for name in _PAIRS[split])])
     # A data set without any query is measured on its training images.
     if there and (split := settings["evaluate"].split) not in there:
@@ -28,15 +27,6 @@ def _has_pair(settings: Mapping[str, Any], split: str) -> bool:
         return prepared.dataset != "folder" or prepared.folder.query is not None
     is_synthetic = prepared.dataset == "synthetic"
     return (prepared.synthetic if is_synthetic else prepared).val_identities > 0
-
-
-def _of_texture(settings: Mapping[str, Any]) -> Iterator[Conflict]:
-    if settings["pretrain_generator"].generator.carries_texture and not settings["render_views"].matches:
-        yield (
-            "pretrain_generator.generator.carries_texture needs correspondences, and render_views.matches is "
-            "false",
-            "set render_views.matches: true",
-        )
 
 
 def _of_splits(settings: Mapping[str, Any], there: list[str]) -> Iterator[Conflict]:

@@ -13,7 +13,6 @@ from genreid.data.manifest import Manifest, SplitName
 from genreid.mesh.shards import MeshEstimates
 from genreid.ranges import Count, YawDeg
 from genreid.render.backend import BackendName, Renderer
-from genreid.render.matching import match_views, with_matches
 from genreid.render.views import render_views, view_table
 from pipeline.errors import PipelineError
 
@@ -21,14 +20,12 @@ from pipeline.errors import PipelineError
 @dataclass(frozen=True)
 class RenderViewsSettings:
     """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own. backend: see
-    `genreid.render.backend`. matches: whether the shards say which pixels of a view show what the image
-    shows, for generators that carry texture.
+    `genreid.render.backend`.
     """
 
     splits: tuple[SplitName, ...]
     yaws_deg: tuple[YawDeg, ...]
     backend: BackendName
-    matches: bool
     images_per_shard: Count
 
     def __post_init__(self) -> None:
@@ -48,13 +45,9 @@ def view_maker(
     def draw(piece: range) -> pa.Table:
         index = np.array([image for image in piece if meshes.valid[image]], np.int64)
         drawn, yaws_deg = meshes.select(index), settings.yaws_deg
-        bodies = body, drawn.parameters, drawn.camera, manifest.height[index], manifest.width[index]
+        size = manifest.height[index], manifest.width[index]
+        views = render_views(body, drawn.parameters, drawn.camera, *size, yaws_deg, renderer)
         ids = [manifest.image_id[image] for image in index]
-        views = render_views(*bodies, yaws_deg, renderer)
-        table = view_table(zip(ids, views, strict=True), yaws_deg, body.fingerprint)
-        if not settings.matches:
-            return table
-        matches = match_views(*bodies, yaws_deg, renderer)
-        return with_matches(table, dict(zip(ids, matches, strict=True)), yaws_deg)
+        return view_table(zip(ids, views, strict=True), yaws_deg, body.fingerprint)
 
     return draw

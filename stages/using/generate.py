@@ -68,16 +68,7 @@ def generate(
     size = info.height_px, info.width_px
     painter = Painter(generator.to(project.device), encoder.to(project.device))
     with project.console.status("painting"):
-        mesh = mesh_views(
-            pictures[0],
-            str(image),
-            estimator,
-            body,
-            renderer,
-            YAWS_DEG,
-            size,
-            carries_texture=painter.carries_texture,
-        )
+        mesh = mesh_views(pictures[0], str(image), estimator, body, renderer, YAWS_DEG, size)
         made = generate_views(painter, pictures[0], mesh, pictures[1])
     write_picture(output, views_picture(made))
     project.console.print(f"picture: {output}", markup=False)

@@ -23,10 +23,7 @@ class Data:
     images: (N, H, W, 3) uint8 RGB. camera_id: (N,) int. views: by image and turn in degrees the grey view
     (H, W) uint8 of the image's mesh; some images have none. backgrounds: by image what is left of it
     without its person, (H, W, 3) uint8. warped: by image and turn its person turned by warping, before
-    nothing: colours (H, W, 3) times what the person covers of a pixel (H, W), and that. textures: by
-    image and turn what the image shows of the turned mesh's surface, where that is in the turned view and
-    where it is in the image: two (H, W, 4) uint8, colours and the share that is known; None for a
-    generator that carries no texture.
+    nothing: colours (H, W, 3) times what the person covers of a pixel (H, W), and that.
     """
 
     images: np.ndarray
@@ -34,7 +31,6 @@ class Data:
     views: dict[tuple[int, int], np.ndarray]
     backgrounds: dict[int, np.ndarray]
     warped: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]
-    textures: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] | None = None
 
     @property
     def with_mesh(self) -> np.ndarray:
@@ -50,16 +46,13 @@ class Data:
 @dataclass(frozen=True)
 class Batch:
     """x, m_0, m_θ; and, where they are wanted, another image x' of the same pseudo-identity with its mesh
-    m'_0, a background of another camera, the person turned by warping, and the texture that
-    is carried to x_θ and kept in x̂."""
+    m'_0, a background of another camera, and the person turned by warping."""
 
     index: Tensor
     image: Tensor
     mesh: Tensor
     mesh_rotated: Tensor
     yaw_deg: Tensor
-    carried: Tensor | None = None
-    kept: Tensor | None = None
     positive_image: Tensor | None = None
     positive_mesh: Tensor | None = None
     background: Tensor | None = None
@@ -74,10 +67,6 @@ def make_batch(
     backgrounds: np.ndarray | None = None,
 ) -> Batch:
     """The images at `index` (B,), their meshes as they are and turned by `turns` (B,) degrees."""
-    carried, kept = None, None
-    if data.textures is not None:
-        pairs = [data.textures[image, turn] for image, turn in zip(index, turns, strict=True)]
-        carried, kept = (texture(np.stack(both)) for both in zip(*pairs, strict=True))
     warped = []
     for image, turn, place in zip(index, turns, index if backgrounds is None else backgrounds, strict=True):
         person, share = data.warped[image, turn]
@@ -89,8 +78,6 @@ def make_batch(
         mesh=meshes(data, index, np.zeros_like(turns)),
         mesh_rotated=meshes(data, index, turns),
         yaw_deg=torch.tensor(turns),
-        carried=carried,
-        kept=kept,
         positive_image=None if positives is None else pixels(data.images[positives]),
         positive_mesh=None if positives is None else meshes(data, positives, np.zeros_like(turns)),
         background=None if behind is None else pixels(behind),
@@ -108,12 +95,6 @@ def meshes(data: Data, index: np.ndarray, turns: np.ndarray) -> Tensor:
     """(B, 1, H, W) in [−1, 1], black at −1."""
     views = np.stack([data.views[image, turn] for image, turn in zip(index, turns, strict=True)])
     return torch.from_numpy(views[:, None].astype(np.float32) / 127.5 - 1)
-
-
-def texture(known: np.ndarray) -> Tensor:
-    """(B, H, W, 4) uint8 → (B, 4, H, W): normalised colours times the share known, and that share."""
-    share = torch.from_numpy(known[:, None, :, :, 3].astype(np.float32) / 255)
-    return torch.cat([pixels(known[..., :3]) * share, share], dim=1)
 
 
 def batches(index: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

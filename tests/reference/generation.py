@@ -88,8 +88,8 @@ def paint(
 
     x̂ and x_θ, and x_mix if it is shown to E_id, are normalised as one batch; x̃ comes after them.
     """
-    reconstruction = generator(batch.mesh, code, batch.kept)
-    rotated = generator(batch.mesh_rotated, code, batch.carried)
+    reconstruction = generator(batch.mesh, code)
+    rotated = generator(batch.mesh_rotated, code)
     mixed = None if mix is None else generator(batch.mesh if mix_on is None else mix_on, mix.of(code))
     shown = [reconstruction, rotated] + ([mixed] if show_mixed and mixed is not None else [])
     seen = see(encoder, shown, statistics)

@@ -90,7 +90,7 @@ def first_losses(
 ) -> dict[str, torch.Tensor]:
     """L_img and L_same, which come alone in the first epochs."""
     weights = settings.generation
-    losses = {"image": weights.image * apart(generator(batch.mesh, code, batch.kept), batch.image)}
+    losses = {"image": weights.image * apart(generator(batch.mesh, code), batch.image)}
     if batch.positive_mesh is not None:
         painted = generator(batch.positive_mesh, code)
         losses["same_person"] = weights.same_person * same_person(painted, batch)

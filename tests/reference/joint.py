@@ -245,7 +245,7 @@ def second_views(
             found["mixed"] = painted.seen_mixed
 
     if contrast.views == "generated":
-        rotated = generator(batch.mesh_rotated, code, batch.carried) if painted is None else painted.rotated
+        rotated = generator(batch.mesh_rotated, code) if painted is None else painted.rotated
         pictures["second"] = on_background(rotated, batch.mesh_rotated, batch)
     elif contrast.views == "warped":
         assert batch.warped is not None

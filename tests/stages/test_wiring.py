@@ -7,8 +7,6 @@ leaves a mark in the networks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from torch import nn
 
 from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.data.transforms import denormalise, normalise, normalise_mesh
-from genreid.errors import GenreidError
 from genreid.evaluation.ranking import rank_from_distances
 from genreid.evaluation.reranking import RerankingSettings, rerank
 from genreid.mesh.shards import read_mesh_table
@@ -38,14 +35,13 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.progress import Report
-from genreid.render.views import ViewStore
 from genreid.training import generator as pretraining
 from genreid.training import joint, warm_up
 from genreid.training.settings import JointSettings
 from pipeline.artifacts import write_table, write_torch
 from pipeline.params import load_params, section
 from tests.genreid.training.conftest import ENCODER, GENERATOR
-from tests.stages.odd_project import NUM_IMAGES, open_body_fingerprint, refused, write_inputs
+from tests.stages.odd_project import NUM_IMAGES, open_body_fingerprint, write_inputs
 from tests.stages.small_project import SmallProject
 
 NUM_TRAIN = 4
@@ -77,9 +73,9 @@ def share_out(project: SmallProject, *later: str) -> None:
     write_table(path, table)
 
 
-def painters(seed: int, **changes: Any) -> tuple[Generator, Discriminator]:
+def painters(seed: int) -> tuple[Generator, Discriminator]:
     dim, stripes = build_encoder(ENCODER, 0).appearance_dim, ENCODER.num_stripes
-    generator = build_generator(replace(GENERATOR, **changes), dim, stripes, seed)
+    generator = build_generator(GENERATOR, dim, stripes, seed)
     return generator, build_discriminator(DiscriminatorSettings(4, 1, 1), seed)
 
 
@@ -185,15 +181,6 @@ def test_joint_training_goes_on_from_both(project: SmallProject, monkeypatch: py
     assert not marked(load_encoder(read(project, "encoder")))
 
 
-def test_who_carries_texture_asks_for_correspondences(project: SmallProject) -> None:
-    """Which the views here lack: the setting counts before pretraining, the trained generator after it."""
-    project.set(pretrain_generator__generator__carries_texture=True)
-    assert "render_views.matches" in refused(project, "pretrain-generator")
-    models = project.folder / "models"
-    write_torch(models / "generator.pt", generator_checkpoint(*painters(2, carries_texture=True)))
-    assert "render_views.matches" in refused(project, "train-joint")
-
-
 def test_evaluation_holds_both_encoders_and_the_joint_generator(project: SmallProject) -> None:
     share_out(project, "query", "gallery")
     reranking = RerankingSettings(k1=2, k2=1, original_weight=0.4)
@@ -237,7 +224,7 @@ def test_meshes_and_views_are_of_the_splits_that_are_asked_for(
     project: SmallProject, splits: list[str]
 ) -> None:
     project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=splits)
-    project.set(render_views__splits=splits, render_views__yaws_deg=[0, 45, 90], render_views__matches=False)
+    project.set(render_views__splits=splits, render_views__yaws_deg=[0, 45, 90])
     assert project.run("mesh-extract", "--no-progress").code == 0
     assert project.run("render-views", "--no-progress").code == 0
     numbers = {"train": range(NUM_TRAIN), "query": range(NUM_TRAIN, NUM_IMAGES)}
@@ -247,17 +234,6 @@ def test_meshes_and_views_are_of_the_splits_that_are_asked_for(
     views = pa.concat_tables(pq.read_table(part) for part in parts(project.folder / "data" / "views"))
     assert sorted(set(views["image_id"].to_pylist())) == sorted(expected)
     assert set(views["yaw_deg"].to_pylist()) == {0, 45, 90}
-
-
-def test_correspondences_are_drawn_where_they_are_asked_for(project: SmallProject) -> None:
-    project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=["train"])
-    assert project.run("mesh-extract", "--no-progress").code == 0
-    for matches in (True, False):
-        project.set(render_views__splits=["train"], render_views__matches=matches)
-        assert project.run("render-views", "--no-progress").code == 0
-        views = ViewStore(parts(project.folder / "data" / "views"))
-        with nullcontext() if matches else pytest.raises(GenreidError, match=r"render_views\.matches"):
-            views.require_matches()
 
 
 def test_headings_are_made_worse_as_asked(project: SmallProject) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,27 +74,6 @@ def test_a_body_is_drawn_from_its_own_side_first() -> None:
     front, back, side = (view > 0 for view in mesh.views)
     assert (front ^ back[:, ::-1]).mean() < 0.1, "from behind, the outline is that of the front, mirrored"
     assert side.sum() < 0.8 * front.sum()
-
-
-def test_texture_is_carried_to_the_turned_views_alone() -> None:
-    body, renderer = load_body(), choose_renderer("zbuffer", torch.device("cpu"))
-    arguments = (IMAGE, "a.png", OneBody("ok"), body, renderer, (0, 45, 180), SIZE)
-    mesh = mesh_views(*arguments, carries_texture=True)
-    assert mesh.carried is not None and mesh.carried.shape == (3, *SIZE, 4)
-    assert mesh.carried[0].sum() == 0, "the own view needs nothing carried"
-    pairs = zip(mesh.carried, mesh.views, strict=True)
-    _, aslant, back = (carried[view > 0, 3].mean() / 255 for carried, view in pairs)
-    assert aslant > 0.5 and back < 0.1, "of the body, most is seen again aslant and nothing from behind"
-    assert (mesh.carried[1:, -1, 0, 3] == 255).all(), "the street stays when the body turns"
-    assert mesh_views(*arguments).carried is None
-
-    encoder = build_encoder(ENCODER, 0)
-    settings = replace(GENERATOR, carries_texture=True)
-    generator = build_generator(settings, encoder.appearance_dim, ENCODER.num_stripes, 0)
-    made = generate_views(Painter(generator, encoder), IMAGE, mesh)
-    known = mesh.carried[1][..., 3] == 255
-    difference = np.abs(made.rotated[0].astype(int) - mesh.carried[1][..., :3])
-    assert difference[known].mean() < 40, "a generator at its start trusts what is carried"
 
 
 def test_nobody_is_an_error() -> None:

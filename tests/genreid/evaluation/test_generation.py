@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from genreid.data.carry import carry, normalise_carried
-from genreid.data.transforms import denormalise, normalise, normalise_mesh
+from genreid.data.transforms import normalise
 from genreid.errors import GenreidError
 from genreid.evaluation.generation import (
     GenerationMeasurements,
@@ -53,17 +51,6 @@ class Views:
         return np.full((128, 64), mesh_grey(int(image_id[-1]), yaw_deg), np.uint8)
 
 
-class MatchedViews(Views):
-    """And where each pixel of them is in the image: two pixels to the right, in the upper half."""
-
-    def require_matches(self) -> None:
-        pass
-
-    def load_match(self, image_id: str, yaw_deg: int) -> SimpleNamespace:
-        v, u = np.mgrid[:128, :64].astype(np.float32) + 0.5
-        return SimpleNamespace(source=np.where(v[..., None] < 64, np.dstack([u + 2, v]), np.nan))
-
-
 def mesh_grey(image: int, yaw_deg: int) -> int:
     return yaw_deg // 10 + 2 * image
 
@@ -78,11 +65,6 @@ class StubPainter:
         return np.stack(
             [_painted(float(code), int(mesh[0, 0])) for mesh, code in zip(meshes, appearance, strict=True)]
         )
-
-    def paint_rotated(
-        self, viewed: ViewedImages, index: np.ndarray, yaw_deg: int, appearance: torch.Tensor
-    ) -> np.ndarray:
-        return self.paint(viewed.meshes(index, yaw_deg), appearance)
 
 
 def _painted(code: float, mesh: int) -> np.ndarray:
@@ -243,7 +225,7 @@ def test_images_without_views_are_refused() -> None:
 
 def test_the_painter_gives_the_networks_pictures() -> None:
     encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"), 0)
-    generator = build_generator(GeneratorSettings(8, 1, 16, 8, False), encoder.appearance_dim, 4, 0)
+    generator = build_generator(GeneratorSettings(8, 1, 16, 8), encoder.appearance_dim, 4, 0)
     painter = Painter(generator, encoder)
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)
     meshes = np.random.default_rng(1).integers(0, 256, (2, 64, 32), dtype=np.uint8)
@@ -257,25 +239,3 @@ def test_the_painter_gives_the_networks_pictures() -> None:
     inside = (pictures > 0) & (pictures < 255)
     difference = (back - expected).abs().permute(0, 2, 3, 1).numpy()
     assert inside.mean() > 0.5 and difference[inside].max() < 0.5 / 255 / 0.22
-
-
-@pytest.mark.parametrize("carries_texture", [True, False])
-def test_a_rotated_view_is_given_the_texture_that_its_generator_carries(carries_texture: bool) -> None:
-    encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"), 0)
-    settings = GeneratorSettings(8, 1, 16, 8, carries_texture)
-    generator = build_generator(settings, encoder.appearance_dim, 4, 0)
-    painter, views, index = Painter(generator, encoder), MatchedViews(), np.array([2, 4])
-    viewed = ViewedImages(Images(), views)  # type: ignore[arg-type]
-    images = Images().load(index)
-    codes = painter.appearance(images)
-    painted = painter.paint_rotated(viewed, index, 90, codes)
-    meshes = normalise_mesh(np.stack([np.full((64, 32), mesh_grey(image, 90), np.uint8) for image in index]))
-    texture = np.stack([carry(image, views.load_match("", 90).source) for image in images])
-    with torch.no_grad():
-        expected, without = (
-            (denormalise(generator(meshes, codes, known)) for known in (normalise_carried(texture), None))
-            if carries_texture
-            else (denormalise(generator(meshes, codes)), None)
-        )
-    np.testing.assert_allclose(painted.astype(int), expected, atol=1)
-    assert without is None or np.abs(painted.astype(int) - without).max() > 10

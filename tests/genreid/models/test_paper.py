@@ -19,7 +19,7 @@ def shapes(network: nn.Module, kind: type[nn.Module] = nn.Conv2d) -> list[tuple[
 @pytest.fixture(scope="module")
 def generator() -> Generator:
     with torch.device("meta"):
-        return Generator(GeneratorSettings(16, 4, 128, 512, False), appearance_dim=8192, num_stripes=4)
+        return Generator(GeneratorSettings(16, 4, 128, 512), appearance_dim=8192, num_stripes=4)
 
 
 def test_the_structure_encoder(generator: Generator) -> None:
@@ -38,14 +38,6 @@ def test_the_decoder(generator: Generator) -> None:
     assert shapes(decoder.to_pixels) == [(32, 32, 3, 3), (32, 32, 3, 3), (3, 32, 1, 1)]
     for mlps in (decoder.scales, decoder.shifts):
         assert shapes(mlps, nn.Linear) == [(512, 2048), (512, 512), (256, 512)] * 4
-    assert decoder.trust is None
-
-
-def test_what_trusts_texture() -> None:
-    with torch.device("meta"):
-        decoder = Generator(GeneratorSettings(16, 4, 128, 512, True), 8192, 4).decoder
-    assert decoder.trust is not None
-    assert shapes(decoder.trust) == [(32, 32 + 4, 3, 3), (1, 32, 1, 1)]
 
 
 def test_the_discriminator() -> None:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from genreid.data.background import without_person
 from genreid.data.batch import Batch
-from genreid.data.carry import carry, keep
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings
 from genreid.models.generator import GeneratorSettings
@@ -234,19 +233,12 @@ def data_of(boxes: Boxes) -> Data:
     store: Any = boxes.views
     pixels, with_mesh = images.load(np.arange(len(images))), loader.with_mesh.tolist()
     views = {(i, yaw): store.load(images.image_id[i], yaw) for i in with_mesh for yaw in store.yaws_deg}
-    textures = None
-    if boxes.carries_texture:
-        matches = {key: store.load_match(images.image_id[key[0]], key[1]) for key in views}
-        textures = {
-            key: (carry(pixels[key[0]], match.source), keep(pixels[key[0]], match.shared))
-            for key, match in matches.items()
-        }
     backgrounds = {i: without_person(pixels[i], views[i, 0]) for i in with_mesh}
     warped = {}
     for i, yaw in views:
         (view,) = boxes.persons.views(np.array([i]), np.array([yaw]))
         warped[i, yaw] = view.person, view.share
-    return Data(pixels, images.camera_id, views, backgrounds, warped, textures)
+    return Data(pixels, images.camera_id, views, backgrounds, warped)
 
 
 def assert_equal(pair: Pair) -> None:

@@ -17,7 +17,6 @@ from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.transforms import AugmentationSettings
 from genreid.models.encoder import EncoderSettings
 from genreid.models.generator import GeneratorSettings
-from genreid.render.correspondence import Correspondence
 from genreid.training.loader import Loader
 from genreid.training.settings import GenerationSettings
 from genreid.warping.view import WarpedView
@@ -34,9 +33,7 @@ ENCODER = EncoderSettings(
     embedding_dim=None,
     pretrained="none",
 )
-GENERATOR = GeneratorSettings(
-    structure_width=4, structure_blocks=1, decoder_width=8, mlp_width=16, carries_texture=False
-)
+GENERATOR = GeneratorSettings(structure_width=4, structure_blocks=1, decoder_width=8, mlp_width=16)
 CLUSTERING = PseudoLabelSettings(k1=6, k2=2, eps=0.7, min_samples=2, method="exact")
 NO_AUGMENTATION = AugmentationSettings(flip=0.0, pad_px=0, erase=0.0, colour=0.0)
 GENERATION = GenerationSettings(
@@ -65,7 +62,6 @@ class Boxes:
     person_id: np.ndarray
     views: BoxViews
     persons: BoxPersons
-    carries_texture: bool = False
 
     def agreement(self, labels: PseudoLabels) -> dict[str, float]:
         return {"agreement/seen": float(len(labels.labels))}
@@ -84,21 +80,6 @@ class BoxViews:
         shift = self.yaws_deg.index(yaw_deg)
         view[4:28, 3 + shift : 10 + shift] = 160
         return view
-
-
-class MatchedBoxViews(BoxViews):
-    """A quarter turn moves the surface a pixel to the right; rows from 20 on are hidden by it."""
-
-    def require_matches(self) -> None:
-        pass
-
-    def load_match(self, image_id: str, yaw_deg: int) -> Correspondence:
-        v, u = np.mgrid[:32, :16].astype(np.float32) + 0.5
-        source = np.stack([u - yaw_deg // 90, v], axis=2)
-        source[20:] = np.nan
-        shared = np.zeros((32, 16), bool)
-        shared[:20] = True
-        return Correspondence(source, shared)
 
 
 class BoxPersons:
@@ -123,7 +104,7 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
     return make_boxes(tmp_path_factory.mktemp("boxes"), BoxViews)
 
 
-def make_boxes(root: Path, views: type[BoxViews], *, light: int = 0, carries_texture: bool = False) -> Boxes:
+def make_boxes(root: Path, views: type[BoxViews], *, light: int = 0) -> Boxes:
     """Images of boxes, written below `root`; light: how far apart the cameras' colour casts are, 0 to 100."""
     rows = [
         _write_box(root, person, shot, light)
@@ -135,8 +116,8 @@ def make_boxes(root: Path, views: type[BoxViews], *, light: int = 0, carries_tex
     images = ImageSet(root, manifest)
     store: Any = views(images.image_id)
     persons: Any = BoxPersons(images)
-    loader = Loader(images, store, CPU, carries_texture=carries_texture, warped=persons)
-    return Boxes(images, loader, manifest.person_id, store, persons, carries_texture)
+    loader = Loader(images, store, CPU, warped=persons)
+    return Boxes(images, loader, manifest.person_id, store, persons)
 
 
 def _write_box(root: Path, person: int, shot: int, light: int) -> dict[str, object]:

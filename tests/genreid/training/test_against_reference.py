@@ -23,7 +23,7 @@ from pipeline.params import Params, load_params, section
 from pipeline.recipes import load_overrides
 
 from .beside import DISCRIMINATOR, assert_equal, run_generator, run_joint, run_warm_up
-from .conftest import GENERATOR, Boxes, BoxViews, MatchedBoxViews, make_boxes
+from .conftest import GENERATOR, Boxes, BoxViews, make_boxes
 
 ROOT = Path(__file__).parents[3]
 
@@ -83,7 +83,7 @@ def generator_settings(of: str) -> GeneratorPretrainingSettings:
     settings = _clustering(section(PARAMS[of], "pretrain_generator", GeneratorPretrainingSettings))
     return replace(
         settings,
-        generator=replace(GENERATOR, carries_texture=settings.generator.carries_texture),
+        generator=GENERATOR,
         discriminator=DISCRIMINATOR,
         generation=_generation(settings.generation, 100),
         reconstruction_epochs=min(1, settings.reconstruction_epochs),
@@ -175,11 +175,6 @@ def lit_boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
     return make_boxes(tmp_path_factory.mktemp("lit"), BoxViews, light=15)
 
 
-@pytest.fixture(scope="module")
-def matched_boxes(tmp_path_factory: pytest.TempPathFactory) -> Boxes:
-    return make_boxes(tmp_path_factory.mktemp("matched"), MatchedBoxViews, light=15, carries_texture=True)
-
-
 @pytest.mark.parametrize("of", PARAMS)
 def test_warm_up(lit_boxes: Boxes, of: str) -> None:
     assert_equal(run_warm_up(lit_boxes, warm_up_settings(of)))
@@ -196,9 +191,8 @@ def test_generator_pretraining(lit_boxes: Boxes, of: str) -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), further(GeneratorPretrainingSettings, generator_settings))
-def test_generator_pretraining_at(lit_boxes: Boxes, matched_boxes: Boxes, key: str, value: Any) -> None:
-    boxes = matched_boxes if key == "generator.carries_texture" and value else lit_boxes
-    assert_equal(run_generator(boxes, shorter(changed(generator_settings("shipped"), key, value))))
+def test_generator_pretraining_at(lit_boxes: Boxes, key: str, value: Any) -> None:
+    assert_equal(run_generator(lit_boxes, shorter(changed(generator_settings("shipped"), key, value))))
 
 
 @pytest.mark.parametrize("of", PARAMS)
@@ -233,11 +227,6 @@ def test_joint_training_of_the_paper_at(lit_boxes: Boxes, key: str, value: Any) 
 def test_joint_training_where_nothing_is_painted(lit_boxes: Boxes, views: str, mixup: str) -> None:
     settings = changed(joint_settings("shipped"), "contrast.views", views)
     assert_equal(run_joint(lit_boxes, shorter(changed(settings, "contrast.mixup", mixup))))
-
-
-def test_joint_training_with_carried_texture(matched_boxes: Boxes) -> None:
-    generator = replace(GENERATOR, carries_texture=True)
-    assert_equal(run_joint(matched_boxes, shorter(joint_settings("shipped")), generator=generator))
 
 
 def test_bfloat16_is_near_and_not_the_same(lit_boxes: Boxes) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from genreid.body.body import Body
 from genreid.render.backend import choose_renderer
-from genreid.render.correspondence import BodyView
+from genreid.render.look import BodyView
 from genreid.warping.surface import Surface
 from genreid.warping.texture import Texture, take_texture
 

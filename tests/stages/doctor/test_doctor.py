@@ -78,12 +78,6 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
         ({"train_joint__lr": -0.1}, "params", "missing", "train_joint.lr is -0.1: expected more than 0"),
         ({"prepare_data__folder__train": "("}, "params", "missing", "is no regular expression"),
         (
-            {"pretrain_generator__generator__carries_texture": True},
-            "params",
-            "missing",
-            "set render_views.matches: true",
-        ),
-        (
             {"train_joint__contrast__memory": "cluster", "train_joint__cluster_on": "memory"},
             "params",
             "missing",
@@ -148,7 +142,6 @@ def test_without_the_package_nobody_is_told_that_romp_is_chosen(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"pretrain_generator__generator__carries_texture": True, "render_views__matches": True},
         {"evaluate__split": "val"},  # the benchmark has its own
         {"prepare_data__dataset": "folder"},  # measured on training images
         {
