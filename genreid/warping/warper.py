@@ -72,9 +72,8 @@ class Warper:
         if len(textures) == 0:
             return []
         posed = self._body.pose(parameters).vertices
-        turned = self._clothed(
-            turn_bodies(posed, parameters.global_orient, torch.from_numpy(np.asarray(yaw_deg)))
-        )
+        angles = torch.from_numpy(np.asarray(yaw_deg))
+        turned = self._clothed(turn_bodies(posed, parameters.global_orient, angles))
         fragments = self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
         return [
             draw_view(texture, pixels, self._body.faces)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("losses", "clustering", "models", "mesh", "evaluation", "data", "training", "stages")
+ROOMS = ("losses", "clustering", "models", "mesh", "evaluation", "data", "warping", "training", "stages")
 
 
 @dataclass(frozen=True)

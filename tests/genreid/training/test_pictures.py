@@ -15,16 +15,15 @@ from genreid.render.sheets import GenerationRow
 from genreid.training import pictures
 from genreid.training.pictures import LAMBDAS, generation_picture
 
-from .conftest import ENCODER, GENERATOR, MatchedBoxViews, make_boxes
+from .conftest import ENCODER, GENERATOR, BoxViews, make_boxes
 
 
 def test_each_row_is_what_the_networks_make_of_its_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boxes = make_boxes(tmp_path, MatchedBoxViews, carries_texture=True)
+    boxes = make_boxes(tmp_path, BoxViews)
     encoder = build_encoder(ENCODER, 0).train()
-    carrying = type(GENERATOR)(**{**vars(GENERATOR), "carries_texture": True})
-    generator = build_generator(carrying, encoder.appearance_dim, 4, 0).eval()
+    generator = build_generator(GENERATOR, encoder.appearance_dim, 4, 0).eval()
     given: list[Any] = []
     monkeypatch.setattr(pictures, "generation_sheet", lambda *sheet: given.extend(sheet))
     generation_picture(generator, encoder, boxes.loader, seed=1)
@@ -46,7 +45,7 @@ def _check(row: GenerationRow, image: int, following: int, boxes: Any, encoder: 
     np.testing.assert_array_equal(row.mesh, boxes.views.load("", 0))
     for view, yaw_deg in zip(row.rotated, (90, 180, 270), strict=True):
         batch = boxes.loader.batch_at(np.array([image]), np.array([yaw_deg]))
-        _same(view, generator(batch.mesh_rotated, own, batch.carried))
+        _same(view, generator(batch.mesh_rotated, own))
     structure = generator.encode_structure(batch.mesh)
     _same(row.reconstruction, generator.paint(structure, own))
     for view, weight in zip(row.mixed, (0, 0.25, 0.5, 0.75, 1), strict=True):
