@@ -35,12 +35,6 @@ class Fragments:
         """(H, W) bool: pixels that see the surface."""
         return self.face_index >= 0
 
-    def interpolate(self, values: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """Values of the vertices (V, C) carried to the covered pixels: (number covered, C), row by row."""
-        covered = self.covered
-        corners = values[faces[self.face_index[covered]]]
-        return np.einsum("pk,pkc->pc", self.barycentric[covered], corners)
-
 
 def rasterise(points: np.ndarray, faces: np.ndarray, height_px: int, width_px: int) -> Fragments:
     """The nearest triangle at each pixel's centre.
