@@ -15,7 +15,7 @@ STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } |
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
 	@echo "  make test-fast, make check, make install, make clean"
-	@echo "  make mutants: which faults the tests let pass (an hour; ARGS=--help for more)"
+	@echo "  make mutants: which faults the tests let pass (half an hour; ARGS=--help for more)"
 	@echo "  make bench, make bench-full: what docs/performance.md says, measured here"
 	@echo "  make romp: the estimator of meshes for photographs (needs a C++ compiler)"
 
