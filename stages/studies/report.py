@@ -34,7 +34,8 @@ VIEWS = {
 def write_report(root: Path, study: Study, split: str) -> list[Path]:
     """Write them; returns the paths. Raises PipelineError where there is nothing to report, or no place."""
     rows = read_rows(root / RUNS)
-    rows = rows[rows["study"] == study.name]
+    # Rows of an arm that the study no longer has are records, and no part of it.
+    rows = rows[(rows["study"] == study.name) & rows["arm"].isin(list(study.arms))]
     # Trials that are scored on other identities train as these do, and DVC does not train them again.
     costs = cost_ratios(figures(rows, "cpu_seconds"), study.reference)
     rows = rows[rows["split"] == split]

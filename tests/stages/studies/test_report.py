@@ -64,6 +64,15 @@ def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> Non
     assert cv2.imread(str(picture)).shape[1] > 800
 
 
+def test_rows_of_an_arm_that_is_no_longer_defined_change_nothing(project: Path, study: Study) -> None:
+    page, picture = write_report(project, study, "val")
+    before = page.read_text(encoding="utf-8"), picture.read_bytes()
+    row = records(project)[0] | {"arm": "given up", "machine": "other CPU", "warm_up_fingerprint": "other"}
+    write_rows(project / RUNS, [row])
+    write_report(project, study, "val")
+    assert (page.read_text(encoding="utf-8"), picture.read_bytes()) == before
+
+
 def test_test_identities_have_their_own_place(project: Path, study: Study) -> None:
     """Their trials were not trained again: what they cost is told by those on the validation identities."""
     own = PAGE + PAGE.replace("study two", "study two test")
