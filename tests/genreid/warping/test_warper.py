@@ -152,9 +152,12 @@ def test_images_give_the_same_views_whatever_was_asked_before(
     used = fresh()
     used.views(np.array([0, 2]), np.array([180, 90]))
     index, yaw_deg = np.array([1, 2, 0]), np.array([45, 90, 135])
-    for view, expected in zip(used.views(index, yaw_deg), fresh().views(index, yaw_deg), strict=True):
+    used_again, first_time = used.views(index, yaw_deg), fresh().views(index, yaw_deg)
+    for i, (view, expected) in enumerate(zip(used_again, first_time, strict=True)):
         assert view.share.shape == (64, 32)
         assert np.array_equal(view.person, expected.person)
+        (alone,) = fresh().views(index[i : i + 1], yaw_deg[i : i + 1])
+        assert np.abs(view.person - alone.person).mean() < 0.05
     texture = warper.textures([images.load_native(2)], person.parameters, person.camera)
     (alone,) = warper.views(texture, person.parameters, person.camera, *SIZE, np.array([90]))
     assert (
