@@ -44,8 +44,9 @@ class WarpedImages:
     def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
         rows = torch.from_numpy(np.asarray(index, np.int64))
-        textures, sizes = zip(*(self._look(int(position)) for position in index), strict=True)
-        height, width = np.array(sizes).T
+        looked = [self._look(int(position)) for position in index]
+        height, width = np.array([size for _, size in looked]).T
+        textures = [texture for texture, _ in looked]
         views = self._warper.views(
             textures, self._parameters.select(rows), self._camera[rows], height, width, yaw_deg
         )

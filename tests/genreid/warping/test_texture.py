@@ -137,6 +137,17 @@ def test_a_mask_keeps_out_what_is_not_the_person(body: Body, person: Person, sur
     assert (texture.seen[view.points[:, 0] > WIDTH // 2] == 0).all()
 
 
+def test_a_mask_that_is_half_sure_leaves_half_of_what_is_seen(
+    body: Body, person: Person, surface: Surface
+) -> None:
+    view = look(body, person)
+    sure, unsure = (
+        take_texture(ramps(), view, surface, np.full((HEIGHT, WIDTH), share, np.uint8)).seen.astype(float)
+        for share in (255, 102)
+    )
+    assert np.abs(unsure - 0.4 * sure).max() <= 1
+
+
 def test_a_person_of_whom_nothing_is_sure_has_one_colour(
     body: Body, person: Person, surface: Surface
 ) -> None:

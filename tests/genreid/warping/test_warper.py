@@ -17,6 +17,7 @@ from genreid.render import pytorch3d
 from genreid.render.backend import choose_renderer
 from genreid.seeding import numpy_rng
 from genreid.synthetic import Benchmark, SyntheticSettings
+from genreid.warping import images as warped_images
 from genreid.warping.images import WarpedImages
 from genreid.warping.view import WarpedView
 from genreid.warping.warper import Warper
@@ -130,20 +131,25 @@ def test_pytorch3d_draws_the_same(body: Body, warper: Warper, person: Person) ->
     assert np.abs(views[0].person - views[1].person).mean() < 1
 
 
-def test_images_give_the_same_views_whatever_was_asked_before(
-    tmp_path: Path, warper: Warper, person: Person
-) -> None:
+def dots(root: Path) -> ImageSet:
+    """Three images of nothing but noise."""
     rng = np.random.default_rng(0)
     rows = []
     for number in range(3):
         image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-        cv2.imwrite(str(tmp_path / f"{number}.png"), image)
+        cv2.imwrite(str(root / f"{number}.png"), image)
         rows.append(
             {"image_id": f"{number}.png", "path": f"{number}.png", "split": "train", "camera_id": 1}
             | {"person_id": 1, "height": HEIGHT, "width": WIDTH, "status": "ok", "detail": None}
         )
     info = ManifestInfo(dataset="dots", root=".", height_px=64, width_px=32, body="open")
-    images = ImageSet(tmp_path, Manifest.from_rows(rows, info))
+    return ImageSet(root, Manifest.from_rows(rows, info))
+
+
+def test_images_give_the_same_views_whatever_was_asked_before(
+    tmp_path: Path, warper: Warper, person: Person
+) -> None:
+    images = dots(tmp_path)
     three = BodyParameters(*(value.repeat(3, 1) for value in vars(person.parameters).values()))
 
     def fresh() -> WarpedImages:
@@ -163,3 +169,24 @@ def test_images_give_the_same_views_whatever_was_asked_before(
     assert (
         np.abs(alone.resized(64, 32).person - fresh().views(index[1:2], yaw_deg[1:2])[0].person).mean() < 0.05
     )
+
+
+def test_textures_beyond_the_room_for_them_are_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: Body, warper: Warper, person: Person
+) -> None:
+    """Room for two: colour, seen and filled are five bytes a vertex."""
+    images, read = dots(tmp_path), list[int]()
+    natively = images.load_native
+
+    def load(position: int) -> np.ndarray:
+        read.append(position)
+        return natively(position)
+
+    monkeypatch.setattr(images, "load_native", load)
+    monkeypatch.setattr(warped_images, "_CACHE_BYTES", 2 * 5 * len(body.template))
+    three = BodyParameters(*(value.repeat(3, 1) for value in vars(person.parameters).values()))
+    used = WarpedImages(warper, images, three, person.camera.repeat(3, 1))
+    for _ in range(2):
+        for position in range(3):
+            used.views(np.array([position]), np.array([90]))
+    assert read == [0, 1, 2, 2]
