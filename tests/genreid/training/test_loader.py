@@ -73,8 +73,9 @@ def test_images_and_meshes_of_a_batch_are_those_of_their_own_places(boxes: Boxes
 
 
 def test_every_image_of_a_batch_has_an_angle(boxes: Boxes) -> None:
+    loader = Loader(boxes.images, BoxViews(boxes.images.image_id), CPU)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="shorter"):
-        boxes.loader.batch_at(np.arange(3), np.full(2, 90, np.int16))
+        loader.batch_at(np.arange(3), np.full(2, 90, np.int16))
 
 
 def test_positives_are_the_others_of_the_pseudo_identity_with_a_mesh() -> None:
