@@ -12,9 +12,8 @@ from genreid.data.transforms import resize
 from genreid.render.zbuffer import Fragments
 from genreid.warping.texture import Texture
 
-_RING = (
-    1 / 64
-)  # of the height: how far hair and clothes reach beyond a body that is drawn a centimetre thicker
+_RING = 1 / 64
+"""Of the height: how far hair and clothes reach beyond a body that is drawn a centimetre thicker."""
 
 
 @dataclass(frozen=True)
