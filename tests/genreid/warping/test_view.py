@@ -52,6 +52,14 @@ def test_around_the_body_is_a_ring_of_its_nearest_colour_that_fades() -> None:
             assert apart_in_colour.min() < 1e-2
 
 
+@pytest.mark.parametrize(("height", "ring"), [(20, 1), (64, 1), (95, 1), (97, 2), (128, 2), (256, 4)])
+def test_the_ring_is_a_64th_of_the_height(height: int, ring: int) -> None:
+    """Beside a box that begins at column 20: whole pixels of the ring, then nothing."""
+    corners = np.array([[20, 2, 1], [40, 2, 1], [20, height - 2, 1], [40, height - 2, 1]], np.float32)
+    share = draw_view(TEXTURE, rasterise(corners, FACES, height, 64), FACES).share[height // 2]
+    assert share[: 20 - ring].max() < 1e-3 and share[20 - ring : 40].min() > 0.999
+
+
 def test_nobody_in_the_view_leaves_the_background_as_it_is() -> None:
     view = draw_view(TEXTURE, rasterise(POINTS + 1000, FACES, 32, 16), FACES)
     background = np.random.default_rng(0).integers(0, 256, (32, 16, 3), dtype=np.uint8)
