@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 
 from genreid.clustering import dithered
@@ -65,3 +66,14 @@ def test_steps_fill_seven_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dithered, "_REACH", 0.5)
     rows, _, _ = dithered_rows(person_features(300, 512, 5, 0.5, seed=3))
     assert 60 <= int(rows.abs().max()) <= 63
+
+
+@pytest.mark.parametrize("num", [1, 2, 4, 8, 32])
+def test_rows_are_multiplied_by_hadamards_matrix(num: int) -> None:
+    """As plain Python too, where an array is as long as it says."""
+    row = np.random.default_rng(num).normal(size=num).astype(np.float32)
+    expected = scipy.linalg.hadamard(num) @ row
+    for mix in (dithered._mix, dithered._mix.py_func):
+        turned = row.copy()
+        mix(turned, 1)
+        np.testing.assert_allclose(turned, expected, atol=1e-5)
