@@ -24,7 +24,8 @@ from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.models.checkpoint import load_encoder, load_generator
-from genreid.render.views import ViewStore, encode_png
+from genreid.render.png import encode_png
+from genreid.render.views import ViewStore
 from genreid.training.joint import Optimisers, epoch_batches, joint_step
 from genreid.training.loader import Loader
 from genreid.training.run import Run

@@ -18,7 +18,8 @@ from genreid.body.body import Body
 from genreid.errors import GenreidError
 from genreid.mesh.ground_truth import GroundTruthEstimator
 from genreid.mesh.mean_pose import MeanPoseEstimator
-from genreid.mesh.regressor import RegressorEstimator, load_regressor
+from genreid.mesh.regressor import load_regressor
+from genreid.mesh.regressor_estimator import RegressorEstimator
 from genreid.mesh.romp import RompEstimator, RompSettings
 from genreid.mesh.shards import MeshEstimates
 
@@ -37,7 +38,8 @@ class MeshEstimator(Protocol):
         """One row for each of B images, whatever is wrong with it.
 
         image_ids: B names. images: B pictures (h, w, 3) uint8 RGB at native size. The camera of a row is that
-        of its native crop. A row depends on its own image alone.
+        of its native crop, and so is its mask, which an estimator may leave out. A row depends on its own
+        image alone.
         """
         ...
 

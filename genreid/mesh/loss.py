@@ -1,7 +1,7 @@
-"""What the regressor is fitted by: rotations, joints and the camera, all in closed form. B images.
+"""What the regressor is fitted by: rotations, joints, the camera and the mask, all in closed form. B images.
 
-No body is skinned and no silhouette is drawn: the truth of a render is known joint by joint, and the 24
-joints cost a hundredth of 6,890 vertices.
+No body is skinned and nothing is drawn: the truth of a render is known joint by joint, the 24 joints cost a
+hundredth of 6,890 vertices, and its silhouette comes with it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from genreid.body.rotations import matrix_to_rotation_6d
@@ -18,21 +19,37 @@ from genreid.mesh.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class Target:
-    """The truth of B images: rotations (B, 24, 3, 3), betas (B, 10), camera (B, 3) as s, t_x, t_y."""
+    """The truth of B images.
+
+    rotations (B, 24, 3, 3). betas (B, 10). camera (B, 3) as s, t_x, t_y. silhouette (B, H, W) uint8: 255
+    where the person is, whatever stands before them; in between on edges that were moved.
+    """
 
     rotations: Tensor
     betas: Tensor
     camera: Tensor
+    silhouette: Tensor
 
     def select(self, index: Tensor) -> Target:
-        return Target(self.rotations[index], self.betas[index], self.camera[index])
+        return Target(self.rotations[index], self.betas[index], self.camera[index], self.silhouette[index])
 
     def to(self, device: torch.device) -> Target:
-        return Target(self.rotations.to(device), self.betas.to(device), self.camera.to(device))
+        return Target(
+            self.rotations.to(device),
+            self.betas.to(device),
+            self.camera.to(device),
+            self.silhouette.to(device),
+        )
 
-    def as_prediction(self) -> Prediction:
-        """What a network without error would say."""
-        return Prediction(matrix_to_rotation_6d(self.rotations), self.betas, camera_to_image(self.camera))
+    @property
+    def rotation_6d(self) -> Tensor:
+        """(B, 24, 6) as in `Prediction`."""
+        return matrix_to_rotation_6d(self.rotations)
+
+    @property
+    def camera_in_image(self) -> Tensor:
+        """(B, 3) as in `Prediction`."""
+        return camera_to_image(self.camera)
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,7 @@ class LossSettings:
     joints: float
     joints_2d: float
     camera: float
+    mask: float
 
 
 def regression_losses(
@@ -56,17 +74,18 @@ def regression_losses(
     heading: squared distance of the body's left direction, the first column of the root. root, pose: of
     both columns of the root and, mean over 23, of the joints. betas, camera: squared errors (camera as ln s,
     s·t_x, s·t_y). joints: mean distance in 3D in metres. joints_2d: mean distance in the image, in half
-    longer sides.
+    longer sides. mask: binary cross-entropy, mean over pixels.
 
     Squares of columns that are not yet orthonormal leave the mean of what is possible as the best answer, so
     an undecidable heading shows as a short column. The distances of joints are not squared: there, a limb
     that is far off (left leg taken for the right) does not outweigh all others.
     """
-    expected = target.as_prediction()
-    columns = (prediction.rotation_6d - expected.rotation_6d).square().unflatten(2, (2, 3)).sum(3)
+    camera = target.camera_in_image
+    columns = (prediction.rotation_6d - target.rotation_6d).square().unflatten(2, (2, 3)).sum(3)
     found_joints = skeleton.pose(prediction.rotations, prediction.betas)
     true_joints = skeleton.pose(target.rotations, target.betas)
-    on_image = _place(found_joints, prediction.camera) - _place(true_joints, expected.camera)
+    on_image = _place(found_joints, prediction.camera) - _place(true_joints, camera)
+    silhouette = target.silhouette.to(prediction.mask.dtype) / 255
     terms = {
         "heading": columns[:, 0, 0].mean(),
         "root": columns[:, 0].sum(1).mean(),
@@ -74,7 +93,8 @@ def regression_losses(
         "betas": (prediction.betas - target.betas).square().mean(),
         "joints": _length(found_joints - true_joints).mean(),
         "joints_2d": _length(on_image).mean(),
-        "camera": (prediction.camera - expected.camera).square().sum(1).mean(),
+        "camera": (prediction.camera - camera).square().sum(1).mean(),
+        "mask": F.binary_cross_entropy_with_logits(prediction.mask, silhouette),
     }
     return {name: getattr(weights, name) * value for name, value in terms.items()}
 

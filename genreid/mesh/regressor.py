@@ -1,4 +1,4 @@
-"""A small network that regresses SMPL's parameters from pixels, and the estimator around it.
+"""A small network that regresses SMPL's parameters and the person's mask from pixels, and its checkpoint.
 
 In the manner of HMR (Kanazawa et al. 2018, arXiv 1712.06584) with continuous rotations (Zhou et al. 2019,
 arXiv 1812.07035), in one pass and at the size of a ReID crop. It is fitted to renders of the open body, for
@@ -12,25 +12,20 @@ from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Annotated, Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from genreid.body.body import Body, BodyParameters
+from genreid.body.body import Body
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS
-from genreid.body.rotations import matrix_to_axis_angle, matrix_to_rotation_6d, rotation_6d_to_matrix
-from genreid.data.transforms import resize
+from genreid.body.rotations import rotation_6d_to_matrix
 from genreid.errors import GenreidError
-from genreid.mesh.mirror import mirror_camera, mirror_rotations
-from genreid.mesh.shards import MeshEstimates
 from genreid.ranges import Count
 
-FORMAT, VERSION = "genreid.regressor", 1
-SMALLEST_SIDE_PX = 8
-_BATCH_SIZE = 64
+FORMAT, VERSION = "genreid.regressor", 2
+_STEM_STRIDE = 4
 _WIDTHS = (6 * NUM_JOINTS, NUM_BETAS, 3)
 
 
@@ -38,15 +33,17 @@ _WIDTHS = (6 * NUM_JOINTS, NUM_BETAS, 3)
 class NetworkSettings:
     """height_px, width_px: input. widths: channels of the stem (a quarter of the input's size) and of each
     residual stage after it, which halves the size again. head_width: of the hidden layer before the output.
+    mask_width: channels of the maps that the mask is read from.
     """
 
     height_px: Annotated[int, Ge(16)]
     width_px: Annotated[int, Ge(16)]
     widths: tuple[Count, ...]
     head_width: Count
+    mask_width: Count
 
     def __post_init__(self) -> None:
-        step = 4 * 2 ** (len(self.widths) - 1)
+        step = _STEM_STRIDE * 2 ** (len(self.widths) - 1)
         if len(self.widths) < 2 or self.height_px % step or self.width_px % step:
             raise GenreidError(
                 f"a regressor of {len(self.widths)} widths for {self.height_px}x{self.width_px} pixels "
@@ -59,12 +56,21 @@ class Prediction:
     """What the network says of B images, before it is made a body.
 
     rotation_6d (B, 24, 6): root and joints, not yet orthonormal. betas (B, 10). camera (B, 3): ln s, s·t_x,
-    s·t_y, that is size and place in the image, which pixels show; t alone they do not.
+    s·t_y, that is size and place in the image, which pixels show; t alone they do not. mask (B, H, W): logits
+    of a pixel's being the person's (clothed, with bags, and where something stands before them too).
     """
 
     rotation_6d: Tensor
     betas: Tensor
     camera: Tensor
+    mask: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[Prediction]) -> Prediction:
+        """The images of all parts, in order."""
+        return cls(
+            *(torch.cat(tensors) for tensors in zip(*(part._tensors() for part in parts), strict=True))
+        )
 
     @property
     def rotations(self) -> Tensor:
@@ -73,15 +79,18 @@ class Prediction:
 
     def float(self) -> Prediction:
         """In float32, whatever the network computed in."""
-        return Prediction(self.rotation_6d.float(), self.betas.float(), self.camera.float())
+        return Prediction(*(tensor.float() for tensor in self._tensors()))
 
     def to(self, device: torch.device | str) -> Prediction:
-        return Prediction(self.rotation_6d.to(device), self.betas.to(device), self.camera.to(device))
+        return Prediction(*(tensor.to(device) for tensor in self._tensors()))
 
     @property
     def weak_perspective(self) -> Tensor:
         """(B, 3) s, t_x, t_y."""
         return camera_from_image(self.camera)
+
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.rotation_6d, self.betas, self.camera, self.mask
 
 
 def camera_to_image(camera: Tensor) -> Tensor:
@@ -106,20 +115,26 @@ class Regressor(nn.Module):
         self.settings = settings
         widths = settings.widths
         self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 7, 4, 3, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)
+            nn.Conv2d(3, widths[0], 7, _STEM_STRIDE, 3, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
         )
-        self.stages = nn.Sequential(*(_HalvingBlock(before, after) for before, after in pairwise(widths)))
-        area = (settings.height_px * settings.width_px) // (4 * 2 ** (len(widths) - 1)) ** 2
+        self.stages = nn.ModuleList(_HalvingBlock(before, after) for before, after in pairwise(widths))
+        area = (settings.height_px * settings.width_px) // (_STEM_STRIDE * 2 ** (len(widths) - 1)) ** 2
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(widths[-1] * area, settings.head_width), nn.ReLU(inplace=True)
         )
         self.output = nn.Linear(settings.head_width, sum(_WIDTHS))
+        self.mask_head = _MaskHead(widths, settings.mask_width)
         self.register_buffer("mean", torch.zeros(sum(_WIDTHS)))
         self.register_buffer("scale", torch.ones(sum(_WIDTHS)))
 
-    def start_from(self, targets: Prediction) -> None:
-        """Make the network speak in units of the targets' spread around their mean, its first answer."""
-        values = torch.cat([targets.rotation_6d.flatten(1), targets.betas, targets.camera], dim=1)
+    def start_from(self, rotation_6d: Tensor, betas: Tensor, camera: Tensor) -> None:
+        """Make the network speak in units of the targets' spread around their mean, its first answer.
+
+        Targets as in `Prediction`.
+        """
+        values = torch.cat([rotation_6d.flatten(1), betas, camera], dim=1)
         self.mean.copy_(values.mean(0))
         self.scale.copy_(values.std(0).clamp_min(1e-3))
         nn.init.zeros_(self.output.bias)
@@ -127,10 +142,12 @@ class Regressor(nn.Module):
 
     def forward(self, images: Tensor) -> Prediction:
         """(B, 3, H, W) as `network_input` makes it."""
-        features = self.head(self.stages(self.stem(images)))
-        values = self.mean + self.scale * self.output(features)
+        maps = [self.stem(images)]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        values = self.mean + self.scale * self.output(self.head(maps[-1]))
         rotations, betas, camera = values.split(_WIDTHS, dim=1)
-        return Prediction(rotations.unflatten(1, (NUM_JOINTS, 6)), betas, camera)
+        return Prediction(rotations.unflatten(1, (NUM_JOINTS, 6)), betas, camera, self.mask_head(maps))
 
 
 class _HalvingBlock(nn.Module):
@@ -147,6 +164,38 @@ class _HalvingBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.first_norm(self.first(x)), inplace=True)
         return F.relu(self.second_norm(self.second(y)) + self.past(x), inplace=True)
+
+
+class _MaskHead(nn.Module):
+    """Reads the mask from all maps of the network, from the coarsest to the finest, each added to the ones
+    before at twice their size, as in feature pyramids (Lin et al. 2017, arXiv 1612.03144, section 3). The
+    channels of a place in the finest become its pixels (Shi et al. 2016, arXiv 1609.05158, equation 4).
+    """
+
+    def __init__(self, widths: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.entries = nn.ModuleList(nn.Conv2d(channels, width, 1, bias=False) for channels in widths)
+        self.merges = nn.ModuleList(
+            nn.Sequential(
+                nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, 1, 1, bias=False)
+            )
+            for _ in widths[:-1]
+        )
+        self.output = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, _STEM_STRIDE**2, 1),
+            nn.PixelShuffle(_STEM_STRIDE),
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Maps of stem and stages → (B, H, W) logits."""
+        x = self.entries[-1](maps[-1])
+        finer = list(zip(self.merges, self.entries[:-1], maps[:-1], strict=True))
+        for merge, entry, there in reversed(finer):
+            x = merge(F.interpolate(x, scale_factor=2, mode="nearest") + entry(there))
+        logits: Tensor = self.output(x)
+        return logits[:, 0]
 
 
 def network_input(images: np.ndarray) -> Tensor:
@@ -191,112 +240,3 @@ def load_regressor(
     network = Regressor(NetworkSettings(**{**values, "widths": tuple(values["widths"])}))
     network.load_state_dict(checkpoint["weights"])
     return network.eval()
-
-
-class RegressorEstimator:
-    """The regressor as a `MeshEstimator`.
-
-    Each image is judged together with its mirror image, and the two answers are averaged. The score is the
-    length of the averaged direction of the body's left side, at most 1. The network learns that direction by
-    least squares, so it tends to the mean over what the person might be: 1 when the heading is certain, 0
-    when front and back are equally likely.
-
-    An image with a side under `SMALLEST_SIDE_PX`, or of one colour throughout, or with an answer that is not
-    finite, is `failed`.
-    """
-
-    name = "regressor"
-
-    def __init__(self, network: Regressor, device: torch.device) -> None:
-        self._network = network.to(device).to(memory_format=torch.channels_last).eval()
-        self._device = device
-
-    def estimate(self, image_ids: Sequence[str], images: Sequence[np.ndarray]) -> MeshEstimates:
-        """See `MeshEstimator`."""
-        result = MeshEstimates.without_mesh(["failed"] * len(images))
-        usable = np.array([i for i, image in enumerate(images) if _is_usable(image)], np.int64)
-        for start in range(0, len(usable), _BATCH_SIZE):
-            index = usable[start : start + _BATCH_SIZE]
-            found = self._estimate([images[i] for i in index])
-            finite = torch.cat([found.parameters.global_orient, found.parameters.body_pose, found.camera], 1)
-            good = torch.isfinite(finite).all(dim=1).numpy()
-            result = result.fill(index[good], found.select(good))
-        return result
-
-    @torch.inference_mode()
-    def _estimate(self, images: list[np.ndarray]) -> MeshEstimates:
-        settings = self._network.settings
-        crops = [Crop.of(image.shape[0], image.shape[1], settings) for image in images]
-        pixels = np.stack([crop.cut(image) for crop, image in zip(crops, images, strict=True)])
-        batch = network_input(pixels).to(self._device)
-        rotation_6d, betas, camera = _both_sides(self._network(batch), self._network(batch.flip(3)))
-        axis_angle = matrix_to_axis_angle(rotation_6d_to_matrix(rotation_6d)).cpu()
-        parameters = BodyParameters(axis_angle[:, 0], axis_angle[:, 1:].flatten(1), betas.cpu())
-        native = camera_from_image(camera).cpu()
-        native = torch.stack([crop.to_native(one) for crop, one in zip(crops, native, strict=True)])
-        score = rotation_6d[:, 0, :3].norm(dim=1).clamp(max=1.0).cpu().numpy()
-        return MeshEstimates(["ok"] * len(images), score, parameters, native)
-
-
-def _both_sides(seen: Prediction, mirrored: Prediction) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean of what the network says of images and, mirrored back, of their mirror images."""
-    # The 6D columns are kept at their lengths: a side that is sure outvotes one that is not.
-    columns = mirrored.rotation_6d.unflatten(2, (2, 3)).transpose(2, 3)
-    back = matrix_to_rotation_6d(mirror_rotations(F.pad(columns, (0, 1))))
-    return (
-        (seen.rotation_6d + back) / 2,
-        (seen.betas + mirrored.betas) / 2,
-        (seen.camera + mirror_camera(mirrored.camera)) / 2,
-    )
-
-
-@dataclass(frozen=True)
-class Crop:
-    """How a native picture becomes the network's: its edges are repeated to the network's aspect, so that
-    bodies keep their proportions, and the whole is resized. Sizes are those of the picture and with edges.
-    """
-
-    height: int
-    width: int
-    padded_height: int
-    padded_width: int
-    settings: NetworkSettings
-
-    @classmethod
-    def of(cls, height: int, width: int, settings: NetworkSettings) -> Crop:
-        padded_height = max(height, round(width * settings.height_px / settings.width_px))
-        padded_width = max(width, round(height * settings.width_px / settings.height_px))
-        return cls(height, width, padded_height, padded_width, settings)
-
-    def cut(self, image: np.ndarray) -> np.ndarray:
-        """(h, w, 3) uint8 → (H, W, 3)."""
-        top, left = self._margin()
-        padded = cv2.copyMakeBorder(
-            image,
-            top,
-            self.padded_height - self.height - top,
-            left,
-            self.padded_width - self.width - left,
-            cv2.BORDER_REPLICATE,
-        )
-        return resize(padded, self.settings.height_px, self.settings.width_px)
-
-    def to_native(self, camera: Tensor) -> Tensor:
-        """(3,) weak perspective in the network's picture → in the native one."""
-        top, left = self._margin()
-        half_side = max(self.height, self.width) / 2
-        scale = camera[0] * (max(self.padded_height, self.padded_width) / 2) / half_side
-        shift = camera.new_tensor(
-            [
-                self.padded_width / 2 - left - self.width / 2,
-                self.padded_height / 2 - top - self.height / 2,
-            ]
-        )
-        return torch.cat([scale[None], camera[1:] + shift / (scale * half_side)])
-
-    def _margin(self) -> tuple[int, int]:
-        return (self.padded_height - self.height) // 2, (self.padded_width - self.width) // 2
-
-
-def _is_usable(image: np.ndarray) -> bool:
-    return min(image.shape[:2]) >= SMALLEST_SIDE_PX and bool((image != image[0, 0]).any())

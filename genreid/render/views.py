@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +27,7 @@ from genreid.body.body import Body, BodyParameters
 from genreid.body.rotations import axis_angle_to_matrix
 from genreid.errors import GenreidError
 from genreid.render.backend import Renderer
+from genreid.render.png import decode_png, encode_png
 
 YAWS_DEG = (0, 45, 90, 135, 180, 225, 270, 315)
 """The viewpoints of the method: the image's own and the seven that θ is drawn from."""
@@ -81,25 +81,6 @@ def turn_bodies(posed: Tensor, global_orient: Tensor, yaw_deg: Tensor) -> Tensor
     root = axis_angle_to_matrix(global_orient)
     turn = root @ _about_vertical(yaw_deg) @ root.transpose(1, 2)
     return posed @ turn.transpose(1, 2)
-
-
-def encode_png(view: np.ndarray) -> bytes:
-    """A (h, w) uint8 picture as PNG."""
-    done, encoded = cv2.imencode(".png", view)
-    assert done, view.shape
-    return bytes(encoded)
-
-
-def decode_png(png: bytes) -> np.ndarray:
-    """The (h, w) uint8 picture in a PNG.
-
-    Raises:
-        GenreidError: it is no picture.
-    """
-    view = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_GRAYSCALE) if png else None
-    if view is None:
-        raise GenreidError(f"{len(png)} bytes are no PNG picture")
-    return view
 
 
 def view_table(

@@ -17,6 +17,7 @@ GB = 1e9
 _BYTES_OF_VIEW_PER_PIXEL = 0.5  # a grey PNG of a body
 _BYTES_OF_IMAGE_PER_PIXEL = 2.5  # a colour PNG of the benchmark
 _BYTES_OF_MESH = 800
+_BYTES_OF_MASK_PER_PIXEL = 0.23  # a grey PNG in 16 levels: 1,886 bytes at 128×64
 _COPIES = 2  # in the workspace and in DVC's cache
 _PROCESS_BYTES = 1.2 * GB  # torch, faiss and compiled kernels, before any work
 _WORKER_BYTES = 1.0 * GB  # a process that draws scenes: the empty streets of all cameras
@@ -85,7 +86,9 @@ def estimate_needs(work: Workload) -> Needs:
     joint = 4 * (encoder_bytes + rest_bytes) + work.joint_batch * joint_images
 
     native = work.native_px[0] * work.native_px[1]
-    data = work.num_images * (work.num_yaws * native * _BYTES_OF_VIEW_PER_PIXEL + _BYTES_OF_MESH)
+    data = work.num_images * (
+        native * (work.num_yaws * _BYTES_OF_VIEW_PER_PIXEL + _BYTES_OF_MASK_PER_PIXEL) + _BYTES_OF_MESH
+    )
     if work.is_synthetic:
         data += work.num_images * native * _BYTES_OF_IMAGE_PER_PIXEL
     weights = 2 * encoder_bytes + 2 * rest_bytes

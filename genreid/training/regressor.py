@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from genreid.body.body import Body, BodyParameters
 from genreid.body.rotations import heading_deg, matrix_to_axis_angle, wrap_deg
@@ -73,7 +74,8 @@ def fit_regressor(
     """
     learned, held_out = scenes.split(settings.num_scenes)
     skeleton = Skeleton.of(body).to(device)
-    network.start_from(learned.target.as_prediction())
+    truth = learned.target
+    network.start_from(truth.rotation_6d, truth.betas, truth.camera_in_image)
     network.to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
@@ -135,15 +137,11 @@ def predict(network: Regressor, scenes: Scenes, device: torch.device, batch_size
         network(network_input(scenes.image[start : start + batch_size]).to(device)).to("cpu")
         for start in range(0, len(scenes), batch_size)
     ]
-    return Prediction(
-        torch.cat([part.rotation_6d for part in parts]),
-        torch.cat([part.betas for part in parts]),
-        torch.cat([part.camera for part in parts]),
-    )
+    return Prediction.joined(parts)
 
 
 def held_out_figures(prediction: Prediction, scenes: Scenes, skeleton: Skeleton) -> dict[str, float]:
-    """Median heading error, share of flips, median joint error."""
+    """Median heading error, share of flips, median joint error; mean overlap (IoU) of the person's masks."""
     found, true = prediction.rotations, scenes.target.rotations
     headings = [heading_deg(matrix_to_axis_angle(rotations[:, 0])) for rotations in (found, true)]
     error = wrap_deg(headings[0] - headings[1]).abs()
@@ -153,26 +151,32 @@ def held_out_figures(prediction: Prediction, scenes: Scenes, skeleton: Skeleton)
         "held_out/median_heading_error_deg": float(error.median()),
         "held_out/flip_rate": float((error > FLIP_DEG).float().mean()),
         "held_out/median_joint_error_mm": float(1000 * apart.norm(dim=-1).mean(dim=1).median()),
+        "held_out/mask_iou": float(mask_ious(prediction.mask, scenes.target.silhouette).mean()),
     }
 
 
+def mask_ious(logits: Tensor, silhouette: Tensor) -> Tensor:
+    """(B,) overlap of what is more likely the person's than not with silhouettes (B, H, W) of 0 to 255.
+
+    1 where both are empty.
+    """
+    found, true = logits > 0, silhouette > 127
+    common, either = (found & true).sum((1, 2)), (found | true).sum((1, 2))
+    return torch.where(either > 0, common / either.clamp_min(1), 1.0)
+
+
 def _picture(scenes: Scenes, prediction: Prediction, body: Body) -> np.ndarray:
-    """Held-out scenes above the bodies that the network sees in them: (2·H, n·W, 3) uint8."""
+    """Held-out scenes above the bodies and the masks that the network sees in them: (3·H, n·W, 3) uint8."""
     num = min(_NUM_PICTURED, len(scenes))
     height, width = scenes.image.shape[1:3]
     axis_angle = matrix_to_axis_angle(prediction.rotations[:num])
     parameters = BodyParameters(axis_angle[:, 0], axis_angle[:, 1:].flatten(1), prediction.betas[:num])
     vertices = body.pose(parameters).vertices.numpy()
     cameras = prediction.weak_perspective[:num].numpy()
-    columns = [
-        np.concatenate(
-            [
-                scenes.image[i],
-                cv2.cvtColor(
-                    grey_view(vertices[i], cameras[i], body.faces, height, width), cv2.COLOR_GRAY2RGB
-                ),
-            ]
-        )
-        for i in range(num)
-    ]
+    masks = prediction.mask[:num].sigmoid().mul(255).round().to(torch.uint8).numpy()
+    columns = []
+    for i in range(num):
+        view = grey_view(vertices[i], cameras[i], body.faces, height, width)
+        grey = np.concatenate([view, masks[i]])
+        columns.append(np.concatenate([scenes.image[i], cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)]))
     return np.concatenate(columns, axis=1)

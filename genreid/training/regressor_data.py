@@ -26,7 +26,13 @@ from genreid.ranges import Decay, Share
 from genreid.synthetic import training_scene
 
 _load_body = lru_cache(maxsize=1)(load_body)
-SCENE_SCHEMA = pa.schema([pa.field("pixels", pa.binary(), nullable=False), *BODY_FIELDS])
+SCENE_SCHEMA = pa.schema(
+    [
+        pa.field("pixels", pa.binary(), nullable=False),
+        pa.field("silhouette", pa.binary(), nullable=False),  # a bit a pixel
+        *BODY_FIELDS,
+    ]
+)
 
 
 def render_scenes(
@@ -40,15 +46,19 @@ def render_scenes(
     scenes = [training_scene(body, seed, index, height_px, width_px) for index in range(start, stop)]
     return scene_table(
         [scene.image for scene in scenes],
+        [scene.silhouette for scene in scenes],
         [scene.parameters for scene in scenes],
         [torch.from_numpy(scene.camera) for scene in scenes],
     )
 
 
 def scene_table(
-    images: Sequence[np.ndarray], parameters: Sequence[BodyParameters], cameras: Sequence[torch.Tensor]
+    images: Sequence[np.ndarray],
+    silhouettes: Sequence[np.ndarray],
+    parameters: Sequence[BodyParameters],
+    cameras: Sequence[torch.Tensor],
 ) -> pa.Table:
-    """Scenes as a table: images (H, W, 3), bodies of one each, cameras (3,)."""
+    """Scenes as a table: images (H, W, 3), silhouettes (H, W) bool, bodies of one each, cameras (3,)."""
     bodies = BodyParameters(
         torch.cat([p.global_orient for p in parameters]),
         torch.cat([p.body_pose for p in parameters]),
@@ -56,6 +66,7 @@ def scene_table(
     )
     columns = pack_body(bodies, torch.stack(list(cameras)), np.ones(len(images), bool))
     columns["pixels"] = pa.array([image.tobytes() for image in images], pa.binary())
+    columns["silhouette"] = pa.array([np.packbits(one).tobytes() for one in silhouettes], pa.binary())
     return pa.table([columns[name] for name in SCENE_SCHEMA.names], schema=SCENE_SCHEMA)
 
 
@@ -70,9 +81,12 @@ class Scenes:
     def from_tables(cls, tables: Sequence[pa.Table], height_px: int, width_px: int) -> Scenes:
         """Read `scene_table`s back, in order."""
         image = np.concatenate([_pixels(table, height_px, width_px) for table in tables])
+        bits = np.concatenate([_rows(table, "silhouette") for table in tables])
+        inside = np.unpackbits(bits, axis=1, count=height_px * width_px).reshape(-1, height_px, width_px)
         parameters, camera, _ = unpack_body(pa.concat_tables(tables))
         joints = torch.cat([parameters.global_orient, parameters.body_pose], dim=1).unflatten(1, (-1, 3))
-        return cls(image, Target(axis_angle_to_matrix(joints), parameters.betas, camera))
+        silhouette = torch.from_numpy(inside * np.uint8(255))
+        return cls(image, Target(axis_angle_to_matrix(joints), parameters.betas, camera, silhouette))
 
     def __len__(self) -> int:
         return len(self.image)
@@ -87,10 +101,15 @@ class Scenes:
 
 
 def _pixels(table: pa.Table, height_px: int, width_px: int) -> np.ndarray:
-    rows = [np.frombuffer(cell.as_buffer(), np.uint8) for cell in table["pixels"].combine_chunks()]
-    if any(len(row) != height_px * width_px * 3 for row in rows):
+    rows = _rows(table, "pixels")
+    if rows.shape[1] != height_px * width_px * 3:
         raise GenreidError(f"kept scenes are not of {height_px}x{width_px} pixels: start again with --fresh")
-    return np.stack(rows).reshape(-1, height_px, width_px, 3)
+    return rows.reshape(-1, height_px, width_px, 3)
+
+
+def _rows(table: pa.Table, column: str) -> np.ndarray:
+    """(N, bytes a scene) uint8."""
+    return np.stack([np.frombuffer(cell.as_buffer(), np.uint8) for cell in table[column].combine_chunks()])
 
 
 @dataclass(frozen=True)
@@ -117,52 +136,70 @@ class DistortionSettings:
 def distort(
     scenes: Scenes, index: np.ndarray, settings: DistortionSettings, rng: np.random.Generator
 ) -> Scenes:
-    """New scenes from those at `index` (B,): what moves moves the truth as well."""
+    """New scenes from those at `index` (B,): what moves moves the truth as well; what spoils does not."""
     height, width = scenes.image.shape[1:3]
-    num = len(index)
-    mirror = rng.random(num) < settings.mirror
-    scale = np.exp(rng.uniform(-1, 1, num) * np.log1p(settings.scale))
-    roll_deg = rng.uniform(-settings.roll_deg, settings.roll_deg, num)
-    shift_px = rng.uniform(-settings.shift, settings.shift, (num, 2)) * [width, height]
-    target = move_target(
-        scenes.target.select(torch.from_numpy(index)), mirror, scale, roll_deg, shift_px, max(height, width)
-    )
-    image = np.empty((num, height, width, 3), np.uint8)
-    for place, row in enumerate(index):
-        warp = _warp(mirror[place], scale[place], roll_deg[place], shift_px[place], height, width)
-        moved = cv2.warpAffine(
-            scenes.image[row], warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        image[place] = _spoil(moved, settings, rng)
+    motion = Motion.draw(len(index), height, width, settings, rng)
+    image = motion.move(scenes.image[index])
+    for picture in image:
+        picture[:] = _spoil(picture, settings, rng)
     _recolour(image, settings, rng)
-    return Scenes(image, target)
+    return Scenes(image, move_target(scenes.target.select(torch.from_numpy(index)), motion))
 
 
-def move_target(
-    target: Target,
-    mirror: np.ndarray,
-    scale: np.ndarray,
-    roll_deg: np.ndarray,
-    shift_px: np.ndarray,
-    longer_side_px: int,
-) -> Target:
-    """The truth of pictures that were mirrored (B,), then scaled (B,) and rolled (B,) clockwise about the
-    middle, and shifted (B, 2) right and down.
+@dataclass(frozen=True)
+class Motion:
+    """How B pictures move: mirrored (B,) bool, then scaled (B,) and rolled (B,) clockwise about the middle,
+    and shifted (B, 2) right and down.
+    """
+
+    mirror: np.ndarray
+    scale: np.ndarray
+    roll_deg: np.ndarray
+    shift_px: np.ndarray
+
+    @classmethod
+    def draw(
+        cls, num: int, height: int, width: int, settings: DistortionSettings, rng: np.random.Generator
+    ) -> Motion:
+        """Of `num` pictures, as far as the settings let them move."""
+        return cls(
+            mirror=rng.random(num) < settings.mirror,
+            scale=np.exp(rng.uniform(-1, 1, num) * np.log1p(settings.scale)),
+            roll_deg=rng.uniform(-settings.roll_deg, settings.roll_deg, num),
+            shift_px=rng.uniform(-settings.shift, settings.shift, (num, 2)) * [width, height],
+        )
+
+    def move(self, pictures: np.ndarray) -> np.ndarray:
+        """(B, H, W[, 3]) uint8 → the same, moved; their edges are repeated outwards."""
+        height, width = pictures.shape[1:3]
+        moved = np.empty_like(pictures)
+        for i, picture in enumerate(pictures):
+            warp = _warp(self.mirror[i], self.scale[i], self.roll_deg[i], self.shift_px[i], height, width)
+            moved[i] = cv2.warpAffine(
+                picture, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+        return moved
+
+
+def move_target(target: Target, motion: Motion) -> Target:
+    """The truth of pictures that were moved.
 
     A roll about the view's axis turns the root; with x' = s·(X + t), the picture's similarity
-    x' → k·Q·x' + d gives s → k·s, t → Q·t + d/(k·s).
+    x' → k·Q·x' + d gives s → k·s, t → Q·t + d/(k·s). The silhouette moves as the picture does.
     """
-    flip = torch.from_numpy(mirror)
+    flip = torch.from_numpy(motion.mirror)
     rotations = torch.where(flip[:, None, None, None], mirror_rotations(target.rotations), target.rotations)
     camera = torch.where(flip[:, None], mirror_camera(target.camera), target.camera)
-    roll = torch.zeros(len(roll_deg), 3)
-    roll[:, 2] = torch.from_numpy(np.deg2rad(roll_deg))
+    roll = torch.zeros(len(motion.roll_deg), 3)
+    roll[:, 2] = torch.from_numpy(np.deg2rad(motion.roll_deg))
     turn = axis_angle_to_matrix(roll)
     rotations = torch.cat([(turn @ rotations[:, 0])[:, None], rotations[:, 1:]], dim=1)
-    new_scale = camera[:, :1] * torch.from_numpy(scale).float()[:, None]
-    shift = torch.from_numpy(shift_px / (longer_side_px / 2)).float()
+    new_scale = camera[:, :1] * torch.from_numpy(motion.scale).float()[:, None]
+    longer_side_px = max(target.silhouette.shape[1:])
+    shift = torch.from_numpy(motion.shift_px / (longer_side_px / 2)).float()
     place = (turn[:, :2, :2] @ camera[:, 1:, None])[..., 0] + shift / new_scale
-    return Target(rotations, target.betas, torch.cat([new_scale, place], dim=1))
+    silhouette = torch.from_numpy(motion.move(target.silhouette.numpy()))
+    return Target(rotations, target.betas, torch.cat([new_scale, place], dim=1), silhouette)
 
 
 def _warp(

@@ -1,4 +1,6 @@
-"""The network's crop against projection in the native picture; the estimator's promises; its checkpoint."""
+"""The network's crop against projection and masks in the native picture; the estimator's promises; its
+checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +20,18 @@ from genreid.errors import GenreidError
 from genreid.mesh.estimator import build_estimator
 from genreid.mesh.mirror import mirror_camera
 from genreid.mesh.regressor import (
-    Crop,
     NetworkSettings,
     Regressor,
-    RegressorEstimator,
     camera_from_image,
     load_regressor,
     network_input,
     regressor_checkpoint,
 )
+from genreid.mesh.regressor_estimator import Crop, RegressorEstimator
 from genreid.mesh.shards import MeshEstimates, mesh_table
 
 CPU = torch.device("cpu")
-SETTINGS = NetworkSettings(height_px=64, width_px=32, widths=(8, 16, 16), head_width=32)
+SETTINGS = NetworkSettings(height_px=64, width_px=32, widths=(8, 16, 16), head_width=32, mask_width=8)
 
 
 @pytest.fixture
@@ -43,6 +44,8 @@ def network() -> Regressor:
         for _ in range(3):
             network(torch.randn(16, 3, 64, 32))
         torch.nn.init.normal_(network.output.weight, std=0.5)
+        loud: Any = network.mask_head.output[2]
+        torch.nn.init.normal_(loud.weight, std=20.0)
     return network.eval()
 
 
@@ -58,7 +61,7 @@ def test_a_camera_seen_in_the_crop_is_the_same_in_the_native_picture(size: tuple
     assert crop.cut(np.zeros((height, width, 3), np.uint8)).shape == (64, 32, 3)
     points, camera = torch.randn(1, 20, 3), torch.tensor([0.8, 0.1, -0.2])
     in_crop = project(points, camera[None], 64, 32)[0].numpy()
-    native = project(points, crop.to_native(camera)[None], height, width)[0].numpy()
+    native = project(points, crop.camera_to_native(camera)[None], height, width)[0].numpy()
     # The way back from the crop's pixels: its scale, less the edges that were added.
     scale = np.array([crop.padded_width / 32, crop.padded_height / 64])
     margin = np.array([(crop.padded_width - width) // 2, (crop.padded_height - height) // 2])
@@ -76,6 +79,39 @@ def test_edges_keep_the_proportions() -> None:
     assert abs(rows.mean() - 31.5) < 0.6 and abs(columns.mean() - 15.5) < 0.6
 
 
+@pytest.mark.parametrize("size", [(64, 32), (40, 40), (37, 91), (301, 60), (20, 100)])
+def test_a_mask_seen_in_the_crop_lies_there_in_the_native_picture(size: tuple[int, int]) -> None:
+    """A box off the middle: each of its edges comes back to a pixel of the network's."""
+    height, width = size
+    box = height // 5, height - height // 3, width // 6, width - width // 4
+    native = np.zeros((height, width), np.uint8)
+    native[box[0] : box[1], box[2] : box[3]] = 255
+    crop = Crop.of(height, width, SETTINGS)
+    back = crop.mask_to_native(crop.cut(np.repeat(native[..., None], 3, axis=2))[..., 0])
+    assert back.shape == size and back.dtype == np.uint8
+    rows, columns = (np.flatnonzero((back > 127).any(axis)) for axis in (1, 0))
+    found = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    pixel = max(crop.padded_height / 64, crop.padded_width / 32, 1)
+    np.testing.assert_allclose(found, box, atol=pixel)
+
+
+@pytest.mark.parametrize("widths", [(8, 16), (8, 16, 24, 32)])
+def test_the_mask_is_of_the_inputs_size(widths: tuple[int, ...]) -> None:
+    settings = NetworkSettings(height_px=64, width_px=32, widths=widths, head_width=8, mask_width=4)
+    said = Regressor(settings).eval()(torch.randn(3, 3, 64, 32))
+    assert said.mask.shape == (3, 64, 32) and said.rotation_6d.shape == (3, 24, 6)
+
+
+def test_a_mask_looks_at_what_is_near(network: Regressor) -> None:
+    """What changes in a corner of the image changes the mask there and not in the other corner."""
+    images = torch.randn(1, 3, 64, 32)
+    changed = images.clone()
+    changed[:, :, 48:, :8] += 3.0
+    apart = (network(changed).mask - network(images).mask)[0].abs()
+    assert apart[52:, :4].mean() > 10 * apart[:8].mean()
+    assert apart[52:, :4].mean() > 2 * apart[52:, -4:].mean()
+
+
 def test_an_image_and_its_mirror_image_get_mirrored_bodies(network: Regressor) -> None:
     images = _pictures(5)
     estimator = RegressorEstimator(network, CPU)
@@ -88,6 +124,21 @@ def test_an_image_and_its_mirror_image_get_mirrored_bodies(network: Regressor) -
     assert torch.allclose(mirrored.camera, mirror_camera(seen.camera), atol=1e-4)
     np.testing.assert_allclose(mirrored.score, seen.score, atol=1e-4)
     assert heading_deg(seen.parameters.global_orient).std() > 1
+    for row in range(5):
+        mask, other = seen.mask(row), mirrored.mask(row)
+        assert mask is not None and other is not None
+        assert np.abs(mask.astype(int) - other[:, ::-1]).max() <= 17  # the last bit may fall either way
+        assert np.abs(mask.astype(int) - mask[:, ::-1]).mean() > 20
+
+
+def test_a_mask_is_the_mean_of_what_is_seen_in_both_images(network: Regressor) -> None:
+    image = _pictures(1)[0]
+    with torch.no_grad():
+        seen, mirrored = (network(network_input(i[None])).mask[0].numpy() for i in (image, image[:, ::-1]))
+    expected = 255 * (1 / (1 + np.exp(-seen)) + 1 / (1 + np.exp(-mirrored[:, ::-1]))) / 2
+    mask = RegressorEstimator(network, CPU).estimate(["a"], [image]).mask(0)
+    assert mask is not None and mask.dtype == np.uint8
+    np.testing.assert_allclose(mask, expected, atol=9.01)  # half of a step of 17, and rounding
 
 
 def test_an_answer_is_the_mean_of_both_sides(network: Regressor) -> None:
@@ -120,10 +171,14 @@ def test_a_block_halves_the_map_and_adds_the_means_of_four_pixels_projected(netw
 
 def test_convolutions_have_no_bias_that_a_batch_norm_takes_away(network: Regressor) -> None:
     kinds = [type(layer) for layer in network.modules()]
-    assert kinds.count(nn.Conv2d) == 7 and kinds.count(nn.BatchNorm2d) == 5
-    assert not [
-        layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.bias is not None
+    # stem and stages, then the mask's: three maps come in, two are mixed, one goes out
+    assert kinds.count(nn.Conv2d) == 7 + 3 + 2 + 1 and kinds.count(nn.BatchNorm2d) == 5 + 2 + 1
+    biased = [
+        name
+        for name, layer in network.named_modules()
+        if isinstance(layer, nn.Conv2d) and layer.bias is not None
     ]
+    assert biased == ["mask_head.output.2"]
 
 
 def test_every_image_gets_a_row_that_depends_on_it_alone(network: Regressor) -> None:
@@ -136,6 +191,15 @@ def test_every_image_gets_a_row_that_depends_on_it_alone(network: Regressor) -> 
     assert torch.allclose(found.camera[4], alone.camera[0], atol=1e-5)
     assert ((found.score >= 0) & (found.score <= 1)).all()
     assert estimator.estimate([], []).status == []
+    assert [mask is None for mask in found.masks] == [False, True, False, True, False]
+    assert found.masks[4] == alone.masks[0]
+
+
+def test_a_mask_that_is_not_finite_is_a_failure(network: Regressor) -> None:
+    pictures = _pictures(2)
+    with torch.no_grad():
+        network.mask_head.output[2].bias[5] = torch.nan
+    assert RegressorEstimator(network, CPU).estimate(["a", "b"], pictures).status == ["failed"] * 2
 
 
 def test_an_answer_that_is_not_finite_is_a_failure(network: Regressor, body: Body) -> None:
@@ -152,6 +216,7 @@ def test_a_checkpoint_brings_the_network_back(network: Regressor, body: Body) ->
     assert back.settings == SETTINGS and not back.training
     pixels = network_input(np.stack(_pictures(2)))
     assert torch.equal(back(pixels).rotation_6d, network(pixels).rotation_6d)
+    assert torch.equal(back(pixels).mask, network(pixels).mask)
 
 
 def test_checkpoints_that_do_not_fit(network: Regressor, body: Body) -> None:
@@ -160,13 +225,17 @@ def test_checkpoints_that_do_not_fit(network: Regressor, body: Body) -> None:
         load_regressor({**checkpoint, "body": "x"}, body)
     with pytest.raises(GenreidError, match=r"models/a\.pt: is None version None, expected 'genreid"):
         load_regressor({}, body, "models/a.pt")
+    with pytest.raises(
+        GenreidError, match=r"'genreid.regressor' version 1, expected 'genreid.regressor' version 2"
+    ):
+        load_regressor({**checkpoint, "version": 1}, body)
     with pytest.raises(GenreidError, match="are not this program's"):
         load_regressor({**checkpoint, "settings": {"height_px": 64}}, body)
 
 
 def test_a_network_that_cannot_be_built() -> None:
     with pytest.raises(GenreidError, match="sides divisible by 16"):
-        NetworkSettings(height_px=64, width_px=40, widths=(8, 16, 16), head_width=32)
+        NetworkSettings(height_px=64, width_px=40, widths=(8, 16, 16), head_width=32, mask_width=8)
 
 
 def _build(name: str, body: Body, regressor: object = None, truth: pa.Table | None = None) -> object:
@@ -181,6 +250,7 @@ def test_estimators_by_name(network: Regressor, body: Body, people: MeshEstimate
     )
     assert found.status == ["ok", "failed", "ok"]
     assert torch.equal(found.camera[[0, 2]], people.camera[[5, 0]])
+    assert found.masks == [None] * 3
 
 
 def test_estimators_that_lack_what_they_need(body: Body) -> None:

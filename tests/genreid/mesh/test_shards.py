@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from genreid.errors import GenreidError
-from genreid.mesh.shards import MESH_SCHEMA, MeshEstimates, estimates_of, mesh_table, read_mesh_table
+from genreid.mesh.shards import (
+    MESH_SCHEMA,
+    MeshEstimates,
+    encode_mask,
+    estimates_of,
+    mesh_table,
+    read_mesh_table,
+)
 
 
 def _with_failures(people: MeshEstimates) -> MeshEstimates:
@@ -43,6 +52,48 @@ def test_filling_and_selecting_keep_rows_together(people: MeshEstimates) -> None
     assert torch.equal(chosen.parameters.betas[[0, 2]], people.parameters.betas[[7, 2]])
     assert not chosen.parameters.betas[1].any()
     assert len(estimates.select(estimates.valid)) == 8
+
+
+def _masked(people: MeshEstimates) -> tuple[MeshEstimates, list[np.ndarray]]:
+    """The same with masks of their own sizes, but for number 3, of whose none is known."""
+    rng = np.random.default_rng(0)
+    masks = [17 * rng.integers(0, 16, (20 + i, 10), dtype=np.uint8) for i in range(len(people))]
+    return replace(people, masks=[None if i == 3 else encode_mask(m) for i, m in enumerate(masks)]), masks
+
+
+def test_masks_go_where_their_rows_go(tmp_path: Path, people: MeshEstimates) -> None:
+    masked, masks = _masked(people)
+    table = mesh_table([str(i) for i in range(10)], _with_failures(masked), "somebody", "a body")
+    assert table["mask"].null_count == 3  # two without a mesh and number 3
+    pq.write_table(table, tmp_path / "part.parquet")
+    _, back = read_mesh_table(pq.read_table(tmp_path / "part.parquet"), "a body")
+    chosen = back.select(np.array([9, 0, 5, 2]))
+    np.testing.assert_array_equal(chosen.mask(0), masks[7])
+    assert chosen.mask(1) is None and chosen.mask(2) is None
+    np.testing.assert_array_equal(chosen.mask(3), masks[0])
+    ids, truth = read_mesh_table(table.drop_columns("mask").replace_schema_metadata(None), "a body")
+    assert truth.masks == [None] * 10 and len(ids) == 10
+    assert estimates_of(["3"], table, "a body", "data/mesh").masks == [masked.masks[1]]
+
+
+def test_a_mask_has_sixteen_levels_and_keeps_its_halves() -> None:
+    mask = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    kept = MeshEstimates.without_mesh(["failed"]).fill(
+        np.array([0]), replace(MeshEstimates.without_mesh(["failed"]), masks=[encode_mask(mask)])
+    )
+    found = kept.mask(0)
+    assert found is not None
+    levels = [17 * k for k in range(16)]
+    for level, was in zip(found.ravel().tolist(), mask.ravel().tolist(), strict=True):
+        assert level in levels and abs(level - was) == min(abs(one - was) for one in levels)
+    np.testing.assert_array_equal(found > 127, mask > 127)
+
+
+def test_shards_of_another_version_are_refused(people: MeshEstimates) -> None:
+    old = mesh_table([str(i) for i in range(8)], people, "somebody", "a body").drop_columns("mask")
+    old = pa.concat_tables([old.replace_schema_metadata({b"genreid.mesh": b"1"})] * 2)
+    with pytest.raises(GenreidError, match=r"schema version 1, this program reads 2: .*mesh-extract"):
+        read_mesh_table(old, "a body")
 
 
 def test_an_unknown_status_is_refused() -> None:

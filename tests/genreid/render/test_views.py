@@ -14,12 +14,11 @@ from genreid.body.camera import project
 from genreid.body.rotations import rotate_about_vertical
 from genreid.errors import GenreidError
 from genreid.render.backend import choose_renderer
+from genreid.render.png import decode_png, encode_png
 from genreid.render.shading import DARKEST, grey_view, vertex_normals
 from genreid.render.views import (
     YAWS_DEG,
     ViewStore,
-    decode_png,
-    encode_png,
     render_views,
     view_table,
     write_options,

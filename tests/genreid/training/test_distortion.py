@@ -17,9 +17,13 @@ CAMERA = torch.tensor([0.8, 0.1, 0.0])
 
 
 def distorted(picture: np.ndarray | int = 100, **changes: float) -> Scenes:
-    """One scene, of a flat grey if nothing else is given, distorted again and again."""
+    """One scene, of a flat grey if nothing else is given, distorted again and again.
+
+    Its silhouette is what is red in the picture.
+    """
     image = np.broadcast_to(np.uint8(picture), (1, HEIGHT, WIDTH, 3)).copy()
-    target = Target(torch.eye(3).expand(1, 24, 3, 3), torch.zeros(1, 10), CAMERA[None])
+    silhouette = torch.from_numpy(image[..., 0].copy())
+    target = Target(torch.eye(3).expand(1, 24, 3, 3), torch.zeros(1, 10), CAMERA[None], silhouette)
     values: dict[str, Any] = dict.fromkeys(DistortionSettings.__dataclass_fields__, 0.0)
     settings = DistortionSettings(**{**values, **changes})
     return distort(Scenes(image, target), np.zeros(NUM, np.int64), settings, np.random.default_rng(0))
@@ -55,6 +59,36 @@ def test_pictures_are_mirrored_as_often_as_stated() -> None:
     place = distorted(mirror=0.3).target.camera[:, 1]
     assert (place.abs() == CAMERA[1]).all()
     assert 90 < int((place < 0).sum()) < 150
+
+
+def _person() -> np.ndarray:
+    """(H, W, 3): a head to the left on a body, white on black, so that no motion leaves it as it is."""
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    picture[4:9, 3:7] = picture[9:28, 4:11] = 255
+    return picture
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mirror": 1.0},
+        {"scale": 0.3},
+        {"roll_deg": 25.0},
+        {"shift": 0.2},
+        {"mirror": 0.5, "scale": 0.2, "roll_deg": 15.0, "shift": 0.1},
+    ],
+)
+def test_the_silhouette_moves_as_the_picture_does(change: dict[str, float]) -> None:
+    scenes = distorted(_person(), **change)
+    moved = scenes.target.silhouette.numpy()
+    np.testing.assert_array_equal(moved, scenes.image[..., 0])
+    assert (moved != _person()[..., 0]).any(axis=(1, 2)).mean() > 0.9
+
+
+def test_what_hides_or_spoils_a_person_leaves_the_silhouette_alone() -> None:
+    scenes = distorted(_person(), erase=1.0, soften=1.0, colour=0.5, noise=8.0)
+    assert (scenes.target.silhouette.numpy() == _person()[..., 0]).all()
+    assert (scenes.image[..., 0] != _person()[..., 0]).any(axis=(1, 2)).all()
 
 
 def test_erased_rectangles_are_of_one_colour_and_may_lie_anywhere() -> None:

@@ -21,10 +21,12 @@ from genreid.training.regressor import (
     batch_index,
     build_regressor,
     fit_regressor,
+    mask_ious,
     one_cycle,
 )
 from genreid.training.regressor_data import (
     DistortionSettings,
+    Motion,
     Scenes,
     distort,
     move_target,
@@ -34,11 +36,14 @@ from tests.genreid.training.harness import Recorder
 
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 64, 32
+NOBODY = torch.zeros(1, HEIGHT, WIDTH, dtype=torch.uint8)
 UNTOUCHED = DistortionSettings(mirror=0, scale=0, shift=0, roll_deg=0, colour=0, soften=0, erase=0, noise=0)
 SETTINGS = FitSettings(
     seed=3,
     precision="float32",
-    network=NetworkSettings(height_px=HEIGHT, width_px=WIDTH, widths=(8, 16, 32), head_width=32),
+    network=NetworkSettings(
+        height_px=HEIGHT, width_px=WIDTH, widths=(8, 16, 32), head_width=32, mask_width=8
+    ),
     num_scenes=48,
     num_held_out=12,
     epochs=2,
@@ -47,7 +52,7 @@ SETTINGS = FitSettings(
     lr=3e-3,
     warm_up_share=0.1,
     weight_decay=0.0,
-    loss=LossSettings(heading=1, root=1, pose=1, betas=0.05, joints=5, joints_2d=5, camera=2),
+    loss=LossSettings(heading=1, root=1, pose=1, betas=0.05, joints=5, joints_2d=5, camera=2, mask=1),
     distortion=UNTOUCHED,
     pictures_every=2,
 )
@@ -86,7 +91,11 @@ def scenes(body: Body) -> Scenes:
     parameters, camera = _people(60)
     one_by_one = [parameters.select(slice(i, i + 1)) for i in range(60)]
     images = _draw(body, parameters, camera)
-    cut = [scene_table(images[a:b], one_by_one[a:b], list(camera[a:b])) for a, b in ((0, 25), (25, 60))]
+    inside = [image[..., 0] > 0 for image in images]
+    cut = [
+        scene_table(images[a:b], inside[a:b], one_by_one[a:b], list(camera[a:b]))
+        for a, b in ((0, 25), (25, 60))
+    ]
     return Scenes.from_tables(cut, HEIGHT, WIDTH)
 
 
@@ -103,10 +112,14 @@ def test_scenes_come_back_from_their_tables(body: Body, scenes: Scenes) -> None:
     assert torch.allclose(
         heading_deg(_parameters(scenes.target).global_orient), heading_deg(parameters.global_orient), atol=0.1
     )
+    np.testing.assert_array_equal(scenes.target.silhouette, 255 * (scenes.image[..., 0] > 0))
     first, rest = scenes.split(10)
     assert (len(first), len(rest)) == (10, 50)
     np.testing.assert_array_equal(rest.image[0], scenes.image[10])
-    one = scene_table([scenes.image[0]], [parameters.select(slice(0, 1))], [camera[0]])
+    np.testing.assert_array_equal(rest.target.silhouette[0], scenes.target.silhouette[10])
+    one = scene_table(
+        [scenes.image[0]], [scenes.image[0, ..., 0] > 0], [parameters.select(slice(0, 1))], [camera[0]]
+    )
     with pytest.raises(GenreidError, match="not of 128x64 pixels"):
         Scenes.from_tables([one], 128, 64)
 
@@ -124,7 +137,8 @@ def test_scenes_come_back_from_their_tables(body: Body, scenes: Scenes) -> None:
 def test_the_truth_moves_with_the_picture(body: Body, scenes: Scenes, change: dict[str, float]) -> None:
     index = np.arange(10)
     target = scenes.target.select(torch.from_numpy(index))
-    large = Scenes(np.stack(_draw(body, _parameters(target), target.camera, 256, 128)), target)
+    picture = np.stack(_draw(body, _parameters(target), target.camera, 256, 128))
+    large = Scenes(picture, replace(target, silhouette=torch.from_numpy(picture[..., 0])))
     moved = distort(large, index, replace(UNTOUCHED, **change), np.random.default_rng(0))
     drawn = _draw(body, _parameters(moved.target), moved.target.camera, 256, 128)
     unmoved = []
@@ -138,10 +152,9 @@ def test_the_truth_moves_with_the_picture(body: Body, scenes: Scenes, change: di
 def test_a_roll_worked_by_hand() -> None:
     # A quarter turn clockwise about the middle takes what is to the right of it (+x) below it (+y).
     upright = torch.eye(3).expand(1, 24, 3, 3)
-    target = Target(upright, torch.zeros(1, 10), torch.tensor([[0.5, 0.4, 0.0]]))
-    quarter = move_target(
-        target, np.array([False]), np.array([2.0]), np.array([90.0]), np.array([[16.0, -8.0]]), 64
-    )
+    target = Target(upright, torch.zeros(1, 10), torch.tensor([[0.5, 0.4, 0.0]]), NOBODY)
+    motion = Motion(np.array([False]), np.array([2.0]), np.array([90.0]), np.array([[16.0, -8.0]]))
+    quarter = move_target(target, motion)
     # s doubles; the pelvis was at s·t = (0.2, 0), goes to (0, 0.4) by roll and scale, then by (0.5, −0.25).
     assert quarter.camera[0, 0] == 1.0
     assert torch.allclose(quarter.camera[0, 1:], torch.tensor([0.5, 0.15]), atol=1e-6)
@@ -180,7 +193,8 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 
 def test_it_learns_where_people_face(body: Body, scenes: Scenes) -> None:
-    settings = replace(SETTINGS, epochs=2, steps_per_epoch=30, num_scenes=24)
+    network_settings = replace(SETTINGS.network, mask_width=64)
+    settings = replace(SETTINGS, network=network_settings, epochs=2, steps_per_epoch=30, num_scenes=24)
     # It is measured on scenes that it has learned from: two dozen are too few to tell anything of others.
     known = np.r_[0:24, 0:12]
     scenes = Scenes(scenes.image[known], scenes.target.select(torch.from_numpy(known)))
@@ -193,8 +207,20 @@ def test_it_learns_where_people_face(body: Body, scenes: Scenes) -> None:
     assert reports[1].figures["loss/heading"] < 0.5 * reports[0].figures["loss/heading"]
     # Guessing is 90 degrees off.
     assert reports[1].figures["held_out/median_heading_error_deg"] < 30
+    assert reports[1].figures["held_out/mask_iou"] > 0.5  # a person covers 7 % of a picture
     assert not reports[0].pictures
-    assert reports[1].pictures["held_out"].shape == (2 * HEIGHT, 12 * WIDTH, 3)
+    assert reports[1].pictures["held_out"].shape == (3 * HEIGHT, 12 * WIDTH, 3)
+
+
+def test_the_overlap_of_masks_counted_by_hand() -> None:
+    """Two pixels in common of four; the levels in between are rounded; none in common; both empty."""
+    logits = torch.tensor([[[2.0, 0.1, 3.0], [-1.0, -9.0, -2.0]]]).repeat(4, 1, 1)
+    logits[3] = -1.0
+    silhouette = torch.zeros(4, 2, 3, dtype=torch.uint8)
+    silhouette[0, :, 0], silhouette[0, 0, 1] = 255, 128
+    silhouette[1, 0] = torch.tensor([127, 128, 255])
+    silhouette[2, 1] = 255
+    assert mask_ious(logits, silhouette).tolist() == pytest.approx([2 / 4, 2 / 3, 0, 1])
 
 
 def test_an_interrupted_fit_ends_where_the_undisturbed_one_does(body: Body, scenes: Scenes) -> None:

@@ -18,7 +18,7 @@ from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR
 
 HEIGHT_PX, WIDTH_PX = 32, 16
 NUM_CROPS = 5
-REGRESSOR = NetworkSettings(height_px=32, width_px=32, widths=(8, 8, 8, 8), head_width=8)
+REGRESSOR = NetworkSettings(height_px=32, width_px=32, widths=(8, 8, 8, 8), head_width=8, mask_width=8)
 
 
 def crop(number: int) -> np.ndarray:
