@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,12 +30,14 @@ def test_the_errors_spread_as_asked() -> None:
 
 
 def test_a_body_turns_about_its_own_axis_and_keeps_all_else(people: MeshEstimates) -> None:
+    people = replace(people, masks=[bytes([i]) for i in range(8)])
     noisy = with_heading_noise(people, [str(i) for i in range(8)], 45.0, 1)
     before, after = (axis_angle_to_matrix(found.parameters.global_orient) for found in (people, noisy))
     torch.testing.assert_close(after[..., 1], before[..., 1], atol=1e-5, rtol=0)
     assert (after[..., 2] - before[..., 2]).norm(dim=1).min() > 1e-3
     assert torch.equal(noisy.parameters.body_pose, people.parameters.body_pose)
     assert torch.equal(noisy.camera, people.camera)
+    assert noisy.masks == people.masks
 
 
 def test_an_error_belongs_to_the_image_and_the_seed(people: MeshEstimates) -> None:

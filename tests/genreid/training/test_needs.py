@@ -74,6 +74,12 @@ def test_memory_grows_by_what_is_kept_of_an_image_until_the_caches_are_full() ->
     assert loader._CACHE_BYTES == needs._LARGEST_CACHE_BYTES
 
 
+def test_disk_of_an_image_counted_by_hand() -> None:
+    """Of 128×64 pixels: eight views of half a byte a pixel, a mask of 1,886 bytes, a row; each twice."""
+    none, thousand = (estimate_needs(workload(num_images=num)).disk for num in (0, 1000))
+    assert thousand - none == pytest.approx(1000 * 2 * (8 * 4096 + 1886 + 800), rel=1e-3)
+
+
 def test_weights_are_counted_where_they_are_written() -> None:
     """Of each network two checkpoints, in the workspace and in DVC's cache; and the state of its training,
     which has two moments beside each weight."""
