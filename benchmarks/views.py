@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from genreid.body.body import Body
-from genreid.data.background import without_person
 from genreid.evaluation.generated_views import draw_queries, true_views
 from genreid.evaluation.generation import Painter, ViewedImages, embed_pictures
 from genreid.evaluation.ranking import rank
@@ -97,15 +96,8 @@ def painted(viewed: ViewedImages, painter: Painter) -> MakeViews:
 
 def warped(viewed: ViewedImages, warper: Warper, bodies: MeshEstimates) -> MakeViews:
     """By warping, before the image's own background."""
-    source = WarpedImages(warper, viewed.images, bodies.parameters, bodies.camera)
-
-    def make(index: np.ndarray, yaw_deg: int) -> np.ndarray:
-        images = zip(viewed.images.load(index), viewed.meshes(index, 0), strict=True)
-        empty = [without_person(image, mesh) for image, mesh in images]
-        views = source.views(index, np.full(len(index), yaw_deg))
-        return np.stack([view.before(background) for view, background in zip(views, empty, strict=True)])
-
-    return make
+    source = WarpedImages(warper, viewed.images, bodies.parameters, bodies.camera, bodies.mask)
+    return lambda index, yaw_deg: source.pictures(index, np.full(len(index), yaw_deg))
 
 
 def bodies_of(project: Project, ids: list[str], body: Body, truth: pa.Table) -> dict[str, MeshEstimates]:

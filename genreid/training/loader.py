@@ -205,6 +205,8 @@ class Loader:
 
     def _empty(self, index: np.ndarray) -> np.ndarray:
         """The images at `index` (B,) without their persons: (B, H, W, 3) uint8."""
+        if self._warped is not None:
+            return self._warped.empty(index)
         images = zip(index, self._images.load(index), strict=True)
         return np.stack([self._background(int(position), image) for position, image in images])
 

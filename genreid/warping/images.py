@@ -7,26 +7,49 @@ gigabytes, and textures three.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genreid.body.body import BodyParameters
+from genreid.data.background import without_person
 from genreid.data.images import ImageSet
+from genreid.data.transforms import resize
 from genreid.warping.texture import Texture
 from genreid.warping.view import WarpedView
 from genreid.warping.warper import Warper
 
 _CACHE_BYTES = 2 * 1024**3
-"""Of textures (2 GiB: those of 60,000 images); those beyond are taken each time."""
+"""Of textures and backgrounds (2 GiB: those of 50,000 images); those beyond are made each time."""
+
+_LIKELY = 128
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is taken from an image once.
+
+    size_px: its native height and width. empty: (H, W, 3) uint8, the image at the training size, without its
+    person.
+    """
+
+    texture: Texture
+    size_px: tuple[int, int]
+    empty: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in vars(self.texture).values()) + self.empty.nbytes
 
 
 class WarpedImages:
-    """N images with the bodies in them: parameters of N persons, camera (N, 3), masks as for `Warper`.
+    """N images with the bodies in them: parameters of N persons, camera (N, 3).
 
-    Images without a body have any parameters, and no view is asked for.
+    mask: position → (h, w) uint8, how surely a pixel of the image shows its person, of 255, or None where
+    nobody knows (`MeshEstimates.mask`). Images without a body have any parameters, and no view is asked for.
     """
 
     def __init__(
@@ -35,41 +58,62 @@ class WarpedImages:
         images: ImageSet,
         parameters: BodyParameters,
         camera: Tensor,
-        masks: Sequence[np.ndarray | None] | None = None,
+        mask: Callable[[int], np.ndarray | None] = lambda position: None,
     ) -> None:
         self._warper, self._images = warper, images
-        self._parameters, self._camera, self._masks = parameters, camera, masks
-        self._textures: dict[int, tuple[Texture, tuple[int, int]]] = {}
+        self._parameters, self._camera, self._mask = parameters, camera, mask
+        self._known: dict[int, _Known] = {}
         self._cached_bytes = 0
 
     def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
+        known = self._looks(index)
+        return self._draw([one.texture for one in known], known, index, yaw_deg)
+
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
+        return np.stack([one.empty for one in self._looks(index)])
+
+    def pictures(self, index: np.ndarray, yaw_deg: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8: `views`, each before its own image's background."""
+        known = self._looks(index)
+        views = self._draw([one.texture for one in known], known, index, yaw_deg)
+        return np.stack([view.before(one.empty) for view, one in zip(views, known, strict=True)])
+
+    def _draw(
+        self, textures: Sequence[Texture], known: Sequence[_Known], index: np.ndarray, yaw_deg: np.ndarray
+    ) -> list[WarpedView]:
+        """Textures (B,) on the bodies of the images at `index` (B,), turned by `yaw_deg` (B,)."""
         rows = torch.from_numpy(np.asarray(index, np.int64))
-        looked = [self._look(int(position)) for position in index]
-        height, width = np.array([size for _, size in looked]).T
-        textures = [texture for texture, _ in looked]
+        height, width = np.array([one.size_px for one in known]).T
         views = self._warper.views(
             textures, self._parameters.select(rows), self._camera[rows], height, width, yaw_deg
         )
         return [view.resized(self._images.height_px, self._images.width_px) for view in views]
 
-    def _look(self, position: int) -> tuple[Texture, tuple[int, int]]:
-        """An image's texture and native size, from memory if it was taken before."""
-        if position in self._textures:
-            return self._textures[position]
-        native = self._images.load_native(position)
+    def _looks(self, index: np.ndarray) -> list[_Known]:
+        return [self._look(int(position)) for position in index]
+
+    def _look(self, position: int) -> _Known:
+        """What is known of an image, from memory if it was looked at before."""
+        if position in self._known:
+            return self._known[position]
+        native, mask = self._images.load_native(position), self._mask(position)
         one = slice(position, position + 1)
         # Alone: what shares a batch changes the last bits of a posed body, and a run that was resumed has
         # other textures in memory than one that went through.
-        (texture,) = self._warper.textures(
-            [native],
-            self._parameters.select(one),
-            self._camera[one],
-            None if self._masks is None else self._masks[one],
-        )
-        entry = texture, native.shape[:2]
-        size = sum(part.nbytes for part in vars(texture).values())
-        if self._cached_bytes + size <= _CACHE_BYTES:
-            self._textures[position] = entry
-            self._cached_bytes += size
-        return entry
+        person = self._parameters.select(one), self._camera[one]
+        (texture,) = self._warper.textures([native], *person, [mask])
+        outline = self._warper.outline(*person, *native.shape[:2])
+        if mask is not None:
+            outline |= mask >= _LIKELY
+        known = _Known(texture, native.shape[:2], self._without_person(position, outline))
+        if self._cached_bytes + known.nbytes <= _CACHE_BYTES:
+            self._known[position] = known
+            self._cached_bytes += known.nbytes
+        return known
+
+    def _without_person(self, position: int, outline: np.ndarray) -> np.ndarray:
+        size_px = self._images.height_px, self._images.width_px
+        (image,) = self._images.load(np.array([position]))
+        return without_person(image, resize(np.where(outline, np.uint8(255), np.uint8(0)), *size_px))

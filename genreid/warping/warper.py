@@ -80,6 +80,15 @@ class Warper:
             for texture, pixels in zip(textures, fragments, strict=True)
         ]
 
+    def outline(
+        self, parameters: BodyParameters, camera: Tensor, height_px: int, width_px: int
+    ) -> np.ndarray:
+        """(h, w) bool: where a view of one person's size shows its body, clothed; camera (1, 3)."""
+        body = self._clothed(self._body.pose(parameters).vertices)
+        size = np.array([height_px]), np.array([width_px])
+        (fragments,) = self._renderer.rasterise(body, camera, self._body.faces, *size)
+        return fragments.covered
+
     def _clothed(self, vertices: Tensor) -> Tensor:
         """Bodies (B, V, 3) a little thicker, by what clothes add all over."""
         normals = [vertex_normals(one, self._body.faces) for one in vertices.numpy()]

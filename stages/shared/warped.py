@@ -17,4 +17,4 @@ def warped_images(run: StageRun, manifest: Manifest, images: ImageSet) -> Warped
     body = open_body(run.root, manifest.info.body)
     meshes = read_mesh(run, manifest, body)
     warper = Warper(body, choose_renderer("auto", run.device))
-    return WarpedImages(warper, images, meshes.parameters, meshes.camera)
+    return WarpedImages(warper, images, meshes.parameters, meshes.camera, meshes.mask)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings
+from genreid.data.background import without_person
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.transforms import AugmentationSettings
@@ -86,8 +87,13 @@ class BoxPersons:
     """What is warped, in place of real bodies: the grey box, which shows what the image has there, by three
     quarters."""
 
-    def __init__(self, images: ImageSet) -> None:
-        self._images = images
+    def __init__(self, images: ImageSet, views: BoxViews) -> None:
+        self._images, self._views = images, views
+
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        pairs = zip(self._images.load(index), index, strict=True)
+        meshes = [(image, self._views.load(self._images.image_id[position], 0)) for image, position in pairs]
+        return np.stack([without_person(image, mesh) for image, mesh in meshes])
 
     def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         return [self._view(*pair) for pair in zip(self._images.load(index), yaw_deg, strict=True)]
@@ -115,7 +121,7 @@ def make_boxes(root: Path, views: type[BoxViews], *, light: int = 0) -> Boxes:
     manifest = Manifest.from_rows(rows, info)
     images = ImageSet(root, manifest)
     store: Any = views(images.image_id)
-    persons: Any = BoxPersons(images)
+    persons: Any = BoxPersons(images, store)
     loader = Loader(images, store, CPU, warped=persons)
     return Boxes(images, loader, manifest.person_id, store, persons)
 

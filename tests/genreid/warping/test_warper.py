@@ -171,10 +171,50 @@ def test_images_give_the_same_views_whatever_was_asked_before(
     )
 
 
+def test_a_mask_says_what_is_the_person_and_what_is_left_without(
+    tmp_path: Path, warper: Warper, person: Person
+) -> None:
+    """A bag beside the body is taken off the background where the mask has it, and colours no skin where the
+    mask says that there is none."""
+    images = dots(tmp_path)
+    three = BodyParameters(*(value.repeat(3, 1) for value in vars(person.parameters).values()))
+    outline = warper.outline(person.parameters, person.camera, HEIGHT, WIDTH)
+    bag = np.zeros_like(outline)
+    bag[4:16, 2:10] = True  # beside the head
+    assert not (bag & outline).any() and 500 < outline.sum() < 3000
+
+    def seen(mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        source = WarpedImages(warper, images, three, person.camera.repeat(3, 1), lambda position: mask)
+        (view,) = source.views(np.array([1]), np.array([0]))
+        return source.empty(np.array([1]))[0], view.seen
+
+    (bare, _), (without, shown) = seen(None), seen(np.where(outline | bag, np.uint8(255), np.uint8(0)))
+    at = (slice(3, 7), slice(1, 4))  # of half the size
+    image = images.load(np.array([1]))[0]
+    assert np.array_equal(bare[at], image[at])
+    assert without[at].std() < 0.5 * image[at].std()
+    assert shown.max() > 0.99
+    assert seen(np.where(bag, np.uint8(255), np.uint8(0)))[1].max() == 0
+
+
+def test_pictures_stand_before_their_own_image_without_the_person(
+    tmp_path: Path, warper: Warper, person: Person
+) -> None:
+    images = dots(tmp_path)
+    three = BodyParameters(*(value.repeat(3, 1) for value in vars(person.parameters).values()))
+    source = WarpedImages(warper, images, three, person.camera.repeat(3, 1))
+    index, yaw_deg = np.array([2, 0]), np.array([90, 225])
+    pictures, empty = source.pictures(index, yaw_deg), source.empty(index)
+    for row, view in enumerate(source.views(index, yaw_deg)):
+        assert np.array_equal(pictures[row][view.share == 0], empty[row][view.share == 0])
+        inside = view.share == 1
+        assert np.abs(pictures[row][inside] - view.person[inside]).max() <= 0.5 + 1e-4
+
+
 def test_textures_beyond_the_room_for_them_are_taken_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: Body, warper: Warper, person: Person
 ) -> None:
-    """Room for two: colour, seen and filled are five bytes a vertex."""
+    """Room for two: colour, seen and filled are five bytes a vertex, three a pixel of what is left."""
     images, read = dots(tmp_path), list[int]()
     natively = images.load_native
 
@@ -183,7 +223,7 @@ def test_textures_beyond_the_room_for_them_are_taken_again(
         return natively(position)
 
     monkeypatch.setattr(images, "load_native", load)
-    monkeypatch.setattr(warped_images, "_CACHE_BYTES", 2 * 5 * len(body.template))
+    monkeypatch.setattr(warped_images, "_CACHE_BYTES", 2 * (5 * len(body.template) + 3 * 64 * 32))
     three = BodyParameters(*(value.repeat(3, 1) for value in vars(person.parameters).values()))
     used = WarpedImages(warper, images, three, person.camera.repeat(3, 1))
     for _ in range(2):
