@@ -107,13 +107,13 @@ class WarpedImages:
         outline = self._warper.outline(*person, *native.shape[:2])
         if mask is not None:
             outline |= mask >= _LIKELY
-        known = _Known(texture, native.shape[:2], self._without_person(position, outline))
+        known = _Known(texture, native.shape[:2], self._without_person(native, outline))
         if self._cached_bytes + known.nbytes <= _CACHE_BYTES:
             self._known[position] = known
             self._cached_bytes += known.nbytes
         return known
 
-    def _without_person(self, position: int, outline: np.ndarray) -> np.ndarray:
+    def _without_person(self, native: np.ndarray, outline: np.ndarray) -> np.ndarray:
         size_px = self._images.height_px, self._images.width_px
-        (image,) = self._images.load(np.array([position]))
-        return without_person(image, resize(np.where(outline, np.uint8(255), np.uint8(0)), *size_px))
+        shown = resize(np.where(outline, np.uint8(255), np.uint8(0)), *size_px)
+        return without_person(resize(native, *size_px), shown)
