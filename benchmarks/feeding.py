@@ -89,11 +89,12 @@ def measure_waiting(arguments: argparse.Namespace) -> None:
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory(torch.randn(len(images), networks.encoder.embedding_dim))
     labels = torch.arange(len(images)) % 90
-    targets = Targets(Members.of(labels), memory.prototypes(labels), memory)
+    prototypes = memory.prototypes(labels)
+    targets = Targets(Members.of(labels), prototypes, memory)
     shares, total = [], np.zeros(2)
     for epoch in range(settings.epochs):
         run = Run(settings.epochs, settings.steps_per_epoch)
-        run.epoch, run.tensors = epoch, {"labels": labels}
+        run.epoch, run.tensors = epoch, {"labels": labels, "prototypes": prototypes}
         steps = epoch_batches(run, loader, PseudoLabels(labels.numpy()), settings)
         waited = worked = 0.0
         for run.step in range(settings.steps_per_epoch):

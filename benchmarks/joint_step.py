@@ -30,12 +30,14 @@ from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.seeding import torch_rng
 from genreid.training.joint import Optimisers, joint_step
+from genreid.training.mixtures import mixing_of
 from genreid.training.run import Precision, Run
 from genreid.training.settings import JointSettings, Networks
 from genreid.training.targets import Targets
 from pipeline.params import load_params, section
 from tests.reference import data as reference_data
 from tests.reference import joint as reference
+from tests.reference.contrast import draw_mix, nearest_partners
 
 NUM_IMAGES, NUM_CLUSTERS = 12_936, 700
 R1_EVERY = {"ours": 4, "field": 1}
@@ -101,6 +103,7 @@ def our_step(networks: Networks, scene: Scene, settings: JointSettings) -> Step:
         for pixels in (scene.images, scene.meshes, scene.turned)
     )
     batch = Batch(index, images, meshes, turned, torch.zeros(len(index)))
+    mixing = mixing_of(scene.labels, cluster_means(scene.rows, scene.labels), settings)
     bank = InstanceMemory(scene.rows)
     targets = Targets(Members.of(scene.labels), bank.prototypes(scene.labels), bank)
     optimisers, run = Optimisers.of(networks, settings), Run(1, settings.steps_per_epoch)
@@ -108,7 +111,8 @@ def our_step(networks: Networks, scene: Scene, settings: JointSettings) -> Step:
 
     def step(number: int) -> dict[str, float]:
         run.step, rng = number, np.random.default_rng(number)
-        losses = joint_step(networks, optimisers, batch, targets, settings, run, rng)
+        mixed = replace(batch, mix=mixing(index.numpy(), rng))
+        losses = joint_step(networks, optimisers, mixed, targets, settings, run, rng)
         return {name: float(value) for name, value in losses.items()}
 
     return step
@@ -124,8 +128,11 @@ def plain_step(networks: Networks, scene: Scene, settings: JointSettings) -> Ste
 
     def step(number: int) -> dict[str, float]:
         rng, negatives = np.random.default_rng(number), torch_rng(settings.seed, "negatives", 0, number)
-        place = (0, number)
-        return reference.joint_step(networks, optimisers, batch, epoch, settings, place, rng, negatives)
+        mix = draw_mix(len(index), settings.generation.mixup_alpha, rng)
+        if settings.contrast.mixup_partner == "nearest":
+            mix = replace(mix, partner=nearest_partners(epoch.labels, prototypes))
+        place, mixed = (0, number), replace(batch, mix=mix)
+        return reference.joint_step(networks, optimisers, mixed, epoch, settings, place, rng, negatives)
 
     return step
 

@@ -27,7 +27,7 @@ def train_joint(
         train, images = training_set(run)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
-        warped = warped_images(run, train, images) if settings.contrast.views == "warped" else None
+        warped = warped_images(run, train, images) if settings.warps else None
         loader = Loader(images, ViewStore(run.parts("views")), run.device, warped=warped)
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the identities of a batch are mixed: one λ in [0.5, 1], with whom, and on which body.
+
+    partner: (B,) int64 positions in the batch, in the paper a permutation π. turned: whether mixtures are
+    shown on the rotated mesh m_θ instead of the paper's m_0. shares: where textures are mixed on the body, B of
+    what `genreid.warping.mixing` takes: λ, or the garment that an image's person takes over; else ().
+    """
+
+    lam: float
+    partner: torch.Tensor
+    turned: bool = False
+    shares: tuple[Any, ...] = ()
+
+    def to(self, device: torch.device) -> Mix:
+        return replace(self, partner=self.partner.to(device))
+
+    def of(self, values: torch.Tensor) -> torch.Tensor:
+        """λ·v + (1−λ)·v_π for values (B, …): codes, pixels, feature maps or one-hot labels."""
+        return self.lam * values + (1.0 - self.lam) * values[self.partner]
+
+    def mesh_of(self, batch: Batch) -> torch.Tensor:
+        """The meshes (B, 1, H, W) that mixtures are painted on."""
+        return batch.mesh_rotated if self.turned else batch.mesh
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """Persons mixed on the body: pictures (B, 3, H, W), and the share (B,) float32 of what they show that is the
+    image's own."""
+
+    pictures: torch.Tensor
+    share: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -23,6 +59,9 @@ class Batch:
 
     Where second views are warped, else None: warped (B, 3, H, W), the person turned by yaw_deg in the colours that
     the image shows, before `background`, or before the image's own without the person.
+
+    Where identities are mixed, else None: mix, how; mixtures, where that is done on the body, before the same
+    backgrounds as `warped`.
     """
 
     index: torch.Tensor
@@ -34,6 +73,8 @@ class Batch:
     positive_mesh: torch.Tensor | None = None
     background: torch.Tensor | None = None
     warped: torch.Tensor | None = None
+    mix: Mix | None = None
+    mixtures: Mixtures | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]

@@ -22,6 +22,7 @@ from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count
 from genreid.training.generation import adam_pair, discriminator_step, first_losses, generator_losses
 from genreid.training.loader import Loader, Positives, embed_all
+from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (
     Precision,
@@ -35,7 +36,7 @@ from genreid.training.run import (
     total,
 )
 from genreid.training.settings import GenerationSettings
-from genreid.training.views import draw_mix, generate
+from genreid.training.views import generate
 
 _MOST_CODES = 1024
 
@@ -136,7 +137,7 @@ def generator_step(
         with autocast(device, precision):
             losses = first_losses(generator, batch, appearance, generation)
     else:
-        mix = draw_mix(len(batch), generation.mixup_alpha, rng, device)
+        mix = draw_mix(len(batch), generation.mixup_alpha, rng).to(device)
         with autocast(device, precision):
             views = generate(
                 generator,

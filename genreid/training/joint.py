@@ -7,7 +7,7 @@ every batch with what it found; `joint_step` is one step of all networks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,11 +24,12 @@ from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import torch_rng
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses
 from genreid.training.loader import Loader, Positives, embed_all
+from genreid.training.mixtures import mixing_of
 from genreid.training.pictures import generation_picture
 from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
 from genreid.training.settings import JointSettings, Networks
 from genreid.training.targets import Targets
-from genreid.training.views import Mix, draw_mix, make_views, nearest_others
+from genreid.training.views import make_views
 
 
 def train_joint(
@@ -85,17 +86,18 @@ def joint_step(
 ) -> dict[str, Tensor]:
     """One step of E_id and, where they learn, of D and then of E_str and G; the memory's after it.
 
-    run: where training is. rng draws mixtures and augmentations. Returns the weighted terms, detached, as
+    run: where training is. rng draws augmentations. Returns the weighted terms, detached, as
     figures `loss/term` and `discriminator/term`. Raises FloatingPointError when one is not finite.
     """
     encoder, discriminator = networks.encoder, networks.discriminator
     contrast, generation = settings.contrast, settings.generation
     device, precision = batch.image.device, settings.precision
     label = targets.members.labels_of(batch.index)
-    mix = draw_mixture(label, targets.prototypes, settings, rng)
 
     # E_id sees x: a(x), f. G paints x̂, x_θ, x̃, x_mix. E_id sees those: f_θ, f_mix; beyond the paper, x_θ and
     # x_mix before backgrounds of other cameras.
+    mix = batch.mix
+    assert mix is not None
     with autocast(device, precision):
         real = encoder(batch.image)
         learns = settings.generator_due(run.epoch, run.step)  # in the paper always
@@ -123,8 +125,9 @@ def joint_step(
     prototypes, tau_p = targets.prototypes, contrast.prototype_temperature
     losses["prototype"] = contrast.prototype_weight * prototype_loss(embedding, prototypes, label, tau_p)
     if views.mixed is not None:
-        other = label[mix.partner]
-        mixed = mixup_contrast(views.mixed, prototypes, label, other, mix.lam, tau_p)
+        # Beyond the paper, of mixtures on the body: how much of each is shown.
+        share = mix.lam if batch.mixtures is None else batch.mixtures.share
+        mixed = mixup_contrast(views.mixed, prototypes, label, label[mix.partner], share, tau_p)
         losses["mixup"] = contrast.mixup_weight * mixed
     require_finite(losses, run.epoch, run.step)
 
@@ -219,16 +222,6 @@ def epoch_batches(
         positives=Positives(labels.labels, with_mesh) if pairs else None,
         needs_positives=lambda step: settings.generator_due(epoch, step),
         changes_background=settings.changes_background,
+        warps=settings.contrast.views == "warped",
+        mixing=mixing_of(torch.from_numpy(labels.labels), run.tensors["prototypes"], settings),
     )
-
-
-def draw_mixture(label: Tensor, prototypes: Tensor, settings: JointSettings, rng: np.random.Generator) -> Mix:
-    """Whom each image of the batch is mixed with, by how much and on which mesh, as settings define it.
-
-    label: (B,) pseudo-identities of the batch; prototypes: (P, D).
-    """
-    mix = draw_mix(len(label), settings.generation.mixup_alpha, rng, label.device)
-    # Beyond the paper: the nearest partner, and the turned mesh.
-    if settings.contrast.mixup_partner == "nearest":
-        mix = replace(mix, partner=nearest_others(label, prototypes))
-    return replace(mix, turned=settings.contrast.mixup_mesh == "rotated")

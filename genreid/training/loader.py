@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genreid.clustering.memory import Members, sample_positives
 from genreid.data.background import without_person
-from genreid.data.batch import Batch
+from genreid.data.batch import Batch, Mix, Mixtures
 from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
 from genreid.data.transforms import normalise, normalise_mesh, resize
@@ -23,6 +23,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Silent
 from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
 from genreid.warping.images import WarpedImages
 
@@ -84,10 +85,10 @@ def draw_backgrounds(
 class Loader:
     """Images with the views of their meshes, at the training size.
 
-    images: N images. views: the view shards. warped: the persons of the images, if batches bring them turned
-    by warping. Attributes: with_mesh (M,) int64, the positions of the images that have views (the others take
-    part in clustering and memory, not in generator batches); yaws_deg: the rotations that a batch draws from,
-    all of the shards' but 0.
+    images: N images. views: the view shards. warped: the persons of the images, if they are to be turned by
+    warping or mixed on the body. Attributes: with_mesh (M,) int64, the positions of the images that have
+    views (the others take part in clustering and memory, not in generator batches); yaws_deg: the rotations
+    that a batch draws from, all of the shards' but 0.
 
     Raises:
         GenreidError: no image has a view, or the shards lack the image's own viewpoint or any rotation.
@@ -131,12 +132,15 @@ class Loader:
         positives: Positives | None = None,
         needs_positives: Callable[[int], bool] = lambda step: True,
         changes_background: bool = False,
+        warps: bool = False,
+        mixing: Mixing | None = None,
     ) -> Iterator[tuple[np.random.Generator, Batch]]:
         """The batches of the run's epoch that are still to do, each with the random numbers of its step.
 
         index: (M',) positions of images with a mesh; each comes once before any comes twice. positives are
-        drawn for the steps that need them; backgrounds, where they change. A batch is made in a thread while
-        the one before it is learnt from.
+        drawn for the steps that need them; backgrounds, where they change; warps: whether persons come turned
+        by warping; mixing: how they are mixed, if they are. A batch is made in a thread while the one before
+        it is learnt from.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
         order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
@@ -149,7 +153,8 @@ class Loader:
                 backgrounds = None
                 if changes_background:
                     backgrounds = draw_backgrounds(chosen, self._images.camera_id, self.with_mesh, rng)
-                yield rng, self.batch(chosen, rng, positives=paired, backgrounds=backgrounds)
+                wanted = {"positives": paired, "backgrounds": backgrounds}
+                yield rng, self.batch(chosen, rng, warps=warps, mixing=mixing, **wanted)
 
         return one_ahead(batches())
 
@@ -160,14 +165,18 @@ class Loader:
         *,
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
+        warps: bool = False,
+        mixing: Mixing | None = None,
     ) -> Batch:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
         positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
-        wanted, if any; all of them with views.
+        wanted, if any; all of them with views. mixing: how the persons are mixed, if they are.
         """
         yaw_deg = rng.choice(self.yaws_deg, len(index))
-        return self.batch_at(index, yaw_deg, positives=positives, backgrounds=backgrounds)
+        mix = None if mixing is None else mixing(index, rng)
+        wanted = {"positives": positives, "backgrounds": backgrounds}
+        return self.batch_at(index, yaw_deg, warps=warps, mix=mix, **wanted)
 
     def batch_at(
         self,
@@ -176,11 +185,16 @@ class Loader:
         *,
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
+        warps: bool = False,
+        mix: Mix | None = None,
     ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
-        warped = None
-        if self._warped is not None:
-            warped = self._warped_at(index, yaw_deg, index if backgrounds is None else backgrounds)
+        warped, mixtures = None, None
+        behind = index if backgrounds is None else backgrounds
+        if warps:
+            warped = self._warped_at(index, yaw_deg, behind)
+        if mix is not None and mix.shares:
+            mixtures = self._mixed_at(index, mix, yaw_deg, behind)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
@@ -191,6 +205,8 @@ class Loader:
             positive_mesh=None if positives is None else self._own_meshes(positives),
             background=None if backgrounds is None else self._on_device(self._empty(backgrounds)),
             warped=warped,
+            mix=None if mix is None else mix.to(self._device),
+            mixtures=mixtures,
         )
 
     def images_at(self, index: np.ndarray) -> Tensor:
@@ -202,6 +218,18 @@ class Loader:
         assert self._warped is not None
         pairs = zip(self._warped.views(index, yaw_deg), self._empty(backgrounds), strict=True)
         return self._on_device(np.stack([view.before(background) for view, background in pairs]))
+
+    def _mixed_at(
+        self, index: np.ndarray, mix: Mix, yaw_deg: np.ndarray, backgrounds: np.ndarray
+    ) -> Mixtures:
+        """The same of persons mixed on the body, on their own mesh or the turned one."""
+        assert self._warped is not None
+        angles = yaw_deg if mix.turned else np.zeros_like(yaw_deg)
+        mixed = self._warped.mixtures(index, index[mix.partner.numpy()], mix.shares, angles)
+        pairs = zip(mixed, self._empty(backgrounds), strict=True)
+        pictures = np.stack([view.before(background) for (view, _), background in pairs])
+        share = torch.tensor([share for _, share in mixed])
+        return Mixtures(self._on_device(pictures), share.to(self._device))
 
     def _empty(self, index: np.ndarray) -> np.ndarray:
         """The images at `index` (B,) without their persons: (B, H, W, 3) uint8."""

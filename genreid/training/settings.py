@@ -53,18 +53,20 @@ class ContrastSettings:
     augmentation of x), `copy_paste` (x's person as it is, on another background), `warped` (what x shows,
     warped along the turned mesh, nothing painted) or `none`. background: what the persons of x_θ and
     x_mix stand before, the image's `own` (the paper) or one of `other_cameras`. mixup: how x_mix comes to
-    be: `d_mixup` (identity codes, painted by G), `f_mixup` (E_id's feature maps), `mixup` (pixels) or
-    `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch (the paper) or the
-    `nearest` of another pseudo-identity. mixup_mesh: whom D-mixup paints, the image's `own` mesh (the
-    paper) or the `rotated` one. memory: `instance` or `cluster`. rotation_weight, prototype_weight,
-    mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ; prototype_temperature: τ_p. num_negatives:
-    K. keep_old: share of a memory row that an update leaves. third_term_negatives: the embedding that
-    scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
+    be: `d_mixup` (identity codes, painted by G), `body` (textures on the mesh, vertex by vertex),
+    `garments` (the other one's coat or trousers on the mesh), `f_mixup` (E_id's feature maps), `mixup`
+    (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch (the paper)
+    or the `nearest` of another pseudo-identity. mixup_mesh: which mesh mixtures of codes and textures are
+    shown on, the image's `own` (the paper) or the `rotated` one. memory: `instance` or `cluster`.
+    rotation_weight, prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ;
+    prototype_temperature: τ_p. num_negatives: K. keep_old: share of a memory row that an update leaves.
+    third_term_negatives: the embedding that scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ
+    (the released program).
     """
 
     views: Literal["generated", "warped", "augmented", "copy_paste", "none"]
     background: Literal["own", "other_cameras"]
-    mixup: Literal["d_mixup", "f_mixup", "mixup", "none"]
+    mixup: Literal["d_mixup", "body", "garments", "f_mixup", "mixup", "none"]
     mixup_partner: Literal["random", "nearest"]
     mixup_mesh: Literal["own", "rotated"]
     memory: Literal["instance", "cluster"]
@@ -136,10 +138,15 @@ class JointSettings:
         return self.contrast.views == "generated" or self.contrast.mixup == "d_mixup"
 
     @property
+    def warps(self) -> bool:
+        """Whether any view of this run is made by warping."""
+        return self.contrast.views == "warped" or self.contrast.mixup in ("body", "garments")
+
+    @property
     def changes_background(self) -> bool:
         """Whether the persons of second views stand before backgrounds of other cameras."""
         contrast = self.contrast
-        moves = self.paints or contrast.views in ("warped", "copy_paste")
+        moves = self.paints or self.warps or contrast.views == "copy_paste"
         return contrast.background == "other_cameras" and moves
 
     @property

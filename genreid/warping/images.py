@@ -18,6 +18,7 @@ from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
 from genreid.data.images import ImageSet
 from genreid.data.transforms import resize
+from genreid.warping.mixing import Garment
 from genreid.warping.texture import Texture
 from genreid.warping.view import WarpedView
 from genreid.warping.warper import Warper
@@ -70,6 +71,18 @@ class WarpedImages:
         known = self._looks(index)
         return self._draw([one.texture for one in known], known, index, yaw_deg)
 
+    def mixtures(
+        self, index: np.ndarray, other: np.ndarray, share: Sequence[float | Garment], yaw_deg: np.ndarray
+    ) -> list[tuple[WarpedView, float]]:
+        """The persons of the images at `index` (B,), each turned by its angle (B,), mixed with those of the
+        images at `other` (B,), and the shares that are their own: see `Warper.mixtures`."""
+        known, others = self._looks(index), self._looks(other)
+        textures = [(one.texture, second.texture) for one, second in zip(known, others, strict=True)]
+        height, width = np.array([one.size_px for one in known]).T
+        mixed = self._warper.mixtures(textures, share, *self._bodies(index), height, width, yaw_deg)
+        size_px = self._images.height_px, self._images.width_px
+        return [(view.resized(*size_px), shown) for view, shown in mixed]
+
     def empty(self, index: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
         return np.stack([one.empty for one in self._looks(index)])
@@ -84,12 +97,13 @@ class WarpedImages:
         self, textures: Sequence[Texture], known: Sequence[_Known], index: np.ndarray, yaw_deg: np.ndarray
     ) -> list[WarpedView]:
         """Textures (B,) on the bodies of the images at `index` (B,), turned by `yaw_deg` (B,)."""
-        rows = torch.from_numpy(np.asarray(index, np.int64))
         height, width = np.array([one.size_px for one in known]).T
-        views = self._warper.views(
-            textures, self._parameters.select(rows), self._camera[rows], height, width, yaw_deg
-        )
+        views = self._warper.views(textures, *self._bodies(index), height, width, yaw_deg)
         return [view.resized(self._images.height_px, self._images.width_px) for view in views]
+
+    def _bodies(self, index: np.ndarray) -> tuple[BodyParameters, Tensor]:
+        rows = torch.from_numpy(np.asarray(index, np.int64))
+        return self._parameters.select(rows), self._camera[rows]
 
     def _looks(self, index: np.ndarray) -> list[_Known]:
         return [self._look(int(position)) for position in index]

@@ -6,7 +6,7 @@ persons with bodies and weak-perspective cameras, each in an image and views of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from genreid.body.body import Body, BodyParameters
 from genreid.render.backend import Renderer
 from genreid.render.shading import vertex_normals
 from genreid.render.views import turn_bodies
+from genreid.render.zbuffer import Fragments
+from genreid.warping.mixing import Garment, in_anothers, mix_textures, shown_share
 from genreid.warping.surface import Surface
 from genreid.warping.texture import Texture, take_texture
 from genreid.warping.view import WarpedView, draw_view
@@ -71,14 +73,51 @@ class Warper:
         """
         if len(textures) == 0:
             return []
+        turned = self._turned(parameters, camera, height_px, width_px, yaw_deg)
+        return [
+            draw_view(texture, pixels, self._body.faces)
+            for texture, pixels in zip(textures, turned, strict=True)
+        ]
+
+    def mixtures(
+        self,
+        textures: Sequence[tuple[Texture, Texture]],
+        share: Sequence[float | Garment],
+        parameters: BodyParameters,
+        camera: Tensor,
+        height_px: np.ndarray,
+        width_px: np.ndarray,
+        yaw_deg: np.ndarray,
+    ) -> list[tuple[WarpedView, float]]:
+        """Each person turned, as `views` does it, in a mixture of its own and another's texture; and how much
+        of what is shown is its own, 0 to 1.
+
+        share: (B,) λ of the own texture, or what it wears of the other's.
+        """
+        if len(textures) == 0:
+            return []
+        turned = self._turned(parameters, camera, height_px, width_px, yaw_deg)
+        found = []
+        for pair, much, pixels in zip(textures, share, turned, strict=True):
+            at = np.float32(much) if isinstance(much, float) else in_anothers(much, self._body.part_labels)
+            mixed, weight = mix_textures(*pair, at)
+            shown = shown_share(weight, pixels, self._body.faces)
+            found.append((draw_view(mixed, pixels, self._body.faces), shown))
+        return found
+
+    def _turned(
+        self,
+        parameters: BodyParameters,
+        camera: Tensor,
+        height_px: np.ndarray,
+        width_px: np.ndarray,
+        yaw_deg: np.ndarray,
+    ) -> Iterator[Fragments]:
+        """What each pixel of the turned persons' views shows."""
         posed = self._body.pose(parameters).vertices
         angles = torch.from_numpy(np.asarray(yaw_deg))
         turned = self._clothed(turn_bodies(posed, parameters.global_orient, angles))
-        fragments = self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
-        return [
-            draw_view(texture, pixels, self._body.faces)
-            for texture, pixels in zip(textures, fragments, strict=True)
-        ]
+        return self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
 
     def outline(
         self, parameters: BodyParameters, camera: Tensor, height_px: int, width_px: int

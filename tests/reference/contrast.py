@@ -17,9 +17,9 @@ from genreid.training.settings import ContrastSettings
 
 @dataclass(frozen=True)
 class Mix:
-    """λ·v + (1−λ)·v_π."""
+    """λ·v + (1−λ)·v_π; λ is one number, or (B, 1)."""
 
-    weight: float
+    weight: float | Tensor
     partner: list[int]
 
     def of(self, values: Tensor) -> Tensor:

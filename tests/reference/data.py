@@ -5,12 +5,14 @@ Shapes: N images, B batch, H×W the training size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from tests.reference.contrast import Mix
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
@@ -23,7 +25,9 @@ class Data:
     images: (N, H, W, 3) uint8 RGB. camera_id: (N,) int. views: by image and turn in degrees the grey view
     (H, W) uint8 of the image's mesh; some images have none. backgrounds: by image what is left of it
     without its person, (H, W, 3) uint8. warped: by image and turn its person turned by warping, before
-    nothing: colours (H, W, 3) times what the person covers of a pixel (H, W), and that.
+    nothing: colours (H, W, 3) times what the person covers of a pixel (H, W), and that. mixed: the same of
+    two images' persons on the first one's body, by image, image, how much or what is the other's, and turn;
+    and how much of it is the first one's own.
     """
 
     images: np.ndarray
@@ -31,6 +35,7 @@ class Data:
     views: dict[tuple[int, int], np.ndarray]
     backgrounds: dict[int, np.ndarray]
     warped: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]
+    mixed: Callable[[int, int, float | str, int], tuple[np.ndarray, np.ndarray, float]]
 
     @property
     def with_mesh(self) -> np.ndarray:
@@ -46,7 +51,8 @@ class Data:
 @dataclass(frozen=True)
 class Batch:
     """x, m_0, m_θ; and, where they are wanted, another image x' of the same pseudo-identity with its mesh
-    m'_0, a background of another camera, and the person turned by warping."""
+    m'_0, a background of another camera, the person turned by warping, whom each is mixed with, and their
+    mixtures on the body with how much in them is the own."""
 
     index: Tensor
     image: Tensor
@@ -57,6 +63,9 @@ class Batch:
     positive_mesh: Tensor | None = None
     background: Tensor | None = None
     warped: Tensor | None = None
+    mix: Mix | None = None
+    mixtures: Tensor | None = None
+    own_share: Tensor | None = None
 
 
 def make_batch(
@@ -65,12 +74,28 @@ def make_batch(
     turns: np.ndarray,
     positives: np.ndarray | None = None,
     backgrounds: np.ndarray | None = None,
+    mix: Mix | None = None,
+    worn: Sequence[float | str] = (),
+    *,
+    warps: bool = False,
+    mixed_turned: bool = False,
 ) -> Batch:
-    """The images at `index` (B,), their meshes as they are and turned by `turns` (B,) degrees."""
-    warped = []
-    for image, turn, place in zip(index, turns, index if backgrounds is None else backgrounds, strict=True):
+    """The images at `index` (B,), their meshes as they are and turned by `turns` (B,) degrees.
+
+    warps: whether the persons are turned by warping. worn: how each is mixed on the body with whom `mix`
+    says, on its turned mesh or its own.
+    """
+    warped, mixtures, own_share = [], [], []
+    places = index if backgrounds is None else backgrounds
+    for image, turn, place in zip(index, turns, places, strict=True):
         person, share = data.warped[image, turn]
         warped.append(np.rint(person + (1 - share[..., None]) * data.backgrounds[place]))
+    for i, much in enumerate(worn):
+        assert mix is not None
+        turn = turns[i] if mixed_turned else 0
+        person, share, own = data.mixed(index[i], index[mix.partner[i]], much, turn)
+        mixtures.append(np.rint(person + (1 - share[..., None]) * data.backgrounds[places[i]]))
+        own_share.append(own)
     behind = None if backgrounds is None else np.stack([data.backgrounds[i] for i in backgrounds])
     return Batch(
         index=torch.tensor(index),
@@ -81,7 +106,10 @@ def make_batch(
         positive_image=None if positives is None else pixels(data.images[positives]),
         positive_mesh=None if positives is None else meshes(data, positives, np.zeros_like(turns)),
         background=None if behind is None else pixels(behind),
-        warped=pixels(np.stack(warped)),
+        warped=pixels(np.stack(warped)) if warps else None,
+        mix=mix,
+        mixtures=pixels(np.stack(mixtures)) if worn else None,
+        own_share=torch.tensor(own_share) if worn else None,
     )
 
 

@@ -85,7 +85,7 @@ def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iter
         )
         for step in range(settings.steps_per_epoch):
             rng = numpy_rng(seed, "step", number, step)
-            batch = draw_batch(data, next(order), labels, settings, number, step, rng)
+            batch = draw_batch(data, next(order), labels, prototypes, settings, number, step, rng)
             negatives = torch_rng(seed, "negatives", number, step)
             losses = joint_step(networks, optimisers, batch, epoch, settings, (number, step), rng, negatives)
             yield Step(
@@ -106,20 +106,39 @@ def draw_batch(
     data: Data,
     index: np.ndarray,
     labels: np.ndarray,
+    prototypes: Tensor,
     settings: JointSettings,
     epoch: int,
     step: int,
     rng: np.random.Generator,
 ) -> Batch:
-    """Images with their meshes, positives (where G learns from them) and backgrounds of other cameras."""
+    """Images with their meshes, positives (where G learns from them), backgrounds of other cameras, and
+    whom each is mixed with."""
     backgrounds, positives, contrast = None, None, settings.contrast
-    pictures_move = paints(settings) or contrast.views in ("warped", "copy_paste")
+    pictures_move = (
+        paints(settings)
+        or contrast.views in ("warped", "copy_paste")
+        or contrast.mixup in ("body", "garments")
+    )
     if contrast.background == "other_cameras" and pictures_move:
         backgrounds = np.array([another_camera(data, image, rng) for image in index])
     if settings.generation.same_person > 0 and generator_learns(settings, epoch, step):
         draws = torch_rng(settings.seed, "partners", epoch, step)
         positives = positives_with_mesh(index, labels, data.with_mesh, draws)
-    return make_batch(data, index, rng.choice(data.turns, len(index)), positives, backgrounds)
+    turns = rng.choice(data.turns, len(index))
+    mix = draw_mix(len(index), settings.generation.mixup_alpha, rng)
+    if contrast.mixup_partner == "nearest":
+        mix = replace(mix, partner=nearest_partners(labels[index], prototypes))
+    worn: list[float | str] = []
+    if contrast.mixup == "body":
+        worn = [float(mix.weight) for _ in index]
+    elif contrast.mixup == "garments":
+        worn = [("upper", "lower")[garment] for garment in rng.integers(0, 2, len(index))]
+    mixed_turned = contrast.mixup_mesh == "rotated"
+    warps = contrast.views == "warped"
+    return make_batch(
+        data, index, turns, positives, backgrounds, mix, worn, warps=warps, mixed_turned=mixed_turned
+    )
 
 
 def another_camera(data: Data, image: int, rng: np.random.Generator) -> int:
@@ -159,9 +178,8 @@ def joint_step(
     learns = generator_learns(settings, *place)
     encoder.train()
     y = epoch.labels[batch.index.numpy()]
-    mix = draw_mix(len(y), weights.mixup_alpha, rng)
-    if contrast.mixup_partner == "nearest":
-        mix = replace(mix, partner=nearest_partners(y, epoch.prototypes))
+    mix = batch.mix
+    assert mix is not None
     mix_on = batch.mesh_rotated if contrast.mixup_mesh == "rotated" else batch.mesh
 
     real = encoder(batch.image)
@@ -186,6 +204,8 @@ def joint_step(
         descend(gradients(total(d_losses), discriminator), optimisers.discriminator)
         g_losses = generator_losses(painted, batch, real.appearance, discriminator, weights)
     f = real.embedding.float()
+    if batch.own_share is not None:
+        mix = replace(mix, weight=batch.own_share[:, None])
     c_losses = contrast_losses(
         f,
         f_second,
@@ -259,6 +279,9 @@ def second_views(
         mixed = generator(mix_on, mix.of(code)) if painted is None else painted.mixed
         assert mixed is not None
         pictures["mixed"] = on_background(mixed, mix_on, batch)
+    elif contrast.mixup in ("body", "garments"):
+        assert batch.mixtures is not None
+        pictures["mixed"] = batch.mixtures
     elif contrast.mixup == "mixup":
         pictures["mixed"] = mix.of(batch.image)
     elif contrast.mixup == "f_mixup":

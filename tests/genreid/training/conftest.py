@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,23 @@ class BoxPersons:
 
     def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         return [self._view(*pair) for pair in zip(self._images.load(index), yaw_deg, strict=True)]
+
+    def mixtures(
+        self, index: np.ndarray, other: np.ndarray, share: Sequence[float | str], yaw_deg: np.ndarray
+    ) -> list[tuple[WarpedView, float]]:
+        """Pixels mixed by λ, or the other one's upper or lower half."""
+        found, half = [], 16
+        for own, second, much, yaw in zip(
+            self._images.load(index), self._images.load(other), share, yaw_deg, strict=True
+        ):
+            weight = np.full((32, 1, 1), much if isinstance(much, float) else 1.0, np.float32)
+            if much == "upper":
+                weight[:half] = 0
+            if much == "lower":
+                weight[half:] = 0
+            view = self._view(weight * own + (1 - weight) * second, int(yaw))
+            found.append((view, float(weight[4:28].mean())))
+        return found
 
     def _view(self, image: np.ndarray, yaw_deg: int) -> WarpedView:
         share = np.zeros((32, 16), np.float32)

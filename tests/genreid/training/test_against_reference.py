@@ -222,6 +222,8 @@ def test_joint_training_of_the_paper_at(lit_boxes: Boxes, key: str, value: Any) 
         ("augmented", "none"),
         ("copy_paste", "none"),
         ("warped", "none"),
+        ("none", "body"),
+        ("warped", "garments"),
     ],
 )
 def test_joint_training_where_nothing_is_painted(lit_boxes: Boxes, views: str, mixup: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genreid.data.batch import Batch
+from genreid.data.batch import Batch, Mix
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
@@ -24,8 +24,9 @@ from genreid.training.generator import (
     appearance_codes,
     pretrain_generator,
 )
+from genreid.training.mixtures import draw_mix
 from genreid.training.run import Run, total
-from genreid.training.views import GeneratedViews, Mix, draw_mix, generate
+from genreid.training.views import GeneratedViews, generate
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, Boxes
 from .harness import Recorder, comparable, finish, same, weights
@@ -201,7 +202,7 @@ def test_the_discriminator_step_is_the_lsgan_loss_with_r1(boxes: Boxes) -> None:
     generator, discriminator, encoder = networks()
     encoder.eval()
     batch = boxes.loader.batch(np.array([0, 7, 13, 20]), np.random.default_rng(0))
-    mix = draw_mix(4, 0.6, np.random.default_rng(1), CPU)
+    mix = draw_mix(4, 0.6, np.random.default_rng(1))
     appearance = encoder(batch.image).appearance
     views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=False)
 
@@ -233,7 +234,7 @@ def test_the_generator_pass_leaves_no_gradient_in_the_discriminator(boxes: Boxes
         own = list(layer.parameters(recurse=False))
         layer.register_forward_pre_hook(lambda *_, own=own: learns.extend(p.requires_grad for p in own))
     batch = boxes.loader.batch(np.array([0, 7]), np.random.default_rng(0))
-    mix = draw_mix(2, 0.6, np.random.default_rng(1), CPU)
+    mix = draw_mix(2, 0.6, np.random.default_rng(1))
     appearance = encoder(batch.image).appearance
     views = all_views(generator, encoder, batch, appearance, mix, encode_mixed=False)
     total(generator_losses(views, discriminator, batch, appearance, GENERATION)).backward()

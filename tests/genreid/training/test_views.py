@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from genreid.data.batch import Mix
 from genreid.models.batchnorm import generated_images
-from genreid.training.views import Mix, draw_mix, make_views, nearest_others
+from genreid.training.mixtures import draw_mix, nearest_others
+from genreid.training.views import make_views
 
-from .conftest import CPU, Boxes
+from .conftest import Boxes
 from .test_joint import CONTRAST, SETTINGS, networks
 
 
@@ -43,7 +45,7 @@ def test_who_is_alone_in_a_batch_is_mixed_with_itself() -> None:
 
 
 def test_lambda_favours_the_own_identity() -> None:
-    mixes = [draw_mix(8, 0.6, np.random.default_rng(seed), CPU) for seed in range(200)]
+    mixes = [draw_mix(8, 0.6, np.random.default_rng(seed)) for seed in range(200)]
     assert all(0.5 <= mix.lam <= 1 for mix in mixes)
     # Half, and the mean deviation of Beta(α, α): 2·α^2α / (B(α, α)·(2α)^(2α+1)) = 0.3003 for α = 0.6.
     assert abs(np.mean([mix.lam for mix in mixes]) - 0.8003) < 0.03
