@@ -17,11 +17,12 @@ import numpy as np
 import pyarrow as pa
 
 from genreid.body.body import Body
-from genreid.evaluation.generated_views import draw_queries, true_views
+from genreid.evaluation.generated_views import draw_queries
 from genreid.evaluation.generation import Painter, ViewedImages, embed_pictures
 from genreid.evaluation.ranking import rank
 from genreid.evaluation.retrieval import Pair
 from genreid.evaluation.similarity import ViewErrors, view_errors
+from genreid.evaluation.true_views import true_views
 from genreid.mesh.shards import MeshEstimates, estimates_of
 from genreid.models.checkpoint import load_encoder, load_generator
 from genreid.models.encoder import IdentityEncoder

@@ -12,12 +12,12 @@ def evaluate(
     """Score retrieval (mAP, CMC, mINP) of warm-up and joint encoder side by side, and the generated views."""
     from functools import partial
 
-    from genreid.evaluation.generated_views import true_views
     from genreid.evaluation.generation import ViewedImages
     from genreid.evaluation.learnt import true_headings
     from genreid.evaluation.report import EvaluateSettings, judge
     from genreid.evaluation.retrieval import Pair, embed_pair, rank_pair
-    from genreid.models.checkpoint import load_encoder, load_generator
+    from genreid.evaluation.true_views import true_views
+    from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
     from genreid.render.views import ViewStore
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
@@ -28,10 +28,11 @@ def evaluate(
     with open_stage("evaluate", options, EvaluateSettings, inputs=inputs) as run:
         settings, truth = run.settings, read_truth(run)
         pair = Pair.of(read_manifest(run), settings.split, partial(image_set, run))
-        generator, _ = load_generator(*read_checkpoint(run, "joint"))
+        joint = read_checkpoint(run, "joint")
+        generator, _ = load_generator(*joint)
         encoders = {
             "warm_up": load_encoder(*read_checkpoint(run, "encoder")).to(run.device),
-            "joint": load_encoder(*read_checkpoint(run, "joint")).to(run.device),
+            "joint": load_encoder(*joint).to(run.device),
         }
 
         retrievals = {}
@@ -45,4 +46,4 @@ def evaluate(
         viewed = ViewedImages(pair.queries.images, ViewStore(run.parts("views")), true_view)
         headings, generator = true_headings(truth), generator.to(run.device)
         report = judge(encoders, generator, viewed, pair, retrievals, headings, settings, run.tracker)
-        write_report(run, report)
+        write_report(run, report, oracle_of(*joint))

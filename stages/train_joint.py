@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
+
+if TYPE_CHECKING:
+    from genreid.training.settings import JointSettings
 
 
 def train_joint(
@@ -13,22 +18,32 @@ def train_joint(
     from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
     from genreid.render.views import ViewStore
     from genreid.training import joint
-    from genreid.training.loader import Loader
+    from genreid.training.loader import Loader, Persons
     from genreid.training.settings import JointSettings, Networks
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_checkpoint
+    from stages.shared.oracle import learnt_from
     from stages.shared.training import train_and_write, training_set
+    from stages.shared.truth import true_labels, true_persons
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
-    inputs = ("manifest", "images", "encoder", "generator", "mesh", "views")
-    with open_stage("train-joint", options, JointSettings, inputs=inputs) as run:
+    with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run:
         settings = run.settings
         train, images = training_set(run)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
-        warped = warped_images(run, train, images) if settings.warps else None
-        loader = Loader(images, ViewStore(run.parts("views")), run.device, warped=warped)
+        views, labels = ViewStore(run.parts("views")), None
+        persons: Persons | None = None
+        if settings.wants_true_views:
+            persons = true_persons(run, train, images, views.yaws_deg)
+        elif settings.contrast.views == "warped":
+            persons = warped_images(run, train, images)
+        if settings.wants_true_labels:
+            labels = true_labels(run, train)
+        if told := settings.oracle != "none":
+            run.warn(f"joint training: {learnt_from(settings.oracle)}")
+        loader = Loader(images, views, run.device, warped=persons)
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         epochs = joint.train_joint(
@@ -40,12 +55,28 @@ def train_joint(
             checkpoints=run.state,
             progress=run.tracker,
             agreement=agreement_with(train),
+            true_labels=labels,
         )
         train_and_write(
             run,
             epochs,
             "joint",
-            lambda: joint_checkpoint(encoder, generator, discriminator),
+            lambda: joint_checkpoint(encoder, generator, discriminator, oracle=settings.oracle),
             "Joint training",
-            {"images": len(train), "images with a mesh": len(loader.with_mesh)},
+            {
+                **({"oracle": settings.oracle} if told else {}),
+                "images": len(train),
+                "images with a mesh": len(loader.with_mesh),
+            },
         )
+
+
+def inputs_of(settings: JointSettings) -> tuple[str, ...]:
+    """What it reads: nothing of the truth, unless an oracle is to show true views.
+
+    dvc.yaml does not name the truth among what this stage depends on, or every run's lock would say that its
+    training had it at hand. Nothing is lost: the truth is made with the images, by the same stage from the
+    same params and code, and so is never another where the images are the same.
+    """
+    truth = ("truth",) if settings.wants_true_views else ()
+    return ("manifest", "images", "encoder", "generator", "mesh", "views", *truth)

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
-from genreid.body.body import Body
 from genreid.evaluation.figures import generation_picture
 from genreid.evaluation.generation import (
     Painter,
-    TrueView,
     ViewedImages,
     identity_kept,
     measure_generation,
@@ -20,7 +17,6 @@ from genreid.evaluation.generation import (
 from genreid.evaluation.retrieval import Pair, Retrieval, why_undefined
 from genreid.models.encoder import IdentityEncoder
 from genreid.seeding import numpy_rng
-from genreid.synthetic import benchmark_from_truth
 
 if TYPE_CHECKING:
     from genreid.progress import Progress
@@ -35,18 +31,6 @@ class GeneratedViews:
     figures: dict[str, float]
     by_yaw: list[dict[str, float]]
     picture: np.ndarray
-
-
-def true_views(truth: pa.Table, body: Body) -> TrueView:
-    """How a person of the synthetic benchmark looks from another side."""
-    benchmark = benchmark_from_truth(truth, body)
-    shots = {shot.image_id: shot for shot in benchmark.shots}
-
-    def true_view(image_id: str, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
-        scene = benchmark.render(shots[image_id], yaw_deg)
-        return scene.image, scene.silhouette
-
-    return true_view
 
 
 def draw_queries(viewed: ViewedImages, num_images: int, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ right, so the whole picture favours it, and the silhouette is what tells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,15 +24,13 @@ from genreid.data.transforms import denormalise, normalise, normalise_mesh, resi
 from genreid.errors import GenreidError
 from genreid.evaluation.ranking import rank
 from genreid.evaluation.similarity import ViewErrors, frechet_distance, l1, ssim, view_errors
+from genreid.evaluation.true_views import TrueView
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.render.views import ViewStore
 
 if TYPE_CHECKING:
     from genreid.progress import Progress
-
-TrueView = Callable[[str, int], tuple[np.ndarray, np.ndarray]]
-"""(image_id, yaw_deg) → the true rotated view (h,w,3) uint8 RGB and the person's silhouette (h,w) bool."""
 
 MIXED_WEIGHT = 0.5
 """λ of the mixed views: half of each person, the farthest from both."""

@@ -22,6 +22,7 @@ ENCODER_FORMAT = "genreid.encoder"
 GENERATOR_FORMAT = "genreid.generator"
 JOINT_FORMAT = "genreid.joint"
 VERSION = 1
+NO_ORACLE = "none"
 
 Settings = TypeVar("Settings", EncoderSettings, GeneratorSettings, DiscriminatorSettings)
 
@@ -51,12 +52,17 @@ def generator_checkpoint(generator: Generator, discriminator: Discriminator) -> 
 
 
 def joint_checkpoint(
-    encoder: IdentityEncoder, generator: Generator, discriminator: Discriminator
+    encoder: IdentityEncoder,
+    generator: Generator,
+    discriminator: Discriminator,
+    *,
+    oracle: str = NO_ORACLE,
 ) -> dict[str, Any]:
-    """What joint training leaves: both checkpoints in one."""
+    """What joint training leaves: both checkpoints in one. oracle: what it was told of the truth, in a study."""
     return {
         "format": JOINT_FORMAT,
         "version": VERSION,
+        "oracle": oracle,
         "encoder": encoder_checkpoint(encoder),
         "generator": generator_checkpoint(generator, discriminator),
     }
@@ -68,6 +74,17 @@ def load_encoder(checkpoint: Mapping[str, Any], source: str = "encoder checkpoin
     encoder = IdentityEncoder(_settings(EncoderSettings, _part(checkpoint, "settings", source), source))
     _restore(encoder, _part(checkpoint, "weights", source), source)
     return encoder.eval()
+
+
+def oracle_of(checkpoint: Mapping[str, Any], source: str = "joint checkpoint") -> str | None:
+    """What its training was told of the truth, or None: whoever uses it, or tells its figures, has to say so.
+
+    Raises GenreidError for a joint checkpoint that does not say.
+    """
+    if not isinstance(checkpoint, Mapping) or checkpoint.get("format") != JOINT_FORMAT:
+        return None
+    oracle: str = _part(checkpoint, "oracle", source)
+    return None if oracle == NO_ORACLE else oracle
 
 
 def load_generator(

@@ -42,12 +42,15 @@ def train_joint(
     checkpoints: Checkpoints,
     progress: Progress,
     agreement: Agreement,
+    true_labels: PseudoLabels | None = None,
 ) -> Iterator[Report]:
     """Train the three networks in place; yields one report an epoch.
 
     agreement: maps pseudo-labels to figures that compare them with identities which this code cannot reach.
+    true_labels: an oracle's, in place of clusters, where the settings want them.
     Raises GenreidError when too few images cluster.
     """
+    assert settings.wants_true_labels == (true_labels is not None)
     encoder, generator = networks.encoder, networks.generator
     set_trainable(generator, settings.generator_learns)
     optimisers = Optimisers.of(networks, settings)
@@ -58,7 +61,7 @@ def train_joint(
 
     while run.epoch < settings.epochs:
         if run.step == 0:
-            run.tensors = begin_epoch(run, encoder, images, memory, settings, device)
+            run.tensors = begin_epoch(run, encoder, images, memory, settings, device, true_labels)
         labels = PseudoLabels(run.tensors["labels"].numpy())
         targets = epoch_targets(run, memory, settings, device)
         optimisers.set_lr(run.epoch, settings)
@@ -174,13 +177,17 @@ def begin_epoch(
     memory: InstanceMemory,
     settings: JointSettings,
     device: torch.device,
+    true_labels: PseudoLabels | None,
 ) -> dict[str, Tensor]:
     """Cluster: the epoch's pseudo-labels (N,), prototypes (P, D) and cluster slots (P, D), on the CPU."""
     features = memory.rows.cpu()
     # Beyond the paper: fresh features, and features without the mean of their camera.
     if settings.cluster_on == "fresh" and run.epoch > 0:  # at first the memory is fresh itself
         features = embed_all(encoder, images, settings.embed_batch_size, device)
-    labels = cluster(features, settings.clustering, images.camera_id if settings.camera_centred else None)
+    labels = true_labels
+    if labels is None:
+        cameras = images.camera_id if settings.camera_centred else None
+        labels = cluster(features, settings.clustering, cameras)
     require_clusters(labels, 2)
     prototypes = cluster_means(features, torch.from_numpy(labels.labels))
     return {

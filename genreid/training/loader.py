@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
-from genreid.warping.images import WarpedImages
+from genreid.warping.view import WarpedView
 
 T = TypeVar("T")
 
@@ -82,6 +82,14 @@ def draw_backgrounds(
     return np.array([rng.choice(pool) for pool in pools], np.int64)
 
 
+class Persons(Protocol):
+    """The persons of N images from other sides: `WarpedImages`, or in a study what an oracle shows."""
+
+    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
+        ...
+
+
 class Loader:
     """Images with the views of their meshes, at the training size.
 
@@ -100,7 +108,7 @@ class Loader:
         views: ViewStore,
         device: torch.device,
         *,
-        warped: WarpedImages | None = None,
+        warped: Persons | None = None,
     ) -> None:
         rendered = set(views.image_ids)
         has_view = np.array([image_id in rendered for image_id in images.image_id])

@@ -19,6 +19,8 @@ from genreid.models.generator import Generator
 from genreid.ranges import BatchSize, Count, Decay, InnerShare, Positive, Share
 from genreid.training.run import Precision
 
+Oracle = Literal["none", "true_views", "true_labels", "true_views_and_labels"]
+
 
 @dataclass(frozen=True)
 class GenerationSettings:
@@ -91,6 +93,10 @@ class ContrastSettings:
 class JointSettings:
     """The section `train_joint`.
 
+    oracle: beyond the paper and for studies alone, what is told of the truth, to see what limits a gain:
+    nothing (`none`); the benchmark's own pictures of the turned person in place of warped ones
+    (`true_views`); the true identities in place of pseudo-identities (`true_labels`); or both. The caller
+    hands them over: nothing in here can reach them.
     cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether
     without the mean of each camera. generator: whether E_str, G and D go on learning (`learns`) or stay as
     pretrained (`frozen`); generator_every: steps of E_id to one of theirs (1: the paper);
@@ -104,6 +110,7 @@ class JointSettings:
 
     seed: int
     precision: Precision
+    oracle: Oracle
     contrast: ContrastSettings
     clustering: PseudoLabelSettings
     cluster_on: Literal["memory", "fresh"]
@@ -131,6 +138,21 @@ class JointSettings:
                 "contrast.memory is `cluster`, which keeps no row an image to cluster on: "
                 "set `train_joint.cluster_on: fresh`"
             )
+        if self.wants_true_views and self.contrast.views != "warped":
+            raise GenreidError(
+                f"train_joint.oracle is {self.oracle}, whose views stand in the place of warped ones, and "
+                f"contrast.views is `{self.contrast.views}`: set `train_joint.contrast.views: warped`"
+            )
+
+    @property
+    def wants_true_views(self) -> bool:
+        """Whether an oracle shows the second views."""
+        return self.oracle in ("true_views", "true_views_and_labels")
+
+    @property
+    def wants_true_labels(self) -> bool:
+        """Whether an oracle tells who is who."""
+        return self.oracle in ("true_labels", "true_views_and_labels")
 
     @property
     def paints(self) -> bool:

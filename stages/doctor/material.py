@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genreid.errors import GenreidError
+from pipeline.errors import PipelineError
 from pipeline.params import section
 from stages.doctor.configuration import Configuration
 from stages.doctor.finding import Check, Finding, first_line, installed, problem_and_remedy
@@ -93,6 +95,31 @@ def _dataset(configuration: Configuration) -> Finding:
     return Finding("ok", found)
 
 
+def _oracle(configuration: Configuration) -> Finding:
+    """Whether the run will tell training the truth, or has done so: a user should not find out later."""
+    from genreid.models.checkpoint import oracle_of
+    from stages.shared.data import read_checkpoint
+    from stages.shared.oracle import learnt_from
+
+    project, joint = configuration.project, configuration.settings["train_joint"]
+    to_do = "set train_joint.oracle: none, but in a study"
+    if joint.wants_true_views and configuration.value("prepare_data.dataset") != "synthetic":
+        return Finding("missing", f"{joint.oracle}: only the synthetic benchmark has true views", to_do)
+    if joint.oracle != "none":
+        return Finding("note", f"{joint.oracle}: training will be told of the truth", to_do)
+    if not project.path("joint").exists():
+        return Finding("ok", "none: training is told nothing of the truth")
+    try:
+        oracle = oracle_of(*read_checkpoint(project, "joint"))
+    except (GenreidError, PipelineError) as error:
+        return Finding("note", *problem_and_remedy(str(error)))
+    if oracle:
+        return Finding(
+            "note", f"{project.paths.joint}: {learnt_from(oracle)}", "run `dvc repro` to train anew"
+        )
+    return Finding("ok", f"none, and {project.paths.joint} was told nothing of the truth")
+
+
 def _weights(configuration: Configuration) -> Finding:
     settings = configuration.settings["pretrain_encoder"]
     if settings.import_from is not None:
@@ -148,4 +175,5 @@ MATERIAL = (
     Check("ROMP's body", _romp("smpl")),
     Check("data set", _dataset),
     Check("encoder weights", _weights),
+    Check("oracle", _oracle),
 )

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from pipeline.artifacts import atomic_directory, write_bytes, write_json
 from pipeline.pictures import png
+from stages.shared.oracle import learnt_from
 from stages.shared.run import StageRun
 
 if TYPE_CHECKING:
@@ -18,19 +19,24 @@ if TYPE_CHECKING:
 ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
 UNDEFINED = "undefined"
 """The key of metrics.json that holds the reason why there is no figure of retrieval."""
+ORACLE = "oracle"
+"""The key that says what the joint encoder was told of the truth, where it was."""
 FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
 
 
-def write_report(run: StageRun, report: Report) -> None:
-    """Write the stage's curves, pictures and metrics, and print what people want to know."""
+def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
+    """Write the stage's curves, pictures and metrics, and print what people want to know.
+
+    oracle: what the joint encoder was told of the truth, or None.
+    """
     with atomic_directory(run.plots) as folder:
         for name, rows in report.curves().items():
             write_json(folder / f"{name}.json", rows)
         for name, picture in report.pictures().items():
             write_bytes(folder / f"{name}.png", png(picture))
-    metrics = report.metrics()
+    metrics = report.metrics() | ({ORACLE: oracle} if oracle else {})
     write_json(run.path("metrics"), metrics)
-    run.show("Evaluated on", report.facts())
+    run.show("Evaluated on", report.facts() | ({ORACLE: oracle} if oracle else {}))
     run.show("Generated views", metrics["views"])
     if "invariance" in metrics:
         run.show("Invariance", metrics["invariance"])
@@ -38,7 +44,11 @@ def write_report(run: StageRun, report: Report) -> None:
 
 
 def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
-    """The table of retrieval, or the reason why it has no figures."""
+    """The table of retrieval, or the reason why it has no figures; and a warning where an oracle helped."""
+    if ORACLE in metrics:
+        console.print(
+            f"warning: joint training: {learnt_from(metrics[ORACLE])}", markup=False, soft_wrap=True
+        )
     if UNDEFINED in metrics:
         console.print(
             f"Retrieval: mAP and CMC are undefined: {metrics[UNDEFINED]}.", markup=False, soft_wrap=True

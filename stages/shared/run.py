@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -188,19 +188,21 @@ def open_stage(
     options: Options,
     settings_class: type[T],
     *,
-    inputs: Sequence[str] = (),
+    inputs: Sequence[str] | Callable[[T], Sequence[str]] = (),
     params: Sequence[str] = (),
 ) -> Iterator[StageRun[T]]:
     """The run of `stage`, whose section of params.yaml is a `settings_class`.
 
-    inputs: keys of `paths` that it reads. params: dotted keys that it depends on besides its own section.
+    inputs: keys of `paths` that it reads, or a function of its settings that gives them. params: dotted keys
+    that it depends on besides its own section.
     Raises PipelineError where an input does not exist and where a param cannot be.
     """
     started = time.monotonic()
     project = Project.open(options)
     root, values, paths = project.root, project.params, project.paths
     settings = section(values, section_name(stage), settings_class)
-    files = {key: getattr(paths, key) for key in inputs}
+    keys = inputs(settings) if callable(inputs) else inputs
+    files = {key: getattr(paths, key) for key in keys}
     for key, file in files.items():
         if not (root / file).exists():
             raise PipelineError(f"{file} is missing: run `dvc repro {PRODUCERS[key]}` first")

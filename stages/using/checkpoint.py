@@ -10,6 +10,7 @@ import typer
 
 from pipeline.artifacts import hash_path, read_torch
 from pipeline.errors import PipelineError
+from stages.shared.oracle import learnt_from
 from stages.shared.run import PRODUCERS, Project
 
 KINDS = {"joint": "of joint training", "encoder": "of the warm-up"}
@@ -36,11 +37,14 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Images that go through the 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file with an encoder in it. place: its name for people, relative to the project where it can be."""
+    """A file with an encoder in it. place: its name for people, relative to the project where it can be.
+    oracle: what its training was told of the truth, or None.
+    """
 
     content: dict[str, Any]
     path: Path
     place: str
+    oracle: str | None
 
     @property
     def fingerprint(self) -> str:
@@ -60,9 +64,18 @@ def open_checkpoint(project: Project, wanted: str | None) -> Checkpoint:
     path = project.path(key) if key else Path(str(wanted)).resolve()
     place = getattr(project.paths, key) if key else _shortest(path, project.root)
     remedy = project.remedy(key) if key else f"name {', '.join(KINDS)} or a checkpoint of this program"
-    checkpoint = Checkpoint(read_torch(path, remedy), path, place)
+    content = read_torch(path, remedy)
     project.console.print(f"checkpoint: {place}{f', {KINDS[key]}' if key else ''}", markup=False)
-    return checkpoint
+    return Checkpoint(content, path, place, warn_of_oracle(project, content, place))
+
+
+def warn_of_oracle(project: Project, content: dict[str, Any], place: str) -> str | None:
+    """Say what the training of a checkpoint was told of the truth, and return it; None where it was not."""
+    from genreid.models.checkpoint import oracle_of
+
+    if oracle := oracle_of(content, place):
+        project.console.print(f"warning: {place}: {learnt_from(oracle)}", markup=False, soft_wrap=True)
+    return oracle
 
 
 def _shortest(path: Path, root: Path) -> str:

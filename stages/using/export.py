@@ -19,7 +19,8 @@ def export(
     """Write the encoder as an ONNX file: images in, embeddings of length 1 out, any batch size.
 
     The file's metadata says how images have to be prepared. It is checked against torch by onnxruntime
-    before it is put in its place. Needs the extra: pip install 'genreid\\[export]'.
+    before it is put in its place. A checkpoint that learnt from a study's oracle is refused: its file would
+    not tell. Needs the extra: pip install 'genreid\\[export]'.
 
     Examples:
 
@@ -37,9 +38,16 @@ def export(
     from genreid.deployment.onnx import export_encoder
     from genreid.models.checkpoint import load_encoder
     from pipeline.artifacts import atomic_write
+    from pipeline.errors import PipelineError
+    from stages.shared.oracle import learnt_from
 
     height_px, width_px = training_size(project)
     chosen = open_checkpoint(project, checkpoint)
+    if chosen.oracle:
+        raise PipelineError(
+            f"{chosen.place}: {learnt_from(chosen.oracle)}, so it is not exported: train it with "
+            "`train_joint.oracle: none`, or name another by --checkpoint"
+        )
     encoder = load_encoder(chosen.content, chosen.place)
     with atomic_write(output) as temporary, project.console.status("exporting"):
         source = f"{chosen.path.name}, sha256 {chosen.fingerprint}"

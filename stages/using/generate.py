@@ -37,6 +37,7 @@ def generate(
         genreid generate crops/0001.png crops/0002.png --output between.png
     """
     from stages.shared.run import Options, Project
+    from stages.using.checkpoint import warn_of_oracle
     from stages.using.pictures import check_picture_name, read_picture, write_picture
 
     check_picture_name(output)
@@ -60,8 +61,10 @@ def generate(
             raise PipelineError(f"{getattr(project.paths, key)} is missing: run `dvc repro` first")
     where = ", ".join(dict.fromkeys(getattr(project.paths, key) for key in keys))
     project.console.print(f"checkpoint: {where}", markup=False)
-    generator, _ = load_generator(*read_checkpoint(project, keys[0]))
-    encoder = load_encoder(*read_checkpoint(project, keys[1]))
+    painting, seeing = (read_checkpoint(project, key) for key in keys)
+    warn_of_oracle(project, *painting)
+    generator, _ = load_generator(*painting)
+    encoder = load_encoder(*seeing)
     body = open_body(project.root, info.body)
     estimator = _open_estimator(project, body)
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)

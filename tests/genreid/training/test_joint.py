@@ -39,6 +39,7 @@ CONTRAST = ContrastSettings(
 SETTINGS = JointSettings(
     seed=5,
     precision="float32",
+    oracle="none",
     contrast=CONTRAST,
     clustering=CLUSTERING,
     cluster_on="memory",
