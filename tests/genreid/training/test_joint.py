@@ -6,9 +6,13 @@ import io
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
+from genreid.clustering.pseudo_labels import PseudoLabels
+from genreid.data.transforms import normalise
 from genreid.errors import GenreidError
 from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
@@ -73,7 +77,11 @@ def networks() -> Networks:
 
 
 def run(
-    boxes: Boxes, settings: JointSettings, checkpoints: Any = None, start: Networks | None = None
+    boxes: Boxes,
+    settings: JointSettings,
+    checkpoints: Any = None,
+    start: Networks | None = None,
+    true_labels: PseudoLabels | None = None,
 ) -> tuple[Networks, list[Report]]:
     trained = start or networks()
     reports = train_joint(
@@ -85,6 +93,7 @@ def run(
         checkpoints=checkpoints or Forgetful(),
         progress=Silent(),
         agreement=boxes.agreement,
+        true_labels=true_labels,
     )
     return trained, finish(reports)
 
@@ -163,3 +172,46 @@ def test_gradients_of_the_generator_are_worked_out_where_it_learns(boxes: Boxes,
     learns = generator == "learns"
     assert {parameter.requires_grad for parameter in start.generator.parameters()} == {learns}
     assert same(before, weights(start.generator)) != learns
+
+
+def test_an_oracle_s_labels_are_what_every_batch_is_drawn_to(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels, one of them unknown, reach the targets as they are; prototypes are the means of theirs."""
+    told = boxes.person_id - 1
+    told[3], step = -1, joint.joint_step
+    seen: list[tuple[int, int]] = []
+    encoder = networks().encoder.eval()
+    with torch.no_grad():
+        rows = encoder(normalise(boxes.images.load(np.arange(len(told))))).embedding
+    means = torch.stack([rows[told == person].mean(dim=0) for person in range(told.max() + 1)])
+
+    def recorded(parts: Networks, optimisers: Any, batch: Any, targets: Any, *rest: Any) -> Any:
+        seen.extend(zip(batch.index.tolist(), targets.members.labels_of(batch.index).tolist(), strict=True))
+        if len(seen) == SETTINGS.batch_size:
+            assert torch.allclose(targets.prototypes, F.normalize(means, dim=1), atol=1e-5)
+        return step(parts, optimisers, batch, targets, *rest)
+
+    monkeypatch.setattr(joint, "joint_step", recorded)
+    settings = replace(SETTINGS, oracle="true_labels", epochs=2, steps_per_epoch=6)
+    _, reports = run(boxes, settings, true_labels=PseudoLabels(told))
+    assert len({image for image, _ in seen}) > 30 and 3 not in dict(seen)
+    assert all(label == told[image] for image, label in seen)
+    assert [report.figures["clusters"] for report in reports] == [told.max() + 1] * 2
+    assert [report.figures["outliers"] for report in reports] == [1, 1]
+
+
+@pytest.mark.parametrize("oracle", ["true_labels", "true_views_and_labels"])
+def test_labels_are_told_where_settings_want_them(boxes: Boxes, oracle: Any) -> None:
+    settings = replace(SETTINGS, oracle=oracle, contrast=replace(CONTRAST, views="warped"))
+    with pytest.raises(AssertionError):
+        run(boxes, settings)
+    with pytest.raises(AssertionError):
+        run(boxes, SETTINGS, true_labels=PseudoLabels(boxes.person_id))
+
+
+@pytest.mark.parametrize("oracle", ["true_views", "true_views_and_labels"])
+def test_true_views_stand_in_the_place_of_warped_ones(oracle: Any) -> None:
+    expected = rf"oracle is {oracle}, .*views is `generated`: set `train_joint\.contrast\.views: warped`"
+    with pytest.raises(GenreidError, match=expected):
+        replace(SETTINGS, oracle=oracle)

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from genreid.training.needs import GPU_BYTES
+from pipeline.artifacts import write_torch
 from pipeline.params import load_params
 from pipeline.recipes import load_overrides, write_overrides
 from stages.doctor import checks
@@ -105,6 +106,22 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
             "gone.pth: no such file",
         ),
         ({"render_views__backend": "pytorch3d"}, "renderer", "missing", "does not work"),
+        (
+            {"train_joint__oracle": "true_labels"},
+            "oracle",
+            "note",
+            "true_labels: training will be told of the truth: set train_joint.oracle: none",
+        ),
+        (
+            {
+                "train_joint__oracle": "true_views",
+                "train_joint__contrast__views": "warped",
+                "prepare_data__dataset": "market1501",
+            },
+            "oracle",
+            "missing",
+            "true_views: only the synthetic benchmark has true views: set train_joint.oracle: none",
+        ),
     ],
 )
 def test_each_thing_by_itself(
@@ -249,3 +266,20 @@ def test_the_head_of_a_recipe_says_what_its_values_are(small: SmallProject, reci
     assert f"{of_warm_up} and {joint.batch_size} in joint" in head
     for gigabytes, expected in zip(said.groups(), (needs.warm_up, needs.joint), strict=True):
         assert (expected + GPU_BYTES) / 1e9 == pytest.approx(int(gigabytes), rel=0.05)
+
+
+def test_a_checkpoint_that_an_oracle_taught_is_told(
+    small: SmallProject, checkpoints: dict[str, dict[str, Any]]
+) -> None:
+    assert findings("oracle")["oracle"] == Finding("ok", "none: training is told nothing of the truth")
+    for oracle, state, found in (
+        ("none", "ok", "none, and models/joint.pt was told nothing of the truth"),
+        ("true_views", "note", "models/joint.pt: it learnt from an oracle (true_views)"),
+    ):
+        write_torch(small.folder / "models" / "joint.pt", checkpoints["joint"] | {"oracle": oracle})
+        finding = findings("oracle")["oracle"]
+        assert finding.state == state and finding.found.startswith(found)
+    (small.folder / "models" / "joint.pt").write_bytes(b"no checkpoint")
+    finding = findings("oracle")["oracle"]
+    assert finding.state == "note", "the run makes another one"
+    assert "models/joint.pt: no readable checkpoint" in finding.found and "train-joint" in finding.to_do

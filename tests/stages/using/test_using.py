@@ -219,3 +219,18 @@ def test_checkpoints_complete(trained: SmallProject) -> None:
         *(f"models/{name}.pt" for name in ("encoder", "generator", "joint", "regressor")),
     ]
     assert _complete_checkpoint("jo") == ["joint"]
+
+
+@pytest.mark.parametrize("command", ["embed", "generate", "export"])
+def test_what_an_oracle_taught_is_told_and_not_exported(trained: SmallProject, command: str) -> None:
+    path = trained.folder / "models" / "joint.pt"
+    torch.save(torch.load(path, weights_only=True) | {"oracle": "true_labels"}, path)
+    arguments = {"embed": ["crops"], "generate": ["crops/0001.png"], "export": []}[command]
+    outcome = trained.run(command, *arguments)
+    told = "models/joint.pt: it learnt from an oracle (true_labels)"
+    assert f"warning: {told}" in outcome.out
+    if command != "export":
+        assert outcome.code == 0, outcome.err
+        return
+    assert outcome.code == 2 and outcome.err.startswith(f"error: {told}") and outcome.err.count("\n") == 1
+    assert "or name another by --checkpoint" in outcome.err and not Path("encoder.onnx").exists()
