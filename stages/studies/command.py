@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.graph import find_root
 from stages.shared.options import num_cores
 from stages.studies.definition import Trial, load_study, study_names
-from stages.studies.rows import CURVES, KEYS, RUNS, finished, write_rows
+from stages.studies.rows import CURVES, KEYS, RUNS, finished, runs_of, write_rows
 
 if TYPE_CHECKING:
     from stages.studies.trials import Finished
@@ -65,17 +65,24 @@ def run(
     jobs: Annotated[int, typer.Option(min=1, help="Trials at a time, each with its share of the cores.")] = 1,
     limit: Annotated[int, typer.Option(min=0, help="Stop after so many trials; 0: all.")] = 0,
     show: Annotated[bool, typer.Option("--list", help="Only list the trials and which are done.")] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Commit each row when its trial ends.")] = False,
 ) -> None:
     """Run the trials that have no row in docs/study/runs.csv yet, each as a `dvc exp` of its own."""
     root = find_root(Path.cwd())
-    trials = load_study(root, name).trials(split, arm or [])
+    study = load_study(root, name)
+    if study.period:
+        raise PipelineError(
+            f"study {name} is closed, its rows are those of {study.period} in {runs_of(study.period)}: "
+            "run one of recipes/studies/*.yaml, or write its tables again by `genreid study report`"
+        )
+    trials = study.trials(split, arm or [])
     done = finished(root)
     if show:
         _show(trials, done)
         return
     open_trials = [trial for trial in trials if trial.key not in done]
     typer.echo(f"{len(trials)} trials, {len(trials) - len(open_trials)} of them have a row")
-    failed = _run(root, open_trials[: limit or None], jobs)
+    failed = _run(root, open_trials[: limit or None], jobs, commit=commit)
     if failed:
         raise PipelineError(
             f"{len(failed)} trials failed: {', '.join(failed)}; run the study again for those"
@@ -87,7 +94,7 @@ def report(
     name: Name,
     split: Annotated[Split, typer.Option(help="Identities that the trials were scored on.")] = Split.val,
 ) -> None:
-    """Write the study's table and picture into docs/results.md, from the rows of docs/study/runs.csv."""
+    """Write the study's table and picture into docs/results.md, from its rows in docs/study."""
     from stages.studies.report import write_report
 
     root = find_root(Path.cwd())
@@ -104,10 +111,10 @@ def _show(trials: list[Trial], done: set[tuple[str, ...]]) -> None:
     Console(highlight=False).print(table)
 
 
-def _run(root: Path, trials: list[Trial], jobs: int) -> list[str]:
-    """Run the trials and write their rows; the names of those that failed."""
+def _run(root: Path, trials: list[Trial], jobs: int, *, commit: bool) -> list[str]:
+    """Run the trials, write their rows, and commit them if asked; the names of those that failed."""
     from pipeline.tracking import Bars
-    from stages.studies.trials import Slot, run_trials
+    from stages.studies.trials import Slot, commit_rows, run_trials
 
     threads = max(1, num_cores() // jobs)
     slots = [Slot(root, root / _FOLDER / f"slot-{n}", threads) for n in range(min(jobs, len(trials)))]
@@ -120,6 +127,8 @@ def _run(root: Path, trials: list[Trial], jobs: int) -> list[str]:
             bars.say(f"error: {outcome}")
         else:
             keep(root, trial, outcome)
+            if commit:
+                commit_rows(root, trial)
             bars.say(f"{trial.name}: mAP {outcome.columns['joint.mAP']:.4g}")
     return failed
 

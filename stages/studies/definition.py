@@ -2,6 +2,9 @@
 
 A study names the params that each arm changes, and the seeds that each is trained with from each warm-up.
 What a finished trial came to is a row (stages/studies/rows.py); a trial that has its row is never run again.
+
+A study in a folder, recipes/studies/PERIOD/NAME.yaml, is closed: its rows are of that period, with the views
+and defaults of then, and it can be reported and not run. Its params are not held against those of today.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ STUDIES = "recipes/studies"
 _STUDY = (("title", "reference", "common", "trials", "arms"), ("recipe", "contrasts", "series", "pictured"))
 _ARM = (("about", "params"), ("trials",))
 """Keys that there have to be, and those that there may be."""
+ORACLE, NO_ORACLE = "train_joint.oracle", "none"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Arm:
 
 @dataclass(frozen=True)
 class Study:
-    """name: of its file. reference: the arm that all others are compared with, pair by pair.
+    """name: of its file, with its period before it (`2026-11/mixup`) where it is closed. reference: the arm
+    that all others are compared with, pair by pair.
 
     common: params of all arms, those of a recipe first where the study names one. arms: by name. contrasts:
     further pairs of arms that the report compares, (one, against another) by question. series: by what is
@@ -53,6 +58,21 @@ class Study:
     contrasts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     series: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pictured: Sequence[str] = ()
+
+    @property
+    def period(self) -> str:
+        """Of a closed study, when its rows were made; else empty."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def in_rows(self) -> str:
+        """What its rows call it."""
+        return self.name.rpartition("/")[2]
+
+    def title_of(self, arm: str) -> str:
+        """The arm's name, marked where it learns from the truth: no rival, but what limits a gain."""
+        params = {**self.common, **self.arms[arm].params} if arm in self.arms else {}
+        return arm if params.get(ORACLE, NO_ORACLE) == NO_ORACLE else f"{arm} (oracle)"
 
     def trials(self, split: str, arms: Iterable[str] = ()) -> list[Trial]:
         """All trials of the study, or of some of its arms: warm-up by warm-up, seed by seed, arm by arm, so
@@ -107,8 +127,10 @@ class Trial:
 
 
 def study_names(root: Path) -> list[str]:
-    """The studies of the project, sorted."""
-    return sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
+    """The studies of the project, the closed ones with their period, sorted."""
+    folder = root / STUDIES
+    found = [*folder.glob("*.yaml"), *folder.glob("*/*.yaml")]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in found)
 
 
 def load_study(root: Path, name: str) -> Study:
@@ -119,7 +141,8 @@ def load_study(root: Path, name: str) -> Study:
     file, params = load_params(path), load_params(root / "params.yaml")
     own = _strict(file, "", *_STUDY)
     recipe = load_overrides(params, root / "recipes", own["recipe"]) if "recipe" in own else {}
-    arms = {name: _arm(file, name, params) for name in _mapping(file, "arms")}
+    known = None if "/" in name else params
+    arms = {arm: _arm(file, arm, known) for arm in _mapping(file, "arms")}
     pictured = own.get("pictured", list(arms))
     _require(file, "pictured", isinstance(pictured, list), "arms, [one, another]")
     _require_arms(file, "reference", [own["reference"]], arms)
@@ -128,7 +151,7 @@ def load_study(root: Path, name: str) -> Study:
         name,
         str(own["title"]),
         own["reference"],
-        recipe | _known(file, "common", params),
+        recipe | _known(file, "common", known),
         arms,
         contrasts=_contrasts(file, arms) if "contrasts" in own else {},
         series=_series(file, arms) if "series" in own else {},
@@ -136,7 +159,7 @@ def load_study(root: Path, name: str) -> Study:
     )
 
 
-def _arm(file: Params, name: str, params: Params) -> Arm:
+def _arm(file: Params, name: str, params: Params | None) -> Arm:
     place = f"arms.{name}"
     own = _strict(file, place, *_ARM)
     trials = f"{place}.trials" if "trials" in own else "trials"
@@ -182,11 +205,12 @@ def _strict(file: Params, place: str, required: Sequence[str], optional: Sequenc
     return values
 
 
-def _known(file: Params, place: str, params: Params) -> dict[str, Any]:
-    """Dotted keys and values at `place`; each has to be a key of params.yaml."""
+def _known(file: Params, place: str, params: Params | None) -> dict[str, Any]:
+    """Dotted keys and values at `place`; each has to be a key of params.yaml, where that is given."""
     for key in _mapping(file, place):
         try:
-            params.value(key)
+            if params is not None:
+                params.value(key)
         except PipelineError as error:
             raise PipelineError(f"{file.place(place)}: {key}: {error}") from None
     return dict(file.value(place))

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from genreid.evaluation.comparison import Difference
 from pipeline.artifacts import atomic_write
 from stages.studies.definition import Study
-from stages.studies.rows import CURVES, KEYS
+from stages.studies.rows import KEYS, curves_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def draw(study: Study, compared: Mapping[str, Difference], costs: Mapping[str, f
         left.plot([], [], "o", color=f"C{warm_up}", label=str(warm_up))
     left.legend(fontsize=8, title="warm-up", title_fontsize=8)
     left.axvline(0, color="grey", linewidth=0.8)
-    left.set_yticks(range(len(names)), names)
+    left.set_yticks(range(len(names)), [study.title_of(name) for name in names])
     left.set_title(
         "dot: a warm-up (small: its pairs); bar: mean and 95 % interval, from three on", fontsize=9
     )
@@ -137,11 +137,11 @@ def draw_learnt(root: Path, study: Study, split: str, path: Path) -> dict[int, l
 
 def curve_points(root: Path, study: Study, split: str, panel: Panel) -> pd.DataFrame:
     """The pictured arms' points of a curve, of the pairs that all arms with a curve have."""
-    path = root / CURVES / f"{panel.curve}.csv"
+    path = root / curves_of(study.period) / f"{panel.curve}.csv"
     if not path.exists():
         return pd.DataFrame()
     points = pd.read_csv(path)
-    own = (points["study"] == study.name) & (points["split"] == split)
+    own = (points["study"] == study.in_rows) & (points["split"] == split)
     points = points[own & points["arm"].isin([study.reference, *study.pictured])].set_index(list(KEYS))
     points.columns = points.columns.str.removeprefix(f"{panel.curve}.")
     arms = [set(_pairs(of_arm)) for _, of_arm in points.groupby("arm")]
@@ -166,7 +166,7 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, study: Study) ->
     line(study.reference, panel.before, "k--", "the warm-up")
     for number, arm in enumerate(study.pictured):
         if arm in arms:
-            line(arm, panel.after, f"C{number}o-", arm)
+            line(arm, panel.after, f"C{number}o-", study.title_of(arm))
     axes.set_title(panel.title, fontsize=10)
     axes.set_xlabel(panel.along)
 

@@ -12,7 +12,7 @@ from pipeline.artifacts import write_bytes
 from pipeline.errors import PipelineError
 from stages.studies.definition import Study, load_study
 from stages.studies.pictures import draw, draw_learnt, draw_series
-from stages.studies.rows import FOLDER, RUNS, figures, read_rows
+from stages.studies.rows import FOLDER, figures, read_rows, runs_of
 
 RESULTS = "docs/results.md"
 SCORE = "joint.mAP"
@@ -33,20 +33,21 @@ VIEWS = {
 
 def write_report(root: Path, study: Study, split: str) -> list[Path]:
     """Write them; returns the paths. Raises PipelineError where there is nothing to report, or no place."""
-    rows = read_rows(root / RUNS)
+    file = runs_of(study.period)
+    rows = read_rows(root / file)
     # Rows of an arm that the study no longer has are records, and no part of it.
-    rows = rows[(rows["study"] == study.name) & rows["arm"].isin(list(study.arms))]
+    rows = rows[(rows["study"] == study.in_rows) & rows["arm"].isin(list(study.arms))]
     # Trials that are scored on other identities train as these do, and DVC does not train them again.
     costs = cost_ratios(figures(rows, "cpu_seconds"), study.reference)
     rows = rows[rows["split"] == split]
     if rows.empty:
         raise PipelineError(
-            f"{RUNS} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
+            f"{file} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
         )
-    require_one_encoder_a_warm_up(rows)
-    page, stem = root / RESULTS, f"{study.name}-{split}"
-    picture = root / FOLDER / f"{stem}.png"
-    learnt, along = picture.with_name(f"{stem}-learnt.png"), picture.with_name(f"{stem}-series.png")
+    require_one_encoder_a_warm_up(rows, file)
+    page = root / RESULTS
+    stem = f"{FOLDER}/{study.name}-{split}"
+    picture, learnt, along = (root / f"{stem}{kind}.png" for kind in ("", "-learnt", "-series"))
     draw(study, compare(figures(rows, SCORE), study.reference), costs, picture)
     written, below = [page, picture], [_image(study.title, picture, page)]
     if pairs := draw_learnt(root, study, split, learnt):
@@ -64,14 +65,14 @@ def write_report(root: Path, study: Study, split: str) -> list[Path]:
     return written
 
 
-def require_one_encoder_a_warm_up(rows: pd.DataFrame) -> None:
+def require_one_encoder_a_warm_up(rows: pd.DataFrame, file: str) -> None:
     """Another processor rounds otherwise, and its warm-up of the same seed is another encoder."""
     for warm_up, own in rows.groupby("warm_up"):
         made = own.groupby("warm_up_fingerprint")["machine"].first()
         if len(made) > 1:
             encoders = "; ".join(f"{fingerprint} on {machine}" for fingerprint, machine in made.items())
             raise PipelineError(
-                f"{RUNS}: trials of warm-up {warm_up} start from {len(made)} encoders ({encoders}), so that "
+                f"{file}: trials of warm-up {warm_up} start from {len(made)} encoders ({encoders}), so that "
                 "their difference is not the arms'; delete the rows of all but one, and run the study again"
             )
 
@@ -93,8 +94,6 @@ def gains(root: Path, study: Study, split: str) -> dict[str, dict[float, tuple[s
 
     Arms of one study are compared over the warm-ups and seeds that all of them have. One arm is no series.
     """
-    rows = read_rows(root / RUNS)
-    rows = rows[rows["split"] == split]
     found = {}
     for title, points in study.series.items():
         by_study: dict[str, dict[str, float]] = {}
@@ -103,8 +102,10 @@ def gains(root: Path, study: Study, split: str) -> dict[str, dict[float, tuple[s
             by_study.setdefault(name or study.name, {})[arm] = x
         own: dict[float, tuple[str, Difference]] = {}
         for name, xs in by_study.items():
-            reference = study.reference if name == study.name else load_study(root, name).reference
-            scores = figures(rows[rows["study"] == name], SCORE).unstack("arm")
+            owner = study if name == study.name else load_study(root, name)
+            reference, rows = owner.reference, read_rows(root / runs_of(owner.period))
+            rows = rows[(rows["study"] == owner.in_rows) & (rows["split"] == split)]
+            scores = figures(rows, SCORE).unstack("arm")
             arms = [arm for arm in xs if arm in scores and arm != reference]
             scores = scores.reindex(columns=[reference, *arms]).dropna()
             if len(scores):
@@ -117,7 +118,9 @@ def gains(root: Path, study: Study, split: str) -> dict[str, dict[float, tuple[s
 def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split: str) -> list[str]:
     """In Markdown, with what has to be known to read them."""
     identities = "validation" if split == "val" else "test"
-    command = f"genreid study run {study.name}" + ("" if split == "val" else f" --split {split}")
+    made = f"`genreid study run {study.name}" + ("`" if split == "val" else f" --split {split}`")
+    if study.period:
+        made = f"Rows of {study.period}, with the views and defaults of then (`{runs_of(study.period)}`),"
     scores = {column: figures(rows, f"joint.{column}") for column in SCORES}
     compared = compare(scores["mAP"], study.reference)
     present = [name for name in study.arms if name == study.reference or name in compared]
@@ -127,7 +130,7 @@ def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split:
     lines = [
         f"### {study.title}",
         "",
-        f"`{command}` on the {identities} identities. Mean ± standard deviation over n trials; warm-ups "
+        f"{made} on the {identities} identities. Mean ± standard deviation over n trials; warm-ups "
         "differ, so that these cannot be compared where n does. "
         f"Difference to `{study.reference}` pair by pair of equal warm-up and seed, "
         "for each warm-up the mean over its seeds; for three warm-ups or more their mean ± its standard "
@@ -141,11 +144,16 @@ def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split:
         own = [_spread(score.loc[name]) for score in scores.values()]
         cost = f"{costs[name]:.1f}×" if name in costs else "not measured"
         told = _told(compared[name]) if name in compared else ("", "", "")
-        about = f"`{name}`: {study.arms[name].about}"
+        about = f"{_code(study, name)}: {study.arms[name].about}"
         lines.append(_row((about, *own, cost, str(len(scores["mAP"].loc[name])), *told)))
     learnt = {f"invariance.joint_{name}": title for name, title in LEARNT.items()}
     before = {f"invariance.joint_{name}": f"invariance.warm_up_{name}" for name in LEARNT}
     views = {f"views.{name}": title for name, title in VIEWS.items()}
+    if any(study.title_of(name) != name for name in present):
+        lines += [
+            "",
+            "Arms marked (oracle) are told the truth: they show what limits a gain, and are no rivals.",
+        ]
     return [
         *lines,
         "",
@@ -162,7 +170,8 @@ def _contrasts(study: Study, scores: pd.Series) -> list[str]:
         if {arm, against} <= set(arms) and not (arms[arm] - arms[against]).dropna().empty:
             by_warm_up, mean, interval = _told(compare(scores.loc[[arm, against]], against)[arm])
             over_all = f"; mean {mean}, 95 % interval {interval}" if mean else ""
-            lines.append(f"- {question} (`{arm}` against `{against}`): {by_warm_up}{over_all}")
+            pair = f"{_code(study, arm)} against {_code(study, against)}"
+            lines.append(f"- {question} ({pair}): {by_warm_up}{over_all}")
     return [*lines, ""] if lines else []
 
 
@@ -200,8 +209,13 @@ def _further(
             places = digits or _digits(mean)
             gain = "" if arm == study.reference else f" ({compared[column][arm].mean:+.{places}f})"
             cells.append(f"{mean:.{places}f}{gain}")
-        lines.append(_row((f"`{arm}`", *cells)))
+        lines.append(_row((_code(study, arm), *cells)))
     return [*lines, ""]
+
+
+def _code(study: Study, arm: str) -> str:
+    """The arm's name as code, and its mark behind it."""
+    return f"`{arm}`{study.title_of(arm).removeprefix(arm)}"
 
 
 def _warm_ups(rows: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -1,4 +1,8 @@
-"""What the trials of studies came to: a row each in docs/study/runs.csv, and points in docs/study/curves."""
+"""What the trials of studies came to: a row each in docs/study/runs.csv, and points in docs/study/curves.
+
+Rows that were made before views changed are of a period, and in files of its own: runs_PERIOD.csv, and the
+points in PERIOD/curves. No trial of today counts them as done.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,17 @@ FOLDER = "docs/study"
 RUNS = f"{FOLDER}/runs.csv"
 CURVES = f"{FOLDER}/curves"
 """What plots/evaluate has of viewpoints: a file a curve, a row a point."""
+
+
+def runs_of(period: str) -> str:
+    """The file of rows of a period; of today's for an empty one."""
+    return f"{FOLDER}/runs_{period}.csv" if period else RUNS
+
+
+def curves_of(period: str) -> str:
+    """The folder of points of a period; of today's for an empty one."""
+    return f"{FOLDER}/{period}/curves" if period else CURVES
+
 
 KEYS = ("study", "arm", "warm_up", "seed", "split")
 """The columns that tell a trial."""

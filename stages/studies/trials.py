@@ -121,7 +121,7 @@ class Slot:
         """metrics.json with dotted names, what joint training cost, and the curves."""
         joint = _read(self.folder / _JOINT) or {}
         columns: dict[str, Any] = {
-            "commit": git_revision(self.folder)[:10],
+            "commit": code_commit(self.folder)[:10],
             "date": datetime.now(UTC).date().isoformat(),
             "machine": f"{processor()}, {self.threads} thread{'s' * (self.threads > 1)}",
             "warm_up_fingerprint": _fingerprint(self.folder / "dvc.lock"),
@@ -180,6 +180,20 @@ def require_committed(root: Path) -> str:
             "or put them aside by `git stash`"
         )
     return revision
+
+
+def code_commit(root: Path) -> str:
+    """The last commit that changed more than rows: one that keeps what trials came to changes no trial."""
+    but_rows = (":/", f":(exclude){FOLDER}")
+    return _run("git", "-C", str(root), "log", "-1", "--format=%H", "--", *but_rows).strip()
+
+
+def commit_rows(root: Path, trial: Trial) -> None:
+    """Commit the trial's row and points, and nothing else: no finished trial is lost with a machine."""
+    _run("git", "-C", str(root), "add", "--", FOLDER)
+    _run(
+        "git", "-C", str(root), "commit", "--quiet", "--only", "-m", f"Study row: {trial.name}", "--", FOLDER
+    )
 
 
 def _fingerprint(lock: Path) -> str:

@@ -97,6 +97,36 @@ def test_a_trial_on_the_test_identities_has_another_name(project: Path) -> None:
     assert trial.overrides["evaluate.split"] == "test"
 
 
+def test_a_study_in_a_folder_is_closed_and_keeps_params_of_its_time(project: Path) -> None:
+    folder = project / "recipes" / "studies" / "2025-01"
+    folder.mkdir()
+    text = FILE.replace("train_joint.epochs", "train_joint.gone").replace("contrast.views", "also_gone")
+    (folder / "two.yaml").write_text(text, encoding="utf-8")
+    assert {"two", "2025-01/two", "2026-11/mixup"} <= set(study_names(project))
+    closed, today = load_study(project, "2025-01/two"), load_study(project, "two")
+    assert (closed.name, closed.period, closed.in_rows) == ("2025-01/two", "2025-01", "two")
+    assert (today.name, today.period, today.in_rows) == ("two", "", "two")
+    assert closed.common == {"train_joint.gone": 2}
+    assert closed.arms["plain"].params == {"train_joint.also_gone": "none"}
+    with pytest.raises(PipelineError, match=r"no study '2025-01/too' in .*; did you mean '2025-01/two'"):
+        load_study(project, "2025-01/too")
+
+
+def test_an_arm_that_is_told_the_truth_has_a_mark(project: Path) -> None:
+    study = load_study(project, "two")
+    assert [study.title_of(arm) for arm in ("plain", "views", "of another study")] == [
+        "plain",
+        "views",
+        "of another study",
+    ]
+    told = "params: {train_joint.oracle: true_labels, train_joint.contrast.views: none}"
+    write(project, FILE.replace("params: {train_joint.contrast.views: none}", told))
+    study = load_study(project, "two")
+    assert (study.title_of("plain"), study.title_of("views")) == ("plain (oracle)", "views")
+    write(project, FILE.replace("train_joint.epochs: 2", "train_joint.oracle: true_views"))
+    assert load_study(project, "two").title_of("views") == "views (oracle)"
+
+
 @pytest.mark.parametrize("name", study_names(ROOT))
 def test_the_project_s_own_studies_load(name: str) -> None:
     study = load_study(ROOT, name)

@@ -180,7 +180,7 @@ def test_the_recipe_of_market1501_has_all_of_the_papers_values(paper: dict[str, 
 
 
 def test_the_arm_paper_has_all_of_the_papers_values_but_those_of_the_study(paper: dict[str, Any]) -> None:
-    (trial, *_) = load_study(ROOT, "invariance").trials("val", ["paper"])
+    (trial, *_) = load_study(ROOT, "2026-11/invariance").trials("val", ["paper"])
     found, default = settings(trial.overrides), settings({})
     own = {f"{section}.{key}" for section, keys in OF_THE_STUDY.items() for key in keys}
     assert {key: found[key] for key in paper if key not in own} == {
@@ -194,7 +194,7 @@ def test_the_arm_paper_has_all_of_the_papers_values_but_those_of_the_study(paper
 
 
 def test_what_the_paper_s_arm_is_compared_with_differs_in_its_views_alone() -> None:
-    study = load_study(ROOT, "invariance")
+    study = load_study(ROOT, "2026-11/invariance")
     arms = {arm.name: dict(arm.params) for arm in study.arms.values()}
     views = {"train_joint.contrast.views": "none", "train_joint.contrast.mixup": "none"}
     assert views.items() <= arms["paper_continued"].items()

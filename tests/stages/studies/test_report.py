@@ -12,7 +12,7 @@ from pipeline.errors import PipelineError
 from stages.studies.definition import Arm, Study
 from stages.studies.pictures import PANELS, curve_points
 from stages.studies.report import VIEWS, gains, write_report
-from stages.studies.rows import CURVES, RUNS, read_rows, write_rows
+from stages.studies.rows import CURVES, RUNS, curves_of, read_rows, runs_of, write_rows
 
 ROOT = Path(__file__).parents[3]
 PAIRS = ((1, 1), (2, 1))
@@ -171,8 +171,8 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
         arm = {"plain": "continued", "views": "gcl_plus"}[row["arm"]]
         more = 5.0 if arm == "gcl_plus" else 0.0
         figures = {"study": "identities_50", "arm": arm, "joint.mAP": float(row["joint.mAP"]) + more}
-        write_rows(project / RUNS, [row | figures])
-    points = {"identities_50/gcl_plus": 50, "views": 100, "unknown": 200}
+        write_rows(project / runs_of("2026-11"), [row | figures])
+    points = {"2026-11/identities_50/gcl_plus": 50, "views": 100, "unknown": 200}
     asked = replace(study, series={"identities": points, "one of two yet": {"views": 1, "planned": 2}})
     # by hand: +3 and +1; five more for each in the other study
     found = gains(project, asked, "val")
@@ -206,3 +206,52 @@ def test_a_warm_up_of_another_machine_is_not_compared_with(project: Path, study:
     expected = "warm-up 2 start from 2 encoders \\(encoder 2 on some CPU; encoder 3 on other CPU\\)"
     with pytest.raises(PipelineError, match=expected):
         write_report(project, study, "val")
+
+
+def test_a_closed_study_is_told_from_the_rows_and_curves_of_its_period(project: Path, study: Study) -> None:
+    """Today's rows of the same name, which another study made, are not its own."""
+    row = records(project)[2] | {"seed": 1}
+    hits = {"hits_by_viewpoint.degrees_apart": 15, "hits_by_viewpoint.warm_up": 1}
+    for folder, value in ((runs_of("2026-11"), 50), (RUNS, 80)):
+        for old in records(project) if folder != RUNS else []:
+            write_rows(project / folder, [old | {"joint.mAP": 42.0}])
+        write_rows(project / folder, [row | {"joint.mAP": value}])
+    for period, value in (("2026-11", 5), ("", 8)):
+        for arm in ("plain", "views"):
+            point = {**row, "arm": arm, **hits, "hits_by_viewpoint.joint": value}
+            write_rows(project / curves_of(period) / "hits_by_viewpoint.csv", [point])
+    closed = replace(study, name="2026-11/two")
+    (project / "docs" / "results.md").write_text(PAGE.replace("study two", "study 2026-11/two"))
+    page, picture, learnt = write_report(project, closed, "val")
+    text = page.read_text(encoding="utf-8")
+    # by hand: 50 and 42 have the mean 46 and the standard deviation 8/√2; 50 - 42 are 8
+    assert "| `views`: rotated views | 46.0 ± 5.7 |" in text and "| +8.0, +0.0 |" in text
+    assert "Rows of 2026-11, with the views and defaults of then (`docs/study/runs_2026-11.csv`), on" in text
+    assert "genreid study run" not in text
+    assert (
+        picture == project / "docs" / "study" / "2026-11" / "two-val.png" and learnt.parent == picture.parent
+    )
+    assert "(study/2026-11/two-val.png)" in text
+    assert curve_points(project, closed, "val", PANELS[0])["joint"].tolist() == [5, 5]
+    with pytest.raises(PipelineError, match=r"runs_2026-11\.csv has no row of study 2026-11/two on test"):
+        write_report(project, closed, "test")
+
+
+def test_arms_that_are_told_the_truth_are_marked_wherever_they_stand(project: Path, study: Study) -> None:
+    told = replace(study.arms["views"], params={"train_joint.oracle": "true_views"})
+    marked = replace(study, arms=study.arms | {"views": told}, contrasts={"Is it?": ("views", "plain")})
+    for one in (study, marked):
+        rows = records(project)
+        for row in rows:
+            write_rows(project / RUNS, [row | {f"views.{name}": "0.1" for name in VIEWS}])
+        page, _ = write_report(project, one, "val")
+        text = page.read_text(encoding="utf-8")
+        is_marked = one is marked
+        for line in (
+            "| `views`{}: rotated views |",
+            "- Is it? (`views`{} against `plain`):",
+            "| `views`{} | 0.1",
+        ):
+            assert (line.format(" (oracle)") in text) == is_marked, line
+        assert ("Arms marked (oracle) are told the truth" in text) == is_marked
+        assert "`plain` (oracle)" not in text

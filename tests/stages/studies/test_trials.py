@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import PipelineError
 from stages.studies.definition import Trial, load_study
 from stages.studies.rows import RUNS
-from stages.studies.trials import Finished, Slot, require_committed, run_trials
+from stages.studies.trials import Finished, Slot, code_commit, commit_rows, require_committed, run_trials
 
 PARAMS = """\
 pretrain_encoder: {seed: 0}
@@ -205,6 +205,19 @@ def test_rows_of_an_interrupted_study_need_no_commit(project: Path) -> None:
     git(project, "commit", "--quiet", "--message", "rows")
     rows.write_text("study\n", encoding="utf-8")
     assert require_committed(project) == git(project, "rev-parse", "HEAD").strip()
+
+
+def test_a_row_names_the_commit_of_its_code_and_not_that_of_rows_before_it(project: Path) -> None:
+    code = git(project, "rev-parse", "HEAD").strip()
+    (project / RUNS).parent.mkdir(parents=True, exist_ok=True)
+    (project / RUNS).write_text("study\n", encoding="utf-8")
+    commit_rows(project, trials(project, "plain")[0])
+    assert git(project, "rev-parse", "HEAD").strip() != code == code_commit(project)
+    git(project, "commit", "--quiet", "--allow-empty", "--message", "nothing")
+    assert code_commit(project) == code
+    (project / "make.py").write_text(MAKE + "\n", encoding="utf-8")
+    git(project, "commit", "--quiet", "--all", "--message", "code")
+    assert code_commit(project) == git(project, "rev-parse", "HEAD").strip()
 
 
 def test_a_study_needs_a_commit(project: Path, tmp_path: Path) -> None:
