@@ -191,9 +191,7 @@ def code_commit(root: Path) -> str:
 def commit_rows(root: Path, trial: Trial) -> None:
     """Commit the trial's row and points, and nothing else: no finished trial is lost with a machine."""
     _run("git", "-C", str(root), "add", "--", FOLDER)
-    _run(
-        "git", "-C", str(root), "commit", "--quiet", "--only", "-m", f"Study row: {trial.name}", "--", FOLDER
-    )
+    _run("git", "-C", str(root), "commit", "--quiet", "-m", f"Study row: {trial.name}", "--", FOLDER)
 
 
 def _fingerprint(lock: Path) -> str:
