@@ -34,11 +34,11 @@ def train_joint(
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
         views, labels = ViewStore(run.parts("views")), None
-        persons: Persons | None = None
+        warped = warped_images(run, train, images) if settings.contrast.views == "warped" else None
+        persons: Persons | None = warped
         if settings.wants_true_views:
-            persons = true_persons(run, train, images, views.yaws_deg)
-        elif settings.contrast.views == "warped":
-            persons = warped_images(run, train, images)
+            assert warped is not None  # the settings see to it
+            persons = true_persons(run, train, images, views.yaws_deg, warped)
         if settings.wants_true_labels:
             labels = true_labels(run, train)
         if told := settings.oracle != "none":

@@ -11,6 +11,7 @@ import pyarrow as pa
 from genreid.body.body import Body
 from genreid.data.images import ImageSet
 from genreid.synthetic import benchmark_from_truth
+from genreid.warping.images import WarpedImages
 from genreid.warping.view import WarpedView
 
 TrueView = Callable[[str, int], tuple[np.ndarray, np.ndarray]]
@@ -36,11 +37,14 @@ class TruePersons:
     """The persons of N images, turned by the benchmark itself, in the place of `WarpedImages`.
 
     yaws_deg: the angles that are asked for. All of an image's are drawn when the first one is: dressing a
-    person takes four times as long as drawing it.
+    person takes four times as long as drawing it. warped: whom they stand in for, and whose backgrounds they
+    stand before, so that nothing but the person is another.
     """
 
-    def __init__(self, images: ImageSet, true_view: TrueView, yaws_deg: Sequence[int]) -> None:
-        self._images, self._true_view = images, true_view
+    def __init__(
+        self, images: ImageSet, true_view: TrueView, yaws_deg: Sequence[int], warped: WarpedImages
+    ) -> None:
+        self._images, self._true_view, self._warped = images, true_view, warped
         self._yaws_deg = {int(yaw): number for number, yaw in enumerate(yaws_deg)}
         self._drawn: dict[int, np.ndarray] = {}
         self._drawn_bytes = 0
@@ -49,6 +53,10 @@ class TruePersons:
         """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size; all
         of them seen."""
         return [self._view(int(position), int(yaw)) for position, yaw in zip(index, yaw_deg, strict=True)]
+
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
+        return self._warped.empty(index)
 
     def _view(self, position: int, yaw_deg: int) -> WarpedView:
         drawn = self._of(position)[self._yaws_deg[yaw_deg]].astype(np.float32)

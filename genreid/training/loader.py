@@ -89,6 +89,10 @@ class Persons(Protocol):
         """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
         ...
 
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
+        ...
+
 
 class Loader:
     """Images with the views of their meshes, at the training size.

@@ -14,6 +14,7 @@ from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.evaluation.true_views import TruePersons, true_views
 from genreid.training.settings import JointSettings
+from genreid.warping.images import WarpedImages
 from pipeline.errors import PipelineError
 from stages.shared.body import open_body
 from stages.shared.data import read_truth
@@ -40,9 +41,14 @@ def true_labels(run: StageRun[JointSettings], train: Manifest) -> PseudoLabels:
 
 
 def true_persons(
-    run: StageRun[JointSettings], train: Manifest, images: ImageSet, yaws_deg: tuple[int, ...]
+    run: StageRun[JointSettings],
+    train: Manifest,
+    images: ImageSet,
+    yaws_deg: tuple[int, ...],
+    warped: WarpedImages,
 ) -> TruePersons:
-    """The persons of the manifest's `images`, turned by `yaws_deg` as the benchmark draws them.
+    """The persons of the manifest's `images`, turned by `yaws_deg` as the benchmark draws them; they stand in
+    for `warped` ones.
 
     Raises PipelineError where there is no truth about them.
     """
@@ -57,4 +63,4 @@ def true_persons(
             f"{run.paths.truth} lacks {len(lacking)} images ({lacking[0]}, …); {run.remedy('truth')}"
         )
     body = open_body(run.root, train.info.body)
-    return TruePersons(images, true_views(truth, body), yaws_deg)
+    return TruePersons(images, true_views(truth, body), yaws_deg, warped)

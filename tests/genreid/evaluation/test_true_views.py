@@ -37,6 +37,13 @@ class Rendered:
         self.image_ids = image_id
 
 
+class Emptied:
+    """Whom they stand in for: images without their persons, each of one grey."""
+
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        return np.stack([np.full((HEIGHT_PX, WIDTH_PX, 3), 10 * position, np.uint8) for position in index])
+
+
 @pytest.fixture(scope="module")
 def benchmark() -> Benchmark:
     return Benchmark(load_body("open"), small_settings(), seed=3)
@@ -49,7 +56,8 @@ def shown(benchmark: Benchmark) -> tuple[TruePersons, ViewedImages]:
     images: Any = Images([shot.image_id for shot in shots])
     rendered: Any = Rendered(images.image_id)
     true_view = true_views(truth, benchmark.body)
-    return TruePersons(images, true_view, YAWS_DEG), ViewedImages(images, rendered, true_view)
+    warped: Any = Emptied()
+    return TruePersons(images, true_view, YAWS_DEG, warped), ViewedImages(images, rendered, true_view)
 
 
 def test_they_are_the_persons_that_an_evaluation_sees(shown: tuple[TruePersons, ViewedImages]) -> None:
@@ -70,6 +78,7 @@ def test_around_them_is_the_background_that_is_given(
 ) -> None:
     """By hand from the native picture: a pixel on the edge is part person, part background."""
     (view,) = shown[0].views(np.array([1]), np.array([90]))
+    assert shown[0].empty(np.array([2, 1]))[:, 0, 0, 0].tolist() == [20, 10]
     background = np.random.default_rng(0).integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
     scene = benchmark.render(benchmark.shots[3], 90)
     share = resize(scene.silhouette.astype(np.float32), HEIGHT_PX, WIDTH_PX)[..., None]
@@ -82,7 +91,7 @@ def test_around_them_is_the_background_that_is_given(
 
 def test_what_was_drawn_before_changes_nothing(shown: tuple[TruePersons, ViewedImages]) -> None:
     persons, viewed = shown
-    others = TruePersons(viewed.images, viewed._true_view, YAWS_DEG)  # type: ignore[arg-type]
+    others = TruePersons(viewed.images, viewed._true_view, YAWS_DEG, persons._warped)  # type: ignore[arg-type]
     first, second = persons.views(np.array([0, 1]), np.array([225, 90]))
     again = others.views(np.array([1, 0]), np.array([90, 225]))
     assert np.array_equal(again[0].person, second.person) and np.array_equal(again[1].person, first.person)
