@@ -190,6 +190,8 @@ def code_commit(root: Path) -> str:
 
 def commit_rows(root: Path, trial: Trial) -> None:
     """Commit the trial's row and points, and nothing else: no finished trial is lost with a machine."""
+    if not _run("git", "-C", str(root), "status", "--porcelain", "--", FOLDER):
+        return  # a trial that was done again came to the same
     _run("git", "-C", str(root), "add", "--", FOLDER)
     _run("git", "-C", str(root), "commit", "--quiet", "-m", f"Study row: {trial.name}", "--", FOLDER)
 
