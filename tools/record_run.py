@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("project", nargs="?", type=Path, default=ROOT)
     project: Path = parser.parse_args().project
     metrics = json.loads((project / "metrics.json").read_text(encoding="utf-8"))
+    if "oracle" in metrics:
+        parser.error(f"{project}/metrics.json: joint training learnt from an oracle ({metrics['oracle']})")
     runs = {
         stage: json.loads((project / "provenance" / f"{stage}.json").read_text(encoding="utf-8"))
         for stage in STAGES
