@@ -18,8 +18,9 @@ def train_joint(
     from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
     from genreid.render.views import ViewStore
     from genreid.training import joint
-    from genreid.training.loader import Loader, Persons
+    from genreid.training.loader import Loader
     from genreid.training.settings import JointSettings, Networks
+    from genreid.warping.images import Persons
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_checkpoint
     from stages.shared.oracle import learnt_from
@@ -34,7 +35,7 @@ def train_joint(
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
         views, labels = ViewStore(run.parts("views")), None
-        warped = warped_images(run, train, images) if settings.contrast.views == "warped" else None
+        warped = warped_images(run, train, images) if settings.warps else None
         persons: Persons | None = warped
         if settings.wants_true_views:
             assert warped is not None  # the settings see to it

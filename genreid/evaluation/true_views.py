@@ -12,6 +12,7 @@ from genreid.body.body import Body
 from genreid.data.images import ImageSet
 from genreid.synthetic import benchmark_from_truth
 from genreid.warping.images import WarpedImages
+from genreid.warping.mixing import Garment
 from genreid.warping.view import WarpedView
 
 TrueView = Callable[[str, int], tuple[np.ndarray, np.ndarray]]
@@ -37,8 +38,8 @@ class TruePersons:
     """The persons of N images, turned by the benchmark itself, in the place of `WarpedImages`.
 
     yaws_deg: the angles that are asked for. All of an image's are drawn when the first one is: dressing a
-    person takes four times as long as drawing it. warped: whom they stand in for, and whose backgrounds they
-    stand before, so that nothing but the person is another.
+    person takes four times as long as drawing it. warped: whom they stand in for; backgrounds and mixtures
+    of persons, of which there is no truth, are still theirs.
     """
 
     def __init__(
@@ -57,6 +58,12 @@ class TruePersons:
     def empty(self, index: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
         return self._warped.empty(index)
+
+    def mixtures(
+        self, index: np.ndarray, other: np.ndarray, share: Sequence[float | Garment], yaw_deg: np.ndarray
+    ) -> list[tuple[WarpedView, float]]:
+        """Those of `WarpedImages.mixtures`."""
+        return self._warped.mixtures(index, other, share, yaw_deg)
 
     def _view(self, position: int, yaw_deg: int) -> WarpedView:
         drawn = self._of(position)[self._yaws_deg[yaw_deg]].astype(np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
-from genreid.warping.view import WarpedView
+from genreid.warping.images import Persons
 
 T = TypeVar("T")
 
@@ -80,18 +80,6 @@ def draw_backgrounds(
     others = {camera: with_mesh[cameras != camera] for camera in np.unique(camera_id[index])}
     pools = [others[camera] if len(others[camera]) else with_mesh for camera in camera_id[index]]
     return np.array([rng.choice(pool) for pool in pools], np.int64)
-
-
-class Persons(Protocol):
-    """The persons of N images from other sides: `WarpedImages`, or in a study what an oracle shows."""
-
-    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
-        """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
-        ...
-
-    def empty(self, index: np.ndarray) -> np.ndarray:
-        """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
-        ...
 
 
 class Loader:

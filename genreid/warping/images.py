@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -44,6 +45,24 @@ class _Known:
     @property
     def nbytes(self) -> int:
         return sum(part.nbytes for part in vars(self.texture).values()) + self.empty.nbytes
+
+
+class Persons(Protocol):
+    """The persons of N images from other sides: `WarpedImages`, or in a study what an oracle shows."""
+
+    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
+        ...
+
+    def mixtures(
+        self, index: np.ndarray, other: np.ndarray, share: Sequence[float | Garment], yaw_deg: np.ndarray
+    ) -> list[tuple[WarpedView, float]]:
+        """The same of persons mixed with those of the images at `other` (B,), and the shares of their own."""
+        ...
+
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
+        ...
 
 
 class WarpedImages:
