@@ -25,7 +25,6 @@ def train_joint(
     from stages.shared.data import read_checkpoint
     from stages.shared.oracle import learnt_from
     from stages.shared.training import train_and_write, training_set
-    from stages.shared.truth import true_labels, true_persons
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
@@ -37,13 +36,16 @@ def train_joint(
         views, labels = ViewStore(run.parts("views")), None
         warped = warped_images(run, train, images) if settings.warps else None
         persons: Persons | None = warped
-        if settings.wants_true_views:
-            assert warped is not None  # the settings see to it
-            persons = true_persons(run, train, images, views.yaws_deg, warped)
-        if settings.wants_true_labels:
-            labels = true_labels(run, train)
         if told := settings.oracle != "none":
+            # Half a second of imports, of all that draws the benchmark, which no other run has to wait for.
+            from stages.shared.truth import true_labels, true_persons
+
             run.warn(f"joint training: {learnt_from(settings.oracle)}")
+            if settings.wants_true_views:
+                assert warped is not None  # the settings see to it
+                persons = true_persons(run, train, images, views.yaws_deg, warped)
+            if settings.wants_true_labels:
+                labels = true_labels(run, train)
         loader = Loader(images, views, run.device, warped=persons)
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
