@@ -144,7 +144,7 @@ def paper_networks(backbone: str) -> Networks:
     """E_id, G and D at the paper's widths, with seeded weights."""
     torch.manual_seed(0)
     encoder = IdentityEncoder(EncoderSettings(backbone, 64, "imagenet", 1, 4, "average", None, "none"))
-    generator = Generator(GeneratorSettings(16, 4, 128, 512), encoder.appearance_dim, 4)
+    generator = Generator(GeneratorSettings("codes", 16, 4, 128, 512), encoder.appearance_dim, 4)
     return Networks(encoder, generator, Discriminator(DiscriminatorSettings(32, 4, 3)))
 
 

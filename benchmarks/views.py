@@ -86,19 +86,30 @@ class Scale:
 
 
 def painted(viewed: ViewedImages, painter: Painter) -> MakeViews:
-    """By a generator."""
+    """By a generator, from codes or on what is warped."""
 
     def make(index: np.ndarray, yaw_deg: int) -> np.ndarray:
         codes = painter.appearance(viewed.images.load(index))
-        return painter.paint(viewed.meshes(index, yaw_deg), codes)
+        return painter.paint(viewed.shown(index, yaw_deg), codes)
 
     return make
 
 
-def warped(viewed: ViewedImages, warper: Warper, bodies: MeshEstimates) -> MakeViews:
+def painters_of(project: Project) -> dict[str, tuple[Painter, bool]]:
+    """The generators that there are, by the stage that trained them, each with whether it repairs."""
+    stages = {"pretraining": ("generator", "encoder"), "joint training": ("joint", "joint")}
+    painters = {}
+    for stage, keys in stages.items():
+        if all(project.path(key).exists() for key in keys):
+            generator, _ = load_generator(*read_checkpoint(project, keys[0]))
+            encoder = load_encoder(*read_checkpoint(project, keys[1]))
+            painters[stage] = Painter(generator, encoder), generator.repairs
+    return painters
+
+
+def warped(persons: WarpedImages) -> MakeViews:
     """By warping, before the image's own background."""
-    source = WarpedImages(warper, viewed.images, bodies.parameters, bodies.camera, bodies.mask)
-    return lambda index, yaw_deg: source.pictures(index, np.full(len(index), yaw_deg))
+    return lambda index, yaw_deg: persons.pictures(index, np.full(len(index), yaw_deg))
 
 
 def bodies_of(project: Project, ids: list[str], body: Body, truth: pa.Table) -> dict[str, MeshEstimates]:
@@ -117,20 +128,27 @@ def main() -> None:
     truth, pair = read_truth(project), Pair.of(read_manifest(project), "test", partial(image_set, project))
     queries = pair.queries
     body = open_body(project.root, queries.manifest.info.body)
-    viewed = ViewedImages(queries.images, ViewStore(project.parts("views")), true_views(truth, body))
+    store, true_view = ViewStore(project.parts("views")), true_views(truth, body)
+    viewed = ViewedImages(queries.images, store, true_view)
     judge = load_encoder(*read_checkpoint(project, "encoder")).eval()
-    generator, _ = load_generator(*read_checkpoint(project, "joint"))
-    painter = Painter(generator, load_encoder(*read_checkpoint(project, "joint")))
     index = draw_queries(viewed, arguments.images, 1)
 
     scale = Scale(viewed, pair, judge, index)
     warper = Warper(body, choose_renderer("auto", project.device))
-    ways: dict[str, MakeViews] = {
-        "the image, unturned": lambda index, yaw_deg: queries.images.load(index),
-        "painted by the generator of joint training": painted(viewed, painter),
-    }
+    ways: dict[str, MakeViews] = {"the image, unturned": lambda index, yaw_deg: queries.images.load(index)}
+    painters = painters_of(project)
+    for name, (painter, repairs) in painters.items():
+        if not repairs:
+            ways[f"painted by the generator of {name}"] = painted(viewed, painter)
     for kind, bodies in bodies_of(project, queries.images.image_id, body, truth).items():
-        ways[f"warped along {kind} bodies"] = warped(viewed, warper, bodies)
+        persons = WarpedImages(warper, queries.images, bodies.parameters, bodies.camera, bodies.mask)
+        ways[f"warped along {kind} bodies"] = warped(persons)
+        of_kind = ViewedImages(queries.images, store, true_view, persons=persons)
+        for name, (painter, repairs) in painters.items():
+            if repairs:
+                ways[f"warped along {kind} bodies, repaired by the generator of {name}"] = painted(
+                    of_kind, painter
+                )
     own = scale.found_first(queries.images.load(index))
     print(f"{len(index)} queries, {len(viewed.yaws_deg)} angles; rank-1 of the images {own:.3f}\n")
     yaws = " ".join(str(yaw) for yaw in viewed.yaws_deg)

@@ -17,16 +17,18 @@ def pretrain_generator(
     from genreid.training.loader import Loader
     from stages.shared.data import read_checkpoint
     from stages.shared.training import train_and_write, training_set
+    from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
     inputs, settings_class = (
-        ("manifest", "images", "encoder", "views"),
+        ("manifest", "images", "encoder", "mesh", "views"),
         pretraining.GeneratorPretrainingSettings,
     )
     with open_stage("pretrain-generator", options, settings_class, inputs=inputs) as run:
         settings = run.settings
         train, images = training_set(run)
-        loader = Loader(images, ViewStore(run.parts("views")), run.device)
+        warped = warped_images(run, train, images) if settings.generator.paints == "views" else None
+        loader = Loader(images, ViewStore(run.parts("views")), run.device, warped=warped)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)

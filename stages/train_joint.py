@@ -19,7 +19,7 @@ def train_joint(
     from genreid.render.views import ViewStore
     from genreid.training import joint
     from genreid.training.loader import Loader
-    from genreid.training.settings import JointSettings, Networks
+    from genreid.training.settings import JointSettings, Networks, require_fitting
     from genreid.warping.images import Persons
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_checkpoint
@@ -33,8 +33,11 @@ def train_joint(
         train, images = training_set(run)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
+        require_fitting(settings, generator)
         views, labels = ViewStore(run.parts("views")), None
-        warped = warped_images(run, train, images) if settings.warps else None
+        warped = None
+        if settings.warps or (settings.paints and generator.repairs):
+            warped = warped_images(run, train, images)
         persons: Persons | None = warped
         if told := settings.oracle != "none":
             # Half a second of imports, of all that draws the benchmark, which no other run has to wait for.

@@ -44,6 +44,22 @@ class Mixtures:
 
 
 @dataclass(frozen=True)
+class Canvases:
+    """What a generator that repairs is shown of a batch, each (B, 7, H, W): the views that it corrects, see
+    `genreid.models.canvas`.
+
+    turned: the persons turned by yaw_deg, before the background that they are to stand before. The others show
+    them as the images do, before the images' own backgrounds, so that the images themselves are the truth.
+    after_turn: with the texture alone that half the turn would leave. same_person: in the texture of another image
+    of the same pseudo-identity. None where the generator does not learn from them.
+    """
+
+    turned: torch.Tensor
+    after_turn: torch.Tensor | None = None
+    same_person: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Batch:
     """B images with their meshes, on one device.
 
@@ -60,6 +76,8 @@ class Batch:
     Where second views are warped, else None: warped (B, 3, H, W), the person turned by yaw_deg in the colours that
     the image shows, before `background`, or before the image's own without the person.
 
+    Where views are repaired, else None: canvases.
+
     Where identities are mixed, else None: mix, how; mixtures, where that is done on the body, before the same
     backgrounds as `warped`.
     """
@@ -75,6 +93,7 @@ class Batch:
     warped: torch.Tensor | None = None
     mix: Mix | None = None
     mixtures: Mixtures | None = None
+    canvases: Canvases | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]

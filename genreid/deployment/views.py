@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genreid.body.body import Body
-from genreid.data.transforms import resize
+from genreid.data.transforms import normalise_mesh, resize
 from genreid.errors import GenreidError
 from genreid.evaluation.generation import Painter
 from genreid.mesh.estimator import MeshEstimator
@@ -79,11 +79,11 @@ def generate_views(
     size = mesh.views.shape[1:]
     image = resize(image, *size)
     code = painter.appearance(image[None])
-    painted = painter.paint(mesh.views, code.expand(len(mesh.views), -1))
+    painted = painter.paint(normalise_mesh(mesh.views), code.expand(len(mesh.views), -1))
     if other is None:
         return GeneratedSet(image, mesh, painted[0], painted[1:])
     other = resize(other, *size)
     second = painter.appearance(other[None])
     codes = [weight * code + (1 - weight) * second for weight in LAMBDAS]
-    mixed = np.concatenate([painter.paint(mesh.views[:1], one) for one in codes])
+    mixed = np.concatenate([painter.paint(normalise_mesh(mesh.views[:1]), one) for one in codes])
     return GeneratedSet(image, mesh, painted[0], painted[1:], other, mixed)

@@ -36,16 +36,16 @@ def generation_picture(painter: Painter, viewed: ViewedImages, index: np.ndarray
 
     Each image is mixed with the next one of the sheet, the last with the first, at the weights LAMBDAS.
     """
-    images, own = viewed.images.load(index), viewed.meshes(index, 0)
+    images, meshes, own = viewed.images.load(index), viewed.meshes(index, 0), viewed.shown(index, 0)
     codes = painter.appearance(images)
     rebuilt = painter.paint(own, codes)
-    rotated = [painter.paint(viewed.meshes(index, yaw_deg), codes) for yaw_deg in viewed.yaws_deg]
+    rotated = [painter.paint(viewed.shown(index, yaw_deg), codes) for yaw_deg in viewed.yaws_deg]
     mixed = [painter.paint(own, weight * codes + (1 - weight) * codes.roll(-1, 0)) for weight in LAMBDAS]
     true = [viewed.true_views(index, yaw_deg)[0] for yaw_deg in viewed.yaws_deg] if viewed.has_truth else None
     rows = [
         GenerationRow(
             image=images[i],
-            mesh=own[i],
+            mesh=meshes[i],
             reconstruction=rebuilt[i],
             rotated=[pictures[i] for pictures in rotated],
             mixed=[pictures[i] for pictures in mixed],

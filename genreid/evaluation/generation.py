@@ -28,6 +28,8 @@ from genreid.evaluation.true_views import TrueView
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.render.views import ViewStore
+from genreid.warping.canvas import make_canvas
+from genreid.warping.images import WarpedImages
 
 if TYPE_CHECKING:
     from genreid.progress import Progress
@@ -39,12 +41,21 @@ MIXED_WEIGHT = 0.5
 class ViewedImages:
     """Images with the views of their meshes and, where they are known, their true rotated views.
 
+    persons: those of the images, for a generator that repairs warped views.
     position: (M,) int64, the images that have views. yaws_deg: the rotations of the shards, 0 left out.
     """
 
-    def __init__(self, images: ImageSet, views: ViewStore, true_view: TrueView | None = None) -> None:
+    def __init__(
+        self,
+        images: ImageSet,
+        views: ViewStore,
+        true_view: TrueView | None = None,
+        *,
+        persons: WarpedImages | None = None,
+    ) -> None:
         rendered = set(views.image_ids)
         self.images, self._views, self._true_view = images, views, true_view
+        self._persons = persons
         self._true: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         self.position = np.flatnonzero([image_id in rendered for image_id in images.image_id])
         self.yaws_deg = tuple(int(yaw) for yaw in views.yaws_deg if yaw != 0)
@@ -63,6 +74,15 @@ class ViewedImages:
         """(B,) positions → mesh views at the training size (B,H,W) uint8."""
         views = (self._views.load(self.images.image_id[i], yaw_deg) for i in index)
         return np.stack([resize(view, self.images.height_px, self.images.width_px) for view in views])
+
+    def shown(self, index: np.ndarray, yaw_deg: int) -> Tensor:
+        """(B,) positions → what a generator is shown: meshes (B,1,H,W), or with `persons` canvases (B,7,H,W),
+        before the images' own backgrounds."""
+        mesh = normalise_mesh(self.meshes(index, yaw_deg))
+        if self._persons is None:
+            return mesh
+        views = self._persons.views(index, np.full(len(index), yaw_deg))
+        return make_canvas(views, mesh, self._persons.empty(index))
 
     def true_views(self, index: np.ndarray, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
         """(B,) positions → true views (B,H,W,3) uint8 and silhouettes (B,H,W) bool, at the training size."""
@@ -95,9 +115,9 @@ class Painter:
         return code
 
     @torch.no_grad()
-    def paint(self, meshes: np.ndarray, appearance: Tensor) -> np.ndarray:
-        """(B,H,W) mesh views and codes (B,S·D) → pictures (B,H,W,3)."""
-        return denormalise(self._generator(normalise_mesh(meshes).to(self._device), appearance))
+    def paint(self, shown: Tensor, appearance: Tensor) -> np.ndarray:
+        """What the generator is shown (see `ViewedImages.shown`) and codes (B,S·D) → pictures (B,H,W,3)."""
+        return denormalise(self._generator(shown.to(self._device), appearance))
 
 
 @dataclass(frozen=True)
@@ -219,13 +239,13 @@ def _measure_batch(
     partners: np.ndarray,
 ) -> GenerationMeasurements:
     images = viewed.images.load(index)
-    own, codes = viewed.meshes(index, 0), painter.appearance(images)
+    own, codes = viewed.shown(index, 0), painter.appearance(images)
     rebuilt = painter.paint(own, codes)
     other = painter.appearance(viewed.images.load(partners))
     mixed = painter.paint(own, MIXED_WEIGHT * codes + (1 - MIXED_WEIGHT) * other)
     embeddings, rotated, original = [], [], []
     for yaw_deg in viewed.yaws_deg:
-        pictures = painter.paint(viewed.meshes(index, yaw_deg), codes)
+        pictures = painter.paint(viewed.shown(index, yaw_deg), codes)
         embeddings.append(embed_pictures(judge, pictures))
         if viewed.has_truth:
             true, silhouettes = viewed.true_views(index, yaw_deg)

@@ -131,7 +131,7 @@ def _spreads(
     """Of each encoder, over generated views and over the true ones."""
     codes = painter.appearance(viewed.images.load(index))
     views = {
-        "generated": [painter.paint(viewed.meshes(index, yaw), codes) for yaw in viewed.yaws_deg],
+        "generated": [painter.paint(viewed.shown(index, yaw), codes) for yaw in viewed.yaws_deg],
         "true": [viewed.true_views(index, yaw)[0] for yaw in viewed.yaws_deg],
     }
     return {

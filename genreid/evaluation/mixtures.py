@@ -28,8 +28,8 @@ def paint_mixtures(
     """(N,) positions of images and of their partners → (N,L,H,W,3) mixed views on the images' own meshes."""
     codes = painter.appearance(viewed.images.load(index))
     others = painter.appearance(viewed.images.load(partner))
-    meshes = viewed.meshes(index, 0)
-    mixed = [painter.paint(meshes, weight * codes + (1 - weight) * others) for weight in LAMBDAS]
+    shown = viewed.shown(index, 0)
+    mixed = [painter.paint(shown, weight * codes + (1 - weight) * others) for weight in LAMBDAS]
     return np.stack(mixed, axis=1)
 
 

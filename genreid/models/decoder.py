@@ -25,12 +25,16 @@ class Decoder(nn.Module):
     Deviation: the MLPs read the appearance in units of its spread around its mean over images
     (`start_from`). Averages of feature maps are far from 0 and alike in all images; as they are, it takes
     thousands of steps until one person's colours differ from another's.
+
+    beside: channels that stand beside the features where pixels are made of them; 0 in the paper.
     """
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, channels: int, appearance_dim: int, num_stripes: int, mlp_width: int) -> None:
+    def __init__(
+        self, channels: int, appearance_dim: int, num_stripes: int, mlp_width: int, *, beside: int = 0
+    ) -> None:
         super().__init__()
         self.num_stripes = num_stripes
         stripe_dim = appearance_dim // num_stripes
@@ -49,7 +53,7 @@ class Decoder(nn.Module):
             nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
         )
         self.to_pixels = nn.Sequential(
-            ConvBlock(quarter, quarter, 3),
+            ConvBlock(quarter + beside, quarter, 3),
             ConvBlock(quarter, quarter, 3),
             ConvBlock(quarter, 3, 1, activate=False),
         )
@@ -74,17 +78,27 @@ class Decoder(nn.Module):
             second.fill_(_FIRST_BRANCH - 1)
 
     @torch.no_grad()
+    def silence(self) -> None:
+        """Nothing but zeros at first, whatever comes in."""
+        last = _convolutions(self.to_pixels)[-1]
+        last.weight.zero_()
+        assert last.bias is not None
+        last.bias.zero_()
+
+    @torch.no_grad()
     def start_from(self, appearance: Tensor) -> None:
         """Take mean and spread from the appearance codes (N, S·D) of some images; they stay."""
         self.mean.copy_(appearance.mean(0))
         self.spread.copy_(appearance.std(0, correction=0).clamp_min(1e-3))
 
-    def forward(self, structure: Tensor, appearance: Tensor) -> Tensor:
+    def forward(self, structure: Tensor, appearance: Tensor, beside: Tensor | None = None) -> Tensor:
+        """beside: (B, `beside`, 4h, 4w), if any."""
         x = structure
         stripes = ((appearance - self.mean) / self.spread).chunk(self.num_stripes, dim=1)
         for block, scale, shift, stripe in zip(self.blocks, self.scales, self.shifts, stripes, strict=True):
             x = block(x, 1 + scale(stripe), shift(stripe))
-        pixels: Tensor = self.to_pixels(self.upsample(x))
+        x = self.upsample(x)
+        pixels: Tensor = self.to_pixels(x if beside is None else torch.cat([x, beside], dim=1))
         return pixels
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
+from genreid.models.canvas import CANVAS_CHANNELS, picture_of, share_of
 from genreid.models.decoder import Decoder
 from genreid.models.structure import StructureEncoder
 from genreid.ranges import Count, MultipleOf4
@@ -16,12 +19,14 @@ from genreid.ranges import Count, MultipleOf4
 class GeneratorSettings:
     """What the generator is made of; the paper's values in brackets.
 
+    paints: new pictures from identity `codes` (the paper), or corrections of warped `views`.
     structure_width: channels after the structure encoder's first convolution (16).
     structure_blocks: its residual blocks (4).
     decoder_width: channels of structure and AdaIN blocks, a multiple of 4 (128).
     mlp_width: hidden width of the MLPs between appearance and AdaIN (512).
     """
 
+    paints: Literal["codes", "views"]
     structure_width: Count
     structure_blocks: Count
     decoder_width: MultipleOf4
@@ -32,6 +37,11 @@ class Generator(nn.Module):
     """`G(E_str(mesh), appearance)` (GCL+; docs/method.md, Networks).
 
     The two halves are methods of their own because three of a step's four pictures share one structure.
+
+    Beyond the paper, with `paints: views`: `c + share · G(E_str(canvas), appearance)`, where c is the warped view
+    of the canvas and share how far a pixel is the person's. It says nothing else than c before it has learnt, and
+    leaves the background alone. E_str sees the canvas; so do the decoder's last convolutions, because a map of a
+    quarter of the size has lost the outlines that are to stay.
     """
 
     def __init__(self, settings: GeneratorSettings, appearance_dim: int, num_stripes: int) -> None:
@@ -39,20 +49,35 @@ class Generator(nn.Module):
         self.settings = settings
         self.appearance_dim = appearance_dim
         self.num_stripes = num_stripes
+        self.repairs = settings.paints == "views"
+        seen = CANVAS_CHANNELS if self.repairs else 1
         self.structure = StructureEncoder(
-            settings.structure_width, settings.structure_blocks, settings.decoder_width
+            settings.structure_width, settings.structure_blocks, settings.decoder_width, seen
         )
-        self.decoder = Decoder(settings.decoder_width, appearance_dim, num_stripes, settings.mlp_width)
+        self.decoder = Decoder(
+            settings.decoder_width,
+            appearance_dim,
+            num_stripes,
+            settings.mlp_width,
+            beside=CANVAS_CHANNELS if self.repairs else 0,
+        )
 
-    def encode_structure(self, mesh: Tensor) -> Tensor:
-        """(B,1,H,W) grey view of the mesh in [−1,1] → (B,C,H/4,W/4)."""
-        height, width = mesh.shape[2:]
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """The decoder as it says itself; one that repairs corrects nothing yet."""
+        self.decoder.initialise()
+        if self.repairs:
+            self.decoder.silence()
+
+    def encode_structure(self, view: Tensor) -> Tensor:
+        """(B,1,H,W) grey view of the mesh in [−1,1], or a canvas (B,7,H,W) → (B,C,H/4,W/4)."""
+        height, width = view.shape[2:]
         if height % 4 or width % 4 or min(height, width) < 16:
             raise GenreidError(
                 f"the generator cannot take views of {height}×{width}; height and width must be multiples of "
                 "4, at least 16: change the training size in prepare_data"
             )
-        structure: Tensor = self.structure(mesh)
+        structure: Tensor = self.structure(view)
         return structure
 
     def paint(self, structure: Tensor, appearance: Tensor) -> Tensor:
@@ -60,5 +85,13 @@ class Generator(nn.Module):
         pixels: Tensor = self.decoder(structure, appearance)
         return pixels
 
-    def forward(self, mesh: Tensor, appearance: Tensor) -> Tensor:
-        return self.paint(self.encode_structure(mesh), appearance)
+    def repair(self, canvas: Tensor, appearance: Tensor) -> Tensor:
+        """(B,7,H,W) and (B,S·D) → (B,3,H,W), normalised pixels."""
+        correction: Tensor = self.decoder(self.encode_structure(canvas), appearance, canvas)
+        return picture_of(canvas) + share_of(canvas) * correction
+
+    def forward(self, view: Tensor, appearance: Tensor) -> Tensor:
+        """view: a mesh, or a canvas where the generator repairs."""
+        if self.repairs:
+            return self.repair(view, appearance)
+        return self.paint(self.encode_structure(view), appearance)

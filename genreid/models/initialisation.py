@@ -41,7 +41,7 @@ def build_generator(
     settings: GeneratorSettings, appearance_dim: int, num_stripes: int, seed: int
 ) -> Generator:
     """The generator for an encoder's `appearance_dim` and number of stripes; Kaiming normal (docs/method.md,
-    Networks), the decoder as its `initialise` says.
+    Networks), then as its `initialise` says.
     """
     with _seeded(seed, "generator"):
         generator = Generator(settings, appearance_dim, num_stripes)
@@ -49,7 +49,7 @@ def build_generator(
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, a=LEAKY_SLOPE, nonlinearity="leaky_relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-        generator.decoder.initialise()
+        generator.initialise()
     return generator
 
 

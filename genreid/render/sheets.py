@@ -61,6 +61,8 @@ def generation_sheet(
     )
     groups = []
     for title, names in columns:
+        if not names:
+            continue
         header = beside([caption(name, factor * width_px) for name in names], GAP_PX)
         groups.append(stacked([caption(title, header.shape[1]), header], 0))
     lines = [beside(groups, GROUP_GAP_PX)]
@@ -126,13 +128,15 @@ def framed(picture: Picture, colour: int | tuple[int, int, int], thickness_px: i
 def _row_lines(row: GenerationRow, factor: int) -> list[Picture]:
     """The row's line of pictures and, where they are known, the line of the true views below it."""
     own = _line([row.image, row.mesh, row.reconstruction], factor)
-    painted = [own, _line(row.rotated, factor), _line(row.mixed, factor)]
+    painted = [own, _line(row.rotated, factor)]
+    if row.mixed:
+        painted.append(_line(row.mixed, factor))
     if row.true is None:
         return [beside(painted, GROUP_GAP_PX)]
     true = _line(row.true, factor)
     name = caption("true views", own.shape[1], own.shape[0])
-    nothing = np.full_like(painted[2], PAPER)
-    return [beside(painted, GROUP_GAP_PX), beside([name, true, nothing], GROUP_GAP_PX)]
+    nothing = [np.full_like(mixed, PAPER) for mixed in painted[2:]]
+    return [beside(painted, GROUP_GAP_PX), beside([name, true, *nothing], GROUP_GAP_PX)]
 
 
 def _line(pictures: Sequence[Picture], factor: int) -> Picture:

@@ -9,7 +9,7 @@ does not show (DG-Net generates within an identity too, by true labels: Zheng et
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from genreid.data.batch import Batch
 from genreid.losses.adversarial import lsgan_fake, lsgan_real, r1_penalty
 from genreid.losses.reconstruction import appearance_consistency, l1, l1_within
+from genreid.models.canvas import share_of
 from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import Encoding
 from genreid.models.generator import Generator
+from genreid.training.repair import RepairedViews
 from genreid.training.run import Precision, Run, autocast, frozen, require_finite, total
 from genreid.training.settings import GenerationSettings
 from genreid.training.views import GeneratedViews, ToPaint, paint_together
@@ -36,6 +39,23 @@ def adam_pair(
     return adam(generator), adam(discriminator)
 
 
+class Fakes(Protocol):
+    """Pictures (B, 3, H, W) of several kinds."""
+
+    def kinds(self) -> list[Tensor]: ...
+
+
+def fooling_loss(views: Fakes, discriminator: Discriminator) -> Tensor:
+    """L_adv, summed over the kinds of fakes and D's scales. D judges one kind after the other, and holds one
+    kind's maps."""
+
+    def fooling(pictures: Tensor) -> Tensor:
+        return lsgan_real(discriminator(pictures))
+
+    with frozen(discriminator):
+        return torch.stack([with_early_gradient(fooling, pictures) for pictures in views.kinds()]).sum()
+
+
 def generator_losses(
     views: GeneratedViews,
     discriminator: Discriminator,
@@ -45,26 +65,50 @@ def generator_losses(
 ) -> dict[str, Tensor]:
     """The weighted terms of L_gen; their sum is minimised by E_str and G, and by E_id where it learns.
 
-    L_img = |x̂−x|, L_cyc = |x̃−x|, L_feat = |a(x̂)−a(x)| + |a(x̃)−a(x)|, with detached targets; L_adv is summed
-    over the kinds of fakes and D's scales. D judges one kind after the other, and holds one kind's maps.
+    L_img = |x̂−x|, L_cyc = |x̃−x|, L_feat = |a(x̂)−a(x)| + |a(x̃)−a(x)|, with detached targets.
     """
 
-    def fooling(pictures: Tensor) -> Tensor:
-        return lsgan_real(discriminator(pictures))
-
-    with frozen(discriminator):
-        judged = [with_early_gradient(fooling, pictures) for pictures in views.kinds()]
     feature = appearance_consistency(
         views.encoded_reconstruction.appearance, views.encoded_cycle.appearance, appearance
     )
     losses = {
-        "adversarial": settings.adversarial * torch.stack(judged).sum(),
+        "adversarial": settings.adversarial * fooling_loss(views, discriminator),
         "image": settings.image * l1(views.reconstruction, batch.image),
         "cycle": settings.cycle * l1(views.cycle, batch.image),
         "feature": settings.feature * feature,
     }
     if views.same_person is not None:
         losses["same_person"] = settings.same_person * same_person(views.same_person, batch)
+    return losses
+
+
+def repair_losses(
+    views: RepairedViews,
+    discriminator: Discriminator,
+    batch: Batch,
+    real: Encoding,
+    settings: GenerationSettings,
+) -> dict[str, Tensor]:
+    """The weighted terms of L_gen for a generator that repairs; their sum is minimised by E_str and G.
+
+    real: what E_id says of the images. L_feat is taken on E_id's own maps where the truth is known, and on
+    codes where it is not. There is no L_img: an image on its own mesh is right as it is.
+    """
+
+    def likeness(pictures: Tensor, canvas: Tensor) -> Tensor:
+        return l1_within(pictures, batch.image, share_of(canvas) > 0)
+
+    canvases = batch.canvases
+    assert canvases is not None and canvases.after_turn is not None
+    losses = {"cycle": settings.cycle * likeness(views.after_turn, canvases.after_turn)}
+    if views.same_person is not None and canvases.same_person is not None:
+        losses["same_person"] = settings.same_person * likeness(views.same_person, canvases.same_person)
+    if settings.feature > 0:
+        maps = l1(views.encoded_after_turn.feature_map, real.feature_map)
+        codes = l1(views.encoded_turned.appearance, real.appearance)
+        losses["feature"] = settings.feature * (maps + codes)
+    if views.kinds():
+        losses["adversarial"] = settings.adversarial * fooling_loss(views, discriminator)
     return losses
 
 
@@ -90,7 +134,7 @@ def same_person(painted: Tensor, batch: Batch) -> Tensor:
 
 
 def discriminator_step(
-    views: GeneratedViews,
+    views: Fakes,
     discriminator: Discriminator,
     optimiser: torch.optim.Optimizer,
     batch: Batch,

@@ -20,10 +20,17 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count
-from genreid.training.generation import adam_pair, discriminator_step, first_losses, generator_losses
+from genreid.training.generation import (
+    adam_pair,
+    discriminator_step,
+    first_losses,
+    generator_losses,
+    repair_losses,
+)
 from genreid.training.loader import Loader, Positives, embed_all
 from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
+from genreid.training.repair import RepairedViews, repair
 from genreid.training.run import (
     Precision,
     Run,
@@ -36,7 +43,7 @@ from genreid.training.run import (
     total,
 )
 from genreid.training.settings import GenerationSettings
-from genreid.training.views import generate
+from genreid.training.views import GeneratedViews, generate
 
 _MOST_CODES = 1024
 
@@ -47,8 +54,8 @@ class GeneratorPretrainingSettings:
 
     clustering, camera_centred: how E_id's embeddings become the pseudo-identities that
     `generation.same_person` needs. reconstruction_epochs: epochs at the start that learn L_img and
-    L_same alone, beyond the paper. lr falls by 10 every `lr_step_epochs`. picture_every: epochs between two
-    pictures, 0 for none.
+    L_same alone, beyond the paper; a generator that repairs learns all but L_adv in them. lr falls by 10
+    every `lr_step_epochs`. picture_every: epochs between two pictures, 0 for none.
     """
 
     seed: int
@@ -103,7 +110,14 @@ def pretrain_generator(
         generator.train()
         for optimiser in optimisers:
             set_lr(optimiser, settings.generation.lr, run.epoch, settings.lr_step_epochs)
-        batches = loader.epoch(run, loader.with_mesh, settings.batch_size, settings.seed, positives=positives)
+        batches = loader.epoch(
+            run,
+            loader.with_mesh,
+            settings.batch_size,
+            settings.seed,
+            positives=positives,
+            repairs=generator.repairs,
+        )
         for rng, batch in batches:
             run.meter.add(generator_step(networks, optimisers, batch, settings, run, rng), len(batch))
             run.finish_step(checkpoints)
@@ -131,29 +145,43 @@ def generator_step(
     device, precision, generation = batch.image.device, settings.precision, settings.generation
     g_optimiser, d_optimiser = optimisers
     d_losses: dict[str, Tensor] = {}
+    reconstructs = run.epoch < settings.reconstruction_epochs
     with autocast(device, precision):
-        appearance = encoder(batch.image).appearance
-    if run.epoch < settings.reconstruction_epochs:
-        with autocast(device, precision):
-            losses = first_losses(generator, batch, appearance, generation)
-    else:
-        mix = draw_mix(len(batch), generation.mixup_alpha, rng).to(device)
-        with autocast(device, precision):
+        real = encoder(batch.image)
+        views: GeneratedViews | RepairedViews | None = None
+        if generator.repairs:
+            views = repair(
+                generator,
+                encoder,
+                batch,
+                real.appearance,
+                "frozen",
+                judged=not reconstructs and generation.adversarial > 0,
+                teaches_encoder=False,
+            )
+        elif not reconstructs:
+            mix = draw_mix(len(batch), generation.mixup_alpha, rng).to(device)
             views = generate(
                 generator,
                 encoder,
                 batch,
-                appearance,
+                real.appearance,
                 mix,
                 encode_mixed=False,
                 batchnorm="frozen",
                 teaches_encoder=False,
             )
+    if views is not None and views.kinds():
         d_losses = discriminator_step(
             views, discriminator, d_optimiser, batch, generation, precision, run, run.step
         )
-        with autocast(device, precision):
-            losses = generator_losses(views, discriminator, batch, appearance, generation)
+    with autocast(device, precision):
+        if views is None:
+            losses = first_losses(generator, batch, real.appearance, generation)
+        elif isinstance(views, RepairedViews):
+            losses = repair_losses(views, discriminator, batch, real, generation)
+        else:
+            losses = generator_losses(views, discriminator, batch, real.appearance, generation)
     require_finite(losses, run.epoch, run.step)
     g_optimiser.zero_grad(set_to_none=True)
     total(losses).backward()

@@ -22,10 +22,11 @@ from genreid.losses.contrastive import mixup_contrast, prototype_loss, rotation_
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import torch_rng
-from genreid.training.generation import adam_pair, discriminator_step, generator_losses
+from genreid.training.generation import adam_pair, discriminator_step, generator_losses, repair_losses
 from genreid.training.loader import Loader, Positives, embed_all
 from genreid.training.mixtures import mixing_of
 from genreid.training.pictures import generation_picture
+from genreid.training.repair import RepairedViews
 from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
 from genreid.training.settings import JointSettings, Networks
 from genreid.training.targets import Targets
@@ -52,6 +53,7 @@ def train_joint(
     """
     assert settings.wants_true_labels == (true_labels is not None)
     encoder, generator = networks.encoder, networks.generator
+    repairs = generator.repairs and settings.contrast.views == "generated"
     set_trainable(generator, settings.generator_learns)
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory.empty(len(images), encoder.embedding_dim, device)
@@ -67,7 +69,7 @@ def train_joint(
         optimisers.set_lr(run.epoch, settings)
         encoder.train()
 
-        for rng, batch in epoch_batches(run, loader, labels, settings):
+        for rng, batch in epoch_batches(run, loader, labels, settings, repairs=repairs):
             losses = joint_step(networks, optimisers, batch, targets, settings, run, rng)
             run.meter.add(losses, len(batch))
             run.finish_step(checkpoints)
@@ -113,11 +115,15 @@ def joint_step(
     if views.painted is not None:
         d_optimiser = optimisers.discriminator_optimiser
         number = (run.epoch * settings.steps_per_epoch + run.step) // settings.generator_every
-        d_losses = discriminator_step(
-            views.painted, discriminator, d_optimiser, batch, generation, precision, run, number
-        )
+        if views.painted.kinds():
+            d_losses = discriminator_step(
+                views.painted, discriminator, d_optimiser, batch, generation, precision, run, number
+            )
         with autocast(device, precision):
-            losses = generator_losses(views.painted, discriminator, batch, real.appearance, generation)
+            if isinstance(views.painted, RepairedViews):
+                losses = repair_losses(views.painted, discriminator, batch, real, generation)
+            else:
+                losses = generator_losses(views.painted, discriminator, batch, real.appearance, generation)
 
     # w_rot·L_rot + w_id·L_id + w_mix·L_mix; draws of their own, apart from those of the views
     draw = torch_rng(settings.seed, "negatives", run.epoch, run.step)
@@ -208,10 +214,13 @@ def epoch_targets(run: Run, memory: InstanceMemory, settings: JointSettings, dev
 
 
 def epoch_batches(
-    run: Run, loader: Loader, labels: PseudoLabels, settings: JointSettings
+    run: Run, loader: Loader, labels: PseudoLabels, settings: JointSettings, *, repairs: bool = False
 ) -> Iterator[tuple[np.random.Generator, Batch]]:
     """The batches of the epoch that are still to do, of clustered images with a mesh; each with its step's
-    random numbers. The memory rows of all other images stay as they are."""
+    random numbers. The memory rows of all other images stay as they are.
+
+    repairs: whether second views are warped ones that G repairs.
+    """
     epoch, with_mesh = run.epoch, loader.with_mesh
     clustered = with_mesh[labels.labels[with_mesh] >= 0]
     if len(clustered) == 0:
@@ -227,8 +236,9 @@ def epoch_batches(
         settings.batch_size,
         settings.seed,
         positives=Positives(labels.labels, with_mesh) if pairs else None,
-        needs_positives=lambda step: settings.generator_due(epoch, step),
+        learns=lambda step: settings.generator_due(epoch, step),
         changes_background=settings.changes_background,
         warps=settings.contrast.views == "warped",
+        repairs=repairs,
         mixing=mixing_of(torch.from_numpy(labels.labels), run.tensors["prototypes"], settings),
     )

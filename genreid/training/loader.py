@@ -23,6 +23,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Silent
 from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.canvases import make_canvases
 from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
 from genreid.warping.images import Persons
@@ -130,17 +131,18 @@ class Loader:
         seed: int,
         *,
         positives: Positives | None = None,
-        needs_positives: Callable[[int], bool] = lambda step: True,
+        learns: Callable[[int], bool] = lambda step: True,
         changes_background: bool = False,
         warps: bool = False,
+        repairs: bool = False,
         mixing: Mixing | None = None,
     ) -> Iterator[tuple[np.random.Generator, Batch]]:
         """The batches of the run's epoch that are still to do, each with the random numbers of its step.
 
-        index: (M',) positions of images with a mesh; each comes once before any comes twice. positives are
-        drawn for the steps that need them; backgrounds, where they change; warps: whether persons come turned
-        by warping; mixing: how they are mixed, if they are. A batch is made in a thread while the one before
-        it is learnt from.
+        index: (M',) positions of images with a mesh; each comes once before any comes twice. learns: in
+        which steps the generator does; positives are drawn for those. Backgrounds are drawn where they change.
+        warps: whether persons come turned by warping; repairs: whether as canvases; mixing: how they are mixed,
+        if they are. A batch is made in a thread while the one before it is learnt from.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
         order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
@@ -149,12 +151,23 @@ class Loader:
             for step, chosen in enumerate(islice(order, first, run.steps_per_epoch), start=first):
                 # "partners" are positives: another name for the draws would make them others.
                 rng, draw = numpy_rng(seed, "step", epoch, step), torch_rng(seed, "partners", epoch, step)
-                paired = positives.draw(chosen, draw) if positives and needs_positives(step) else None
+                paired = positives.draw(chosen, draw) if positives and learns(step) else None
                 backgrounds = None
                 if changes_background:
                     backgrounds = draw_backgrounds(chosen, self._images.camera_id, self.with_mesh, rng)
-                wanted = {"positives": paired, "backgrounds": backgrounds}
-                yield rng, self.batch(chosen, rng, warps=warps, mixing=mixing, **wanted)
+                yield (
+                    rng,
+                    self.batch(
+                        chosen,
+                        rng,
+                        positives=paired,
+                        backgrounds=backgrounds,
+                        warps=warps,
+                        repairs=repairs,
+                        learns=learns(step),
+                        mixing=mixing,
+                    ),
+                )
 
         return one_ahead(batches())
 
@@ -166,17 +179,29 @@ class Loader:
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
         warps: bool = False,
+        repairs: bool = False,
+        learns: bool = True,
         mixing: Mixing | None = None,
     ) -> Batch:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
         positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
-        wanted, if any; all of them with views. mixing: how the persons are mixed, if they are.
+        wanted, if any; all of them with views. warps: whether the persons come turned by warping; repairs:
+        whether as canvases; learns: whether the generator does, from canvases that it needs for that; mixing:
+        how the persons are mixed, if they are.
         """
         yaw_deg = rng.choice(self.yaws_deg, len(index))
         mix = None if mixing is None else mixing(index, rng)
-        wanted = {"positives": positives, "backgrounds": backgrounds}
-        return self.batch_at(index, yaw_deg, warps=warps, mix=mix, **wanted)
+        return self.batch_at(
+            index,
+            yaw_deg,
+            positives=positives,
+            backgrounds=backgrounds,
+            warps=warps,
+            repairs=repairs,
+            learns=learns,
+            mix=mix,
+        )
 
     def batch_at(
         self,
@@ -186,20 +211,27 @@ class Loader:
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
         warps: bool = False,
+        repairs: bool = False,
+        learns: bool = True,
         mix: Mix | None = None,
     ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
-        warped, mixtures = None, None
+        mesh, mesh_rotated = self._own_meshes(index), self._view_batch(index, yaw_deg)
+        warped, mixtures, canvases = None, None, None
         behind = index if backgrounds is None else backgrounds
         if warps:
             warped = self._warped_at(index, yaw_deg, behind)
+        if repairs:
+            assert self._warped is not None
+            empty, meshes = (self._empty(index), self._empty(behind)), (mesh, mesh_rotated)
+            canvases = make_canvases(self._warped, index, yaw_deg, meshes, empty, positives, learns=learns)
         if mix is not None and mix.shares:
             mixtures = self._mixed_at(index, mix, yaw_deg, behind)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
-            mesh=self._own_meshes(index),
-            mesh_rotated=self._view_batch(index, yaw_deg),
+            mesh=mesh,
+            mesh_rotated=mesh_rotated,
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
             positive_image=None if positives is None else self.images_at(positives),
             positive_mesh=None if positives is None else self._own_meshes(positives),
@@ -207,6 +239,7 @@ class Loader:
             warped=warped,
             mix=None if mix is None else mix.to(self._device),
             mixtures=mixtures,
+            canvases=canvases,
         )
 
     def images_at(self, index: np.ndarray) -> Tensor:

@@ -30,16 +30,22 @@ def generation_picture(
     chosen = numpy_rng(seed, "pictures").permutation(loader.with_mesh)[:_NUM_IMAGES]
     codes, rotated = None, []
     for yaw_deg in loader.yaws_deg:
-        batch = loader.batch_at(chosen, np.full(len(chosen), yaw_deg))
+        batch = loader.batch_at(chosen, np.full(len(chosen), yaw_deg), repairs=generator.repairs)
         codes = encoder(batch.image).appearance
-        rotated.append(denormalise(generator(batch.mesh_rotated, codes)))
+        view = batch.mesh_rotated if batch.canvases is None else batch.canvases.turned
+        rotated.append(denormalise(generator(view, codes)))
     assert codes is not None
-    structure = generator.encode_structure(batch.mesh)
-    mixed = [
-        denormalise(generator.paint(structure, lam * codes + (1 - lam) * codes.roll(-1, 0)))
-        for lam in LAMBDAS
-    ]
-    reconstruction = denormalise(generator.paint(structure, codes))
+    if batch.canvases is None:
+        structure = generator.encode_structure(batch.mesh)
+        mixed = [
+            denormalise(generator.paint(structure, lam * codes + (1 - lam) * codes.roll(-1, 0)))
+            for lam in LAMBDAS
+        ]
+        reconstruction = denormalise(generator.paint(structure, codes))
+    else:
+        mixed, canvas = [], batch.canvases.after_turn
+        assert canvas is not None
+        reconstruction = denormalise(generator(canvas, codes))
     image = denormalise(batch.image)
     mesh = ((batch.mesh[:, 0].cpu().numpy() + 1) * 127.5).round().astype(np.uint8)
     rows = [
@@ -53,4 +59,4 @@ def generation_picture(
         for i in range(len(chosen))
     ]
     encoder.train(modes[0]), generator.train(modes[1])
-    return generation_sheet(rows, loader.yaws_deg.tolist(), LAMBDAS)
+    return generation_sheet(rows, loader.yaws_deg.tolist(), LAMBDAS if mixed else ())

@@ -26,10 +26,11 @@ Oracle = Literal["none", "true_views", "true_labels", "true_views_and_labels"]
 class GenerationSettings:
     """How generator and discriminator learn, in `pretrain_generator` and in `train_joint` alike.
 
-    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat. same_person: weight of
-    L_same, beyond the paper; 0 for the paper's losses alone. real: weight of D's real
-    term, against 1 for each kind of fake. r1: weight of the penalty, taken every `r1_every` steps and then
-    multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2, weight_decay: Adam of E_str, G, D.
+    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat; a generator that repairs
+    has no L_img. same_person: weight of L_same, beyond the paper; 0 for the paper's losses alone. real:
+    weight of D's real term, against 1 for each kind of fake. r1: weight of the penalty, taken every
+    `r1_every` steps and then multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2,
+    weight_decay: Adam of E_str, G, D.
     """
 
     adversarial: float
@@ -51,16 +52,16 @@ class GenerationSettings:
 class ContrastSettings:
     """The contrastive half of `train_joint`.
 
-    views: what the second view f_θ shows: `generated` (the rotated view x_θ), `augmented` (ordinary
-    augmentation of x), `copy_paste` (x's person as it is, on another background), `warped` (what x shows,
-    warped along the turned mesh, nothing painted) or `none`. background: what the persons of x_θ and
-    x_mix stand before, the image's `own` (the paper) or one of `other_cameras`. mixup: how x_mix comes to
-    be: `d_mixup` (identity codes, painted by G), `body` (textures on the mesh, vertex by vertex),
-    `garments` (the other one's coat or trousers on the mesh), `f_mixup` (E_id's feature maps), `mixup`
-    (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch (the paper)
-    or the `nearest` of another pseudo-identity. mixup_mesh: which mesh mixtures of codes and textures are
-    shown on, the image's `own` (the paper) or the `rotated` one. memory: `instance` or `cluster`.
-    rotation_weight, prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ;
+    views: what the second view f_θ shows: `generated` (the rotated view x_θ, painted or repaired),
+    `augmented` (ordinary augmentation of x), `copy_paste` (x's person as it is, on another background),
+    `warped` (what x shows, warped along the turned mesh, nothing painted) or `none`. background: what the
+    persons of x_θ and x_mix stand before, the image's `own` (the paper) or one of `other_cameras`. mixup:
+    how x_mix comes to be: `d_mixup` (identity codes, painted by G), `body` (textures on the mesh, vertex by
+    vertex), `garments` (the other one's coat or trousers on the mesh), `f_mixup` (E_id's feature maps),
+    `mixup` (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch (the
+    paper) or the `nearest` of another pseudo-identity. mixup_mesh: which mesh mixtures of codes and
+    textures are shown on, the image's `own` (the paper) or the `rotated` one. memory: `instance` or
+    `cluster`. rotation_weight, prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ;
     prototype_temperature: τ_p. num_negatives: K. keep_old: share of a memory row that an update leaves.
     third_term_negatives: the embedding that scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ
     (the released program).
@@ -179,6 +180,15 @@ class JointSettings:
     def generator_due(self, epoch: int, step: int) -> bool:
         """Whether they learn in this step of this epoch, both counted from 0."""
         return self.generator_learns and (epoch * self.steps_per_epoch + step) % self.generator_every == 0
+
+
+def require_fitting(settings: JointSettings, generator: Generator) -> None:
+    """Raises GenreidError where the generator cannot paint what the settings ask of it."""
+    if generator.repairs and settings.contrast.mixup == "d_mixup":
+        raise GenreidError(
+            "contrast.mixup is `d_mixup`, codes that a generator paints, but this one repairs views: set "
+            "`train_joint.contrast.mixup: body`, or `pretrain_generator.generator.paints: codes`"
+        )
 
 
 @dataclass(frozen=True)

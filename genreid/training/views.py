@@ -31,6 +31,7 @@ from genreid.data.transforms import augment
 from genreid.models.batchnorm import GeneratedStatistics, generated_images
 from genreid.models.encoder import Encoding, IdentityEncoder
 from genreid.models.generator import Generator
+from genreid.training.repair import RepairedViews, repair
 from genreid.training.run import frozen
 from genreid.training.settings import JointSettings, Networks
 
@@ -70,7 +71,7 @@ class Views:
     rows, what E_id says of the second views; mixed: f_mix (B, D), of the mixtures; None where there are none.
     """
 
-    painted: GeneratedViews | None
+    painted: GeneratedViews | RepairedViews | None
     second: Tensor | None
     mixed: Tensor | None
 
@@ -96,7 +97,8 @@ def make_views(
     pictures: dict[str, Tensor] = {}
     match contrast.views:
         case "generated" if rotated is not None and "second" not in found:
-            pictures["second"] = on_background(rotated, batch.mesh_rotated, batch)
+            repairs = networks.generator.repairs  # before its background already
+            pictures["second"] = rotated if repairs else on_background(rotated, batch.mesh_rotated, batch)
         case "warped":
             assert batch.warped is not None
             pictures["second"] = batch.warped
@@ -124,10 +126,12 @@ def make_views(
 
 def _paint(
     networks: Networks, batch: Batch, real: Encoding, mix: Mix, settings: JointSettings, *, learns: bool
-) -> tuple[GeneratedViews | None, Tensor | None, Tensor | None]:
+) -> tuple[GeneratedViews | RepairedViews | None, Tensor | None, Tensor | None]:
     """All that G learns from, if it `learns`; and x_θ and x_mix as the contrast may see them."""
     generator, teaches = networks.generator, not settings.detach_appearance
     appearance = real.appearance if teaches else real.appearance.detach()
+    if batch.canvases is not None:
+        return *_repair(networks, batch, appearance, settings, learns=learns), None
     rotates, mixes = settings.contrast.views == "generated", settings.contrast.mixup == "d_mixup"
     if not learns:
         with frozen(generator):
@@ -148,12 +152,37 @@ def _paint(
     return views, views.rotated.detach(), None if views.mixed is None else views.mixed.detach()
 
 
+def _repair(
+    networks: Networks, batch: Batch, appearance: Tensor, settings: JointSettings, *, learns: bool
+) -> tuple[RepairedViews | None, Tensor]:
+    """The same of a G that repairs, which mixes nobody."""
+    assert batch.canvases is not None
+    generator, teaches = networks.generator, not settings.detach_appearance
+    if not learns:
+        with frozen(generator):
+            return None, generator(batch.canvases.turned, appearance)
+    views = repair(
+        generator,
+        networks.encoder,
+        batch,
+        appearance,
+        settings.generated_batchnorm,
+        judged=settings.generation.adversarial > 0,
+        teaches_encoder=teaches,
+    )
+    return views, views.turned if settings.contrast_teaches_generator else views.turned.detach()
+
+
 def _seen_already(
-    painted: GeneratedViews | None, batch: Batch, settings: JointSettings
+    painted: GeneratedViews | RepairedViews | None, batch: Batch, settings: JointSettings
 ) -> dict[str, Encoding]:
     """What E_id saw while G was learning and may learn from itself, with the person where it is to stand."""
     looked = settings.contrast_teaches_generator and not settings.detach_appearance
-    if painted is None or not looked or batch.background is not None:
+    if painted is None or not looked:
+        return {}
+    if isinstance(painted, RepairedViews):
+        return {"second": painted.encoded_turned}
+    if batch.background is not None:
         return {}
     found = {"second": painted.encoded_rotated} if settings.contrast.views == "generated" else {}
     return found if painted.encoded_mixed is None else {**found, "mixed": painted.encoded_mixed}

@@ -85,10 +85,26 @@ class WarpedImages:
         self._known: dict[int, _Known] = {}
         self._cached_bytes = 0
 
-    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
-        """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
+    def views(
+        self, index: np.ndarray, yaw_deg: np.ndarray, *, textures_of: np.ndarray | None = None
+    ) -> list[WarpedView]:
+        """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size.
+
+        textures_of: (B,) images whose textures they wear; their own where nobody says.
+        """
         known = self._looks(index)
-        return self._draw([one.texture for one in known], known, index, yaw_deg)
+        worn = known if textures_of is None else self._looks(textures_of)
+        return self._draw([one.texture for one in worn], known, index, yaw_deg)
+
+    def after_turn(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        """The same persons as their images show them, but with the texture alone that each would keep after a
+        turn by its angle (B,): all else is filled as it would be there."""
+        known = self._looks(index)
+        height, width = np.array([one.size_px for one in known]).T
+        kept = self._warper.restricted(
+            [one.texture for one in known], *self._bodies(index), height, width, yaw_deg
+        )
+        return self._draw(kept, known, index, np.zeros(len(index), np.int16))
 
     def mixtures(
         self, index: np.ndarray, other: np.ndarray, share: Sequence[float | Garment], yaw_deg: np.ndarray

@@ -50,14 +50,33 @@ def take_texture(
     that share of its own colour, so that seen and filled surface meet without a seam.
     """
     points = view.points.astype(np.float32)
-    seen = _seen(points, view.facing.astype(np.float32), view.fragments.depth)
+    seen = _seen_in(view)
     u, v = points[None, :, 0] - 0.5, points[None, :, 1] - 0.5  # OpenCV has pixel centres at whole numbers
     own = cv2.remap(image, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0].astype(np.float32)
     if mask is not None:
         there = cv2.remap(mask, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0] / np.float32(255)
         seen = seen * there.astype(np.float32)
     if not (seen > _LEAST_SEEN).any():
-        return _guess(image, view, len(points))
+        covered = view.fragments.covered
+        return _guess(image[covered].mean(0) if covered.any() else image.mean((0, 1)), len(points))
+    return _filled(own, seen, surface)
+
+
+def restrict_texture(texture: Texture, view: BodyView, surface: Surface) -> Texture:
+    """The texture as if the image had shown no more than what a second view of the body sees too; all else is
+    filled again from that.
+
+    view: the body from another side.
+    """
+    own = texture.colour.astype(np.float32)
+    both = texture.seen / np.float32(255) * _seen_in(view)
+    if not (both > _LEAST_SEEN).any():
+        return _guess(own.mean(0), len(own))
+    return _filled(own, both, surface)
+
+
+def _filled(own: np.ndarray, seen: np.ndarray, surface: Surface) -> Texture:
+    """What is seen (V,) keeps its own colour (V, 3) by that share; the rest is borrowed."""
     colour, near = own.copy(), np.zeros(len(own), np.float32)
     _borrow(own, seen, surface.neighbour, surface.distance_m, colour, near)
     hidden = 1 - seen
@@ -65,12 +84,16 @@ def take_texture(
     return Texture(np.rint(colour).astype(np.uint8), *shares.astype(np.uint8))
 
 
-def _guess(image: np.ndarray, view: BodyView, num: int) -> Texture:
-    """One colour all over: the image shows nothing of the person that is sure."""
-    covered = view.fragments.covered
-    mean = image[covered].mean(0) if covered.any() else image.mean((0, 1))
+def _guess(mean: np.ndarray, num: int) -> Texture:
+    """One colour (3,) all over: nothing that is sure is seen of the person."""
     nothing = np.zeros(num, np.uint8)
     return Texture(np.tile(np.rint(mean).astype(np.uint8), (num, 1)), nothing, nothing)
+
+
+def _seen_in(view: BodyView) -> np.ndarray:
+    points, facing = view.points.astype(np.float32), view.facing.astype(np.float32)
+    seen: np.ndarray = _seen(points, facing, view.fragments.depth)
+    return seen
 
 
 @numba.njit(cache=True, nogil=True)

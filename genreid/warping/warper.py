@@ -6,7 +6,7 @@ persons with bodies and weak-perspective cameras, each in an image and views of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,10 +16,9 @@ from genreid.body.body import Body, BodyParameters
 from genreid.render.backend import Renderer
 from genreid.render.shading import vertex_normals
 from genreid.render.views import turn_bodies
-from genreid.render.zbuffer import Fragments
 from genreid.warping.mixing import Garment, in_anothers, mix_textures, shown_share
 from genreid.warping.surface import Surface
-from genreid.warping.texture import Texture, take_texture
+from genreid.warping.texture import Texture, restrict_texture, take_texture
 from genreid.warping.view import WarpedView, draw_view
 
 _CLOTHES_M = 0.01
@@ -73,10 +72,11 @@ class Warper:
         """
         if len(textures) == 0:
             return []
-        turned = self._turned(parameters, camera, height_px, width_px, yaw_deg)
+        turned = self._turned(parameters, yaw_deg)
+        fragments = self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
         return [
             draw_view(texture, pixels, self._body.faces)
-            for texture, pixels in zip(textures, turned, strict=True)
+            for texture, pixels in zip(textures, fragments, strict=True)
         ]
 
     def mixtures(
@@ -96,28 +96,40 @@ class Warper:
         """
         if len(textures) == 0:
             return []
-        turned = self._turned(parameters, camera, height_px, width_px, yaw_deg)
+        turned = self._turned(parameters, yaw_deg)
+        fragments = self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
         found = []
-        for pair, much, pixels in zip(textures, share, turned, strict=True):
+        for pair, much, pixels in zip(textures, share, fragments, strict=True):
             at = np.float32(much) if isinstance(much, float) else in_anothers(much, self._body.part_labels)
             mixed, weight = mix_textures(*pair, at)
             shown = shown_share(weight, pixels, self._body.faces)
             found.append((draw_view(mixed, pixels, self._body.faces), shown))
         return found
 
-    def _turned(
+    def restricted(
         self,
+        textures: Sequence[Texture],
         parameters: BodyParameters,
         camera: Tensor,
         height_px: np.ndarray,
         width_px: np.ndarray,
         yaw_deg: np.ndarray,
-    ) -> Iterator[Fragments]:
-        """What each pixel of the turned persons' views shows."""
+    ) -> list[Texture]:
+        """Each person's texture without what a turn by its angle would hide; arguments as in `views`."""
+        if len(textures) == 0:
+            return []
+        turned = self._turned(parameters, yaw_deg)
+        views = self._renderer.look(turned, camera, self._body.faces, height_px, width_px)
+        return [
+            restrict_texture(texture, view, self._surface)
+            for texture, view in zip(textures, views, strict=True)
+        ]
+
+    def _turned(self, parameters: BodyParameters, yaw_deg: np.ndarray) -> Tensor:
+        """Clothed bodies (B, V, 3), each turned by its own angle (B,)."""
         posed = self._body.pose(parameters).vertices
         angles = torch.from_numpy(np.asarray(yaw_deg))
-        turned = self._clothed(turn_bodies(posed, parameters.global_orient, angles))
-        return self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
+        return self._clothed(turn_bodies(posed, parameters.global_orient, angles))
 
     def outline(
         self, parameters: BodyParameters, camera: Tensor, height_px: int, width_px: int

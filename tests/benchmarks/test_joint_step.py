@@ -22,7 +22,7 @@ def test_both_sides_take_the_same_first_step(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(ROOT)
     torch.manual_seed(3)
     encoder = IdentityEncoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"))
-    generator = Generator(GeneratorSettings(4, 1, 8, 16), encoder.appearance_dim, 4)
+    generator = Generator(GeneratorSettings("codes", 4, 1, 8, 16), encoder.appearance_dim, 4)
     networks = Networks(encoder, generator, Discriminator(DiscriminatorSettings(4, 1, 2)))
     scene = Scene.of(encoder.embedding_dim, 32, 16, 4)
     ours, plain = (

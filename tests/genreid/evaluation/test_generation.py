@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.data.transforms import normalise
+from genreid.data.transforms import normalise, normalise_mesh
 from genreid.errors import GenreidError
 from genreid.evaluation.generation import (
     GenerationMeasurements,
@@ -225,12 +225,12 @@ def test_images_without_views_are_refused() -> None:
 
 def test_the_painter_gives_the_networks_pictures() -> None:
     encoder = build_encoder(EncoderSettings("resnet18", 8, "small", 1, 4, "average", None, "none"), 0)
-    generator = build_generator(GeneratorSettings(8, 1, 16, 8), encoder.appearance_dim, 4, 0)
+    generator = build_generator(GeneratorSettings("codes", 8, 1, 16, 8), encoder.appearance_dim, 4, 0)
     painter = Painter(generator, encoder)
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)
     meshes = np.random.default_rng(1).integers(0, 256, (2, 64, 32), dtype=np.uint8)
     codes = painter.appearance(images)
-    pictures = painter.paint(meshes, codes)
+    pictures = painter.paint(normalise_mesh(meshes), codes)
     with torch.no_grad():
         mesh = torch.from_numpy(meshes / 127.5 - 1).float()[:, None]
         expected = generator(mesh, encoder(normalise(images)).appearance)

@@ -77,7 +77,7 @@ def test_spread_over_rotations(world: World, found: Invariance, name: str) -> No
     assert [row["yaw_deg"] for row in found.spread] == list(YAWS_DEG)
     for row in found.spread:
         yaw = int(row["yaw_deg"])
-        painted = world.painter.paint(world.viewed.meshes(KNOWN, yaw), codes)
+        painted = world.painter.paint(world.viewed.shown(KNOWN, yaw), codes)
         for kind, pictures in (("generated", painted), ("true", world.viewed.true_views(KNOWN, yaw)[0])):
             distance = 1 - (embed_pictures(encoder, pictures) * rows).sum(axis=1)
             means[kind].append(float(distance.mean()))
@@ -99,7 +99,7 @@ def test_mixtures_stand_between_two_persons(world: World, found: Invariance, nam
     for row in found.mixtures:
         weight = row["lambda"]
         code = weight * own_code + (1 - weight) * other_code
-        rows = embed_pictures(world.encoders[name], world.painter.paint(world.viewed.meshes(KNOWN, 0), code))
+        rows = embed_pictures(world.encoders[name], world.painter.paint(world.viewed.shown(KNOWN, 0), code))
         for which, ids in (("own", persons), ("other", persons[partner])):
             cosines = [row_ @ prototype(world, name, int(p)) for row_, p in zip(rows, ids, strict=True)]
             assert row[f"{name}_{which}"] == pytest.approx(np.mean(cosines), abs=1e-5)

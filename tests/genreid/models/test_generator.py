@@ -20,7 +20,7 @@ def _generator() -> Generator:
 
 def test_the_papers_sizes() -> None:
     with torch.device("meta"):
-        generator = Generator(GeneratorSettings(16, 4, 128, 512), appearance_dim=8192, num_stripes=4)
+        generator = Generator(GeneratorSettings("codes", 16, 4, 128, 512), appearance_dim=8192, num_stripes=4)
         structure = generator.encode_structure(torch.empty(2, 1, 256, 128))
         picture = generator.paint(structure, torch.empty(2, 8192))
     assert structure.shape == (2, 128, 64, 32)

@@ -56,7 +56,7 @@ def test_discriminator_weights_have_a_deviation_of_a_fiftieth() -> None:
 
 def test_generator_weights_are_kaiming_normal() -> None:
     """Deviation √(2 / ((1 + 0.2²)·fan_in)): He et al. 2015, equation 15."""
-    generator = build_generator(GeneratorSettings(16, 1, 64, 128), 1024, 4, seed=0)
+    generator = build_generator(GeneratorSettings("codes", 16, 1, 64, 128), 1024, 4, seed=0)
     conv = generator.decoder.blocks[0].first
     assert isinstance(conv, nn.Conv2d)
     assert conv.weight.std().item() == pytest.approx((2 / (1.04 * 64 * 9)) ** 0.5, rel=0.02)

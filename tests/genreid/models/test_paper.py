@@ -19,7 +19,7 @@ def shapes(network: nn.Module, kind: type[nn.Module] = nn.Conv2d) -> list[tuple[
 @pytest.fixture(scope="module")
 def generator() -> Generator:
     with torch.device("meta"):
-        return Generator(GeneratorSettings(16, 4, 128, 512), appearance_dim=8192, num_stripes=4)
+        return Generator(GeneratorSettings("codes", 16, 4, 128, 512), appearance_dim=8192, num_stripes=4)
 
 
 def test_the_structure_encoder(generator: Generator) -> None:

@@ -35,7 +35,9 @@ ENCODER = EncoderSettings(
     embedding_dim=None,
     pretrained="none",
 )
-GENERATOR = GeneratorSettings(structure_width=4, structure_blocks=1, decoder_width=8, mlp_width=16)
+GENERATOR = GeneratorSettings(
+    paints="codes", structure_width=4, structure_blocks=1, decoder_width=8, mlp_width=16
+)
 CLUSTERING = PseudoLabelSettings(k1=6, k2=2, eps=0.7, min_samples=2, method="exact")
 NO_AUGMENTATION = AugmentationSettings(flip=0.0, pad_px=0, erase=0.0, colour=0.0)
 GENERATION = GenerationSettings(
