@@ -140,9 +140,9 @@ class Loader:
         """The batches of the run's epoch that are still to do, each with the random numbers of its step.
 
         index: (M',) positions of images with a mesh; each comes once before any comes twice. learns: in
-        which steps the generator does; positives are drawn for those. Backgrounds are drawn where they change.
-        warps: whether persons come turned by warping; repairs: whether as canvases; mixing: how they are mixed,
-        if they are. A batch is made in a thread while the one before it is learnt from.
+        which steps the generator does; positives are drawn for those. Backgrounds are drawn where they
+        change. warps, repairs, mixing: see `batch`. A batch is made in a thread while the one before it is
+        learnt from.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
         order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))

@@ -69,7 +69,7 @@ def restrict_texture(texture: Texture, view: BodyView, surface: Surface) -> Text
     view: the body from another side.
     """
     own = texture.colour.astype(np.float32)
-    both = texture.seen / np.float32(255) * _seen_in(view)
+    both = np.minimum(texture.seen / np.float32(255), _seen_in(view))
     if not (both > _LEAST_SEEN).any():
         return _guess(own.mean(0), len(own))
     return _filled(own, both, surface)

@@ -98,8 +98,23 @@ class BoxPersons:
         meshes = [(image, self._views.load(self._images.image_id[position], 0)) for image, position in pairs]
         return np.stack([without_person(image, mesh) for image, mesh in meshes])
 
-    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
-        return [self._view(*pair) for pair in zip(self._images.load(index), yaw_deg, strict=True)]
+    def views(
+        self, index: np.ndarray, yaw_deg: np.ndarray, *, textures_of: np.ndarray | None = None
+    ) -> list[WarpedView]:
+        worn = self._images.load(index if textures_of is None else textures_of)
+        return [self._view(*pair) for pair in zip(worn, yaw_deg, strict=True)]
+
+    def after_turn(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        """The lower half is lost, and filled with the grey level that is the angle."""
+        found = []
+        for image, yaw in zip(self._images.load(index), yaw_deg, strict=True):
+            left = image.copy()
+            left[16:] = abs(yaw)
+            view = self._view(left, 0)
+            seen = view.share.copy()
+            seen[16:] = 0
+            found.append(WarpedView(view.person, view.share, seen, view.share - seen))
+        return found
 
     def mixtures(
         self, index: np.ndarray, other: np.ndarray, share: Sequence[float | str], yaw_deg: np.ndarray

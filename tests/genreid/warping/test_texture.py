@@ -10,7 +10,7 @@ from genreid.body.body import Body
 from genreid.render.backend import choose_renderer
 from genreid.render.look import BodyView
 from genreid.warping.surface import Surface
-from genreid.warping.texture import Texture, take_texture
+from genreid.warping.texture import Texture, restrict_texture, take_texture
 
 from .conftest import HEIGHT, WIDTH, Person
 
@@ -162,3 +162,43 @@ def test_a_person_outside_the_image_has_its_mean_colour(body: Body, person: Pers
     away = Person(person.parameters, person.camera + torch.tensor([[0.0, 50.0, 0.0]]))
     texture: Texture = take_texture(ramps(), look(body, away), surface)
     assert np.abs(texture.colour[0] - ramps().mean((0, 1))).max() <= 0.5
+
+
+def test_a_texture_after_a_turn_is_what_both_sides_see_and_fills_the_rest_from_that(
+    body: Body, person: Person, surface: Surface
+) -> None:
+    """Against a loop over vertices: the smaller of both shares; the nearest sixteen of what is left."""
+    own = take_texture(ramps(), look(body, person), surface)
+    aside = look(body, person.turned(60.0))
+    after = restrict_texture(own, aside, surface)
+    seen_aside = take_texture(ramps(), aside, surface).seen
+    assert np.abs(after.seen.astype(int) - np.minimum(own.seen, seen_aside)).max() <= 1
+    assert 200 < (after.seen == 255).sum() < 0.7 * (own.seen == 255).sum()
+    kept = after.seen == 255
+    assert (after.colour[kept] == own.colour[kept]).all()
+
+    share = np.minimum(own.seen, seen_aside) / 255
+    lenders = np.flatnonzero(share > 0.25)
+    lost = np.flatnonzero((own.seen == 255) & (seen_aside == 0))
+    checked = 0
+    for vertex in np.random.default_rng(0).permutation(lost)[:60]:
+        apart = distances(body, vertex)[lenders]
+        order = np.argsort(apart, kind="stable")[:16]
+        if apart[order[-1]] > surface.distance_m[vertex, -1]:
+            continue
+        weight = share[lenders[order]] / np.maximum(apart[order], 0.005) ** 2
+        expected = (weight[:, None] * own.colour[lenders[order]]).sum(0) / weight.sum()
+        assert np.abs(after.colour[vertex] - expected).max() < 3
+        checked += 1
+    assert checked > 10
+
+
+def test_where_a_turn_leaves_nothing_the_mean_colour_stands(
+    body: Body, person: Person, surface: Surface
+) -> None:
+    view = look(body, person)
+    own = take_texture(ramps(), view, surface)
+    hidden = Texture(own.colour, np.where(own.seen == 255, own.seen, 0).astype(np.uint8), own.filled)
+    after = restrict_texture(hidden, look(body, person.turned(180.0)), surface)
+    assert (after.seen == 0).all() and (after.filled == 0).all()
+    assert (after.colour == np.rint(own.colour.astype(np.float64).mean(0))).all()
