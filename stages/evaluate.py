@@ -22,9 +22,10 @@ def evaluate(
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
     from stages.shared.results import write_report
+    from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
-    inputs = ("manifest", "images", "truth", "views", "encoder", "joint")
+    inputs = ("manifest", "images", "truth", "mesh", "views", "encoder", "joint")
     with open_stage("evaluate", options, EvaluateSettings, inputs=inputs) as run:
         settings, truth = run.settings, read_truth(run)
         pair = Pair.of(read_manifest(run), settings.split, partial(image_set, run))
@@ -43,7 +44,9 @@ def evaluate(
 
         body = open_body(run.root, pair.queries.manifest.info.body) if truth.num_rows else None
         true_view = true_views(truth, body) if body else None
-        viewed = ViewedImages(pair.queries.images, ViewStore(run.parts("views")), true_view)
+        queries, store = pair.queries, ViewStore(run.parts("views"))
+        persons = warped_images(run, queries.manifest, queries.images) if generator.repairs else None
+        viewed = ViewedImages(queries.images, store, true_view, persons=persons)
         headings, generator = true_headings(truth), generator.to(run.device)
         report = judge(encoders, generator, viewed, pair, retrievals, headings, settings, run.tracker)
         write_report(run, report, oracle_of(*joint))

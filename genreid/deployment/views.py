@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from genreid.body.body import Body
 from genreid.data.transforms import normalise_mesh, resize
@@ -17,16 +18,22 @@ from genreid.evaluation.generation import Painter
 from genreid.mesh.estimator import MeshEstimator
 from genreid.render.backend import Renderer
 from genreid.render.views import render_views
+from genreid.warping.canvas import make_canvas
+from genreid.warping.images import WarpedImages
+from genreid.warping.warper import Warper
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class MeshViews:
-    """The grey views of an image's body: `views` (Y,H,W) uint8, one for each of `yaws_deg`, first 0."""
+    """The grey views of an image's body: `views` (Y,H,W) uint8, one for each of `yaws_deg`, first 0; and what
+    a generator is `shown` of them, (Y,1,H,W) or canvases (Y,7,H,W).
+    """
 
     yaws_deg: tuple[int, ...]
     views: np.ndarray
+    shown: Tensor
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,13 @@ def mesh_views(
     renderer: Renderer,
     yaws_deg: Sequence[int],
     size_px: tuple[int, int],
+    *,
+    repairs: bool = False,
 ) -> MeshViews:
-    """Estimate the body in one native image and draw it from all sides. GenreidError if there is none."""
+    """Estimate the body in one native image and draw it from all sides. GenreidError if there is none.
+
+    repairs: whether they are for a generator that repairs warped views.
+    """
     found = estimator.estimate([name], [image])
     if not found.valid[0]:
         raise GenreidError(
@@ -65,7 +77,26 @@ def mesh_views(
     height, width = (np.array([side]) for side in image.shape[:2])
     yaws = (0, *(yaw for yaw in yaws_deg if yaw != 0))
     (drawn,) = render_views(body, found.parameters, found.camera, height, width, yaws, renderer)
-    return MeshViews(yaws, np.stack([resize(view, *size_px) for view in drawn]))
+    views = np.stack([resize(view, *size_px) for view in drawn])
+    shown = normalise_mesh(views)
+    if repairs:
+        one = _OneImage(image, *size_px)
+        persons = WarpedImages(Warper(body, renderer), one, found.parameters, found.camera, found.mask)
+        always = np.zeros(len(yaws), np.int64)
+        shown = make_canvas(persons.views(always, np.array(yaws)), shown, persons.empty(always))
+    return MeshViews(yaws, views, shown)
+
+
+@dataclass(frozen=True)
+class _OneImage:
+    """An image set of one native image."""
+
+    image: np.ndarray
+    height_px: int
+    width_px: int
+
+    def load_native(self, position: int) -> np.ndarray:
+        return self.image
 
 
 def generate_views(
@@ -79,11 +110,11 @@ def generate_views(
     size = mesh.views.shape[1:]
     image = resize(image, *size)
     code = painter.appearance(image[None])
-    painted = painter.paint(normalise_mesh(mesh.views), code.expand(len(mesh.views), -1))
+    painted = painter.paint(mesh.shown, code.expand(len(mesh.views), -1))
     if other is None:
         return GeneratedSet(image, mesh, painted[0], painted[1:])
     other = resize(other, *size)
     second = painter.appearance(other[None])
     codes = [weight * code + (1 - weight) * second for weight in LAMBDAS]
-    mixed = np.concatenate([painter.paint(normalise_mesh(mesh.views[:1]), one) for one in codes])
+    mixed = np.concatenate([painter.paint(mesh.shown[:1], one) for one in codes])
     return GeneratedSet(image, mesh, painted[0], painted[1:], other, mixed)

@@ -36,11 +36,11 @@ def generation_picture(painter: Painter, viewed: ViewedImages, index: np.ndarray
 
     Each image is mixed with the next one of the sheet, the last with the first, at the weights LAMBDAS.
     """
-    images, meshes, own = viewed.images.load(index), viewed.meshes(index, 0), viewed.shown(index, 0)
+    images, meshes = viewed.images.load(index), viewed.meshes(index, 0)
     codes = painter.appearance(images)
-    rebuilt = painter.paint(own, codes)
+    rebuilt = painter.paint(viewed.shown(index, 0), codes)
     rotated = [painter.paint(viewed.shown(index, yaw_deg), codes) for yaw_deg in viewed.yaws_deg]
-    mixed = [painter.paint(own, weight * codes + (1 - weight) * codes.roll(-1, 0)) for weight in LAMBDAS]
+    mixed = [viewed.mixed(painter, index, np.roll(index, -1), weight) for weight in LAMBDAS]
     true = [viewed.true_views(index, yaw_deg)[0] for yaw_deg in viewed.yaws_deg] if viewed.has_truth else None
     rows = [
         GenerationRow(

@@ -84,6 +84,17 @@ class ViewedImages:
         views = self._persons.views(index, np.full(len(index), yaw_deg))
         return make_canvas(views, mesh, self._persons.empty(index))
 
+    def mixed(self, painter: Painter, index: np.ndarray, partner: np.ndarray, weight: float) -> np.ndarray:
+        """(B,H,W,3): the images at `index` (B,) on their own meshes, by `weight` themselves, else their
+        partners (B,): codes, painted, or with `persons` textures on the body."""
+        if self._persons is None:
+            own, other = (painter.appearance(self.images.load(which)) for which in (index, partner))
+            return painter.paint(self.shown(index, 0), weight * own + (1 - weight) * other)
+        shares, unturned = [weight] * len(index), np.zeros(len(index), np.int16)
+        mixtures = self._persons.mixtures(index, partner, shares, unturned)
+        pairs = zip(mixtures, self._persons.empty(index), strict=True)
+        return np.stack([view.before(background) for (view, _), background in pairs])
+
     def true_views(self, index: np.ndarray, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
         """(B,) positions → true views (B,H,W,3) uint8 and silhouettes (B,H,W) bool, at the training size."""
         pictures, silhouettes = zip(*(self._drawn(int(i), yaw_deg) for i in index), strict=True)
@@ -239,10 +250,9 @@ def _measure_batch(
     partners: np.ndarray,
 ) -> GenerationMeasurements:
     images = viewed.images.load(index)
-    own, codes = viewed.shown(index, 0), painter.appearance(images)
-    rebuilt = painter.paint(own, codes)
-    other = painter.appearance(viewed.images.load(partners))
-    mixed = painter.paint(own, MIXED_WEIGHT * codes + (1 - MIXED_WEIGHT) * other)
+    codes = painter.appearance(images)
+    rebuilt = painter.paint(viewed.shown(index, 0), codes)
+    mixed = viewed.mixed(painter, index, partners, MIXED_WEIGHT)
     embeddings, rotated, original = [], [], []
     for yaw_deg in viewed.yaws_deg:
         pictures = painter.paint(viewed.shown(index, yaw_deg), codes)

@@ -26,11 +26,7 @@ def paint_mixtures(
     painter: Painter, viewed: ViewedImages, index: np.ndarray, partner: np.ndarray
 ) -> np.ndarray:
     """(N,) positions of images and of their partners → (N,L,H,W,3) mixed views on the images' own meshes."""
-    codes = painter.appearance(viewed.images.load(index))
-    others = painter.appearance(viewed.images.load(partner))
-    shown = viewed.shown(index, 0)
-    mixed = [painter.paint(shown, weight * codes + (1 - weight) * others) for weight in LAMBDAS]
-    return np.stack(mixed, axis=1)
+    return np.stack([viewed.mixed(painter, index, partner, weight) for weight in LAMBDAS], axis=1)
 
 
 def mixtures_picture(

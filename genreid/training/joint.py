@@ -22,8 +22,9 @@ from genreid.losses.contrastive import mixup_contrast, prototype_loss, rotation_
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import torch_rng
+from genreid.training.draws import Positives
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses, repair_losses
-from genreid.training.loader import Loader, Positives, embed_all
+from genreid.training.loader import Loader, embed_all
 from genreid.training.mixtures import mixing_of
 from genreid.training.pictures import generation_picture
 from genreid.training.repair import RepairedViews

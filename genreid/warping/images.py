@@ -17,7 +17,6 @@ from torch import Tensor
 
 from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
-from genreid.data.images import ImageSet
 from genreid.data.transforms import resize
 from genreid.warping.mixing import Garment
 from genreid.warping.texture import Texture
@@ -65,6 +64,18 @@ class Persons(Protocol):
         ...
 
 
+class Natives(Protocol):
+    """Images as they came, and the training size."""
+
+    @property
+    def height_px(self) -> int: ...
+
+    @property
+    def width_px(self) -> int: ...
+
+    def load_native(self, position: int) -> np.ndarray: ...
+
+
 class WarpedImages:
     """N images with the bodies in them: parameters of N persons, camera (N, 3).
 
@@ -75,7 +86,7 @@ class WarpedImages:
     def __init__(
         self,
         warper: Warper,
-        images: ImageSet,
+        images: Natives,
         parameters: BodyParameters,
         camera: Tensor,
         mask: Callable[[int], np.ndarray | None] = lambda position: None,

@@ -15,6 +15,13 @@ def conflicts(settings: Mapping[str, Any]) -> Iterator[Conflict]:
     """Every conflict between the sections; `settings`: each as its settings class, by name."""
     there = [split for split in _PAIRS if _has_pair(settings, split)]
     yield from _of_splits(settings, ["train", *(name for split in there for name in _PAIRS[split])])
+    paints, mixup = settings["pretrain_generator"].generator.paints, settings["train_joint"].contrast.mixup
+    if paints == "views" and mixup == "d_mixup":
+        yield (
+            "pretrain_generator.generator.paints is views, and train_joint.contrast.mixup is d_mixup, which "
+            "mixes codes",
+            "set train_joint.contrast.mixup to body",
+        )
     # A data set without any query is measured on its training images.
     if there and (split := settings["evaluate"].split) not in there:
         yield f"evaluate.split is {split}, and the data set has no such images", f"set it to {there[0]}"

@@ -70,8 +70,19 @@ def generate(
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
     size = info.height_px, info.width_px
     painter = Painter(generator.to(project.device), encoder.to(project.device))
+    if generator.repairs and other:
+        raise PipelineError(f"{where}: the generator repairs views and mixes nobody: give one image")
     with project.console.status("painting"):
-        mesh = mesh_views(pictures[0], str(image), estimator, body, renderer, YAWS_DEG, size)
+        mesh = mesh_views(
+            pictures[0],
+            str(image),
+            estimator,
+            body,
+            renderer,
+            YAWS_DEG,
+            size,
+            repairs=generator.repairs,
+        )
         made = generate_views(painter, pictures[0], mesh, pictures[1])
     write_picture(output, views_picture(made))
     project.console.print(f"picture: {output}", markup=False)

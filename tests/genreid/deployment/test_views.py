@@ -45,7 +45,8 @@ def painter() -> Painter:
 
 
 def some_mesh() -> MeshViews:
-    return MeshViews((0, 90, 180), RNG.integers(0, 256, (3, *SIZE), dtype=np.uint8))
+    views = RNG.integers(0, 256, (3, *SIZE), dtype=np.uint8)
+    return MeshViews((0, 90, 180), views, normalise_mesh(views))
 
 
 def test_rotated_views_are_the_images_code_on_turned_meshes(painter: Painter) -> None:

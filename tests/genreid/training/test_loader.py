@@ -12,7 +12,8 @@ import torch
 
 from genreid.data.transforms import normalise
 from genreid.training import loader as module
-from genreid.training.loader import Loader, Positives, draw_backgrounds, one_ahead
+from genreid.training.draws import Positives, draw_backgrounds
+from genreid.training.loader import Loader, one_ahead
 
 from .conftest import CPU, Boxes, BoxViews
 
