@@ -81,8 +81,8 @@ class ViewedImages:
         mesh = normalise_mesh(self.meshes(index, yaw_deg))
         if self._persons is None:
             return mesh
-        views = self._persons.views(index, np.full(len(index), yaw_deg))
-        return make_canvas(views, mesh, self._persons.empty(index))
+        views, empty = self._persons.views(index, np.full(len(index), yaw_deg)), self._persons.empty(index)
+        return make_canvas(views, mesh, empty)
 
     def mixed(self, painter: Painter, index: np.ndarray, partner: np.ndarray, weight: float) -> np.ndarray:
         """(B,H,W,3): the images at `index` (B,) on their own meshes, by `weight` themselves, else their
@@ -137,8 +137,7 @@ class GenerationMeasurements:
 
     index: (N,) positions in the image set. reconstruction_ssim, reconstruction_l1: (N,). rotated: errors of
     the painted rotated views, original: of the unturned image in their place, each (N,Y). Embeddings by the
-    judge, unit
-    rows: real (N,D), rotated_embedding (N,Y,D), mixed_embedding (N,D).
+    judge, unit rows: real (N,D), rotated_embedding (N,Y,D), mixed_embedding (N,D).
     """
 
     index: np.ndarray

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from genreid.data.batch import Canvases
 from genreid.warping.canvas import make_canvas
-from genreid.warping.images import WarpedImages
+from genreid.warping.images import Dressed
 
 
 def make_canvases(
-    persons: WarpedImages,
+    persons: Dressed,
     index: np.ndarray,
     yaw_deg: np.ndarray,
     meshes: tuple[Tensor, Tensor],
@@ -35,8 +35,7 @@ def make_canvases(
     after_turn = make_canvas(persons.after_turn(index, half_turn(yaw_deg)), meshes[0], empty[0])
     same_person = None
     if positives is not None:
-        worn = persons.views(index, np.zeros_like(yaw_deg), textures_of=positives)
-        same_person = make_canvas(worn, meshes[0], empty[0])
+        same_person = make_canvas(persons.wearing(index, positives), meshes[0], empty[0])
     return Canvases(turned, after_turn, same_person)
 
 

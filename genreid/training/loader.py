@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from genreid.training.canvases import make_canvases
 from genreid.training.draws import Positives, draw_backgrounds
 from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
-from genreid.warping.images import Persons
+from genreid.warping.images import Dressed, Persons
 
 T = TypeVar("T")
 
@@ -188,9 +188,9 @@ class Loader:
         if warps:
             warped = self._warped_at(index, yaw_deg, behind)
         if repairs:
-            assert self._warped is not None
+            persons = cast(Dressed, self._warped)  # no oracle shows what is to be repaired
             empty, meshes = (self._empty(index), self._empty(behind)), (mesh, mesh_rotated)
-            canvases = make_canvases(self._warped, index, yaw_deg, meshes, empty, positives, learns=learns)
+            canvases = make_canvases(persons, index, yaw_deg, meshes, empty, positives, learns=learns)
         if mix is not None and mix.shares:
             mixtures = self._mixed_at(index, mix, yaw_deg, behind)
         return Batch(

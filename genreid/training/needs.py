@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from genreid.models.canvas import CANVAS_CHANNELS
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
@@ -72,9 +73,10 @@ def estimate_needs(work: Workload) -> Needs:
         encoder = IdentityEncoder(work.encoder)
         generator = Generator(work.generator, encoder.appearance_dim, work.encoder.num_stripes)
         discriminator = Discriminator(work.discriminator)
-        image, mesh = torch.empty(2, 3, height, width), torch.empty(2, 1, height, width)
+        image = torch.empty(2, 3, height, width)
+        shown = torch.empty(2, CANVAS_CHANNELS if generator.repairs else 1, height, width)
         of_encoder = saved_bytes(encoder, image) / 2
-        of_generator = saved_bytes(generator, mesh, torch.empty(2, encoder.appearance_dim)) / 2
+        of_generator = saved_bytes(generator, shown, torch.empty(2, encoder.appearance_dim)) / 2
         of_discriminator = saved_bytes(discriminator, image) / 2
     encoder_bytes, rest_bytes = (
         _weight_bytes(encoder),

@@ -157,7 +157,7 @@ def _repair(
 ) -> tuple[RepairedViews | None, Tensor]:
     """The same of a G that repairs, which mixes nobody."""
     assert batch.canvases is not None
-    generator, teaches = networks.generator, not settings.detach_appearance
+    generator = networks.generator
     if not learns:
         with frozen(generator):
             return None, generator(batch.canvases.turned, appearance)
@@ -168,7 +168,7 @@ def _repair(
         appearance,
         settings.generated_batchnorm,
         judged=settings.generation.adversarial > 0,
-        teaches_encoder=teaches,
+        teaches_encoder=not settings.detach_appearance,
     )
     return views, views.turned if settings.contrast_teaches_generator else views.turned.detach()
 

@@ -64,6 +64,19 @@ class Persons(Protocol):
         ...
 
 
+class Dressed(Persons, Protocol):
+    """Persons whose textures can be changed: `WarpedImages`."""
+
+    def wearing(self, index: np.ndarray, other: np.ndarray) -> list[WarpedView]:
+        """The persons of the images at `index` (B,) as those show them, in the textures of the images at `other`
+        (B,)."""
+        ...
+
+    def after_turn(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        """The same with the texture alone that each keeps after a turn by its angle (B,)."""
+        ...
+
+
 class Natives(Protocol):
     """Images as they came, and the training size."""
 
@@ -96,16 +109,15 @@ class WarpedImages:
         self._known: dict[int, _Known] = {}
         self._cached_bytes = 0
 
-    def views(
-        self, index: np.ndarray, yaw_deg: np.ndarray, *, textures_of: np.ndarray | None = None
-    ) -> list[WarpedView]:
-        """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size.
-
-        textures_of: (B,) images whose textures they wear; their own where nobody says.
-        """
+    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
         known = self._looks(index)
-        worn = known if textures_of is None else self._looks(textures_of)
-        return self._draw([one.texture for one in worn], known, index, yaw_deg)
+        return self._draw([one.texture for one in known], known, index, yaw_deg)
+
+    def wearing(self, index: np.ndarray, other: np.ndarray) -> list[WarpedView]:
+        """The same persons as their images show them, in the textures of the images at `other` (B,)."""
+        worn = [one.texture for one in self._looks(other)]
+        return self._draw(worn, self._looks(index), index, np.zeros(len(index), np.int16))
 
     def after_turn(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         """The same persons as their images show them, but with the texture alone that each would keep after a

@@ -61,10 +61,10 @@ class StubPainter:
     def appearance(self, images: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(images[:, :1, 0, 0].astype(np.float32))
 
-    def paint(self, meshes: np.ndarray, appearance: torch.Tensor) -> np.ndarray:
-        return np.stack(
-            [_painted(float(code), int(mesh[0, 0])) for mesh, code in zip(meshes, appearance, strict=True)]
-        )
+    def paint(self, shown: torch.Tensor, appearance: torch.Tensor) -> np.ndarray:
+        greys = (127.5 * (shown[:, 0, 0, 0] + 1)).round().tolist()
+        pairs = zip(greys, appearance, strict=True)
+        return np.stack([_painted(float(code), int(grey)) for grey, code in pairs])
 
 
 def _painted(code: float, mesh: int) -> np.ndarray:

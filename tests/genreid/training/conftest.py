@@ -98,11 +98,11 @@ class BoxPersons:
         meshes = [(image, self._views.load(self._images.image_id[position], 0)) for image, position in pairs]
         return np.stack([without_person(image, mesh) for image, mesh in meshes])
 
-    def views(
-        self, index: np.ndarray, yaw_deg: np.ndarray, *, textures_of: np.ndarray | None = None
-    ) -> list[WarpedView]:
-        worn = self._images.load(index if textures_of is None else textures_of)
-        return [self._view(*pair) for pair in zip(worn, yaw_deg, strict=True)]
+    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        return [self._view(*pair) for pair in zip(self._images.load(index), yaw_deg, strict=True)]
+
+    def wearing(self, index: np.ndarray, other: np.ndarray) -> list[WarpedView]:
+        return self.views(other, np.zeros_like(index))
 
     def after_turn(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         """The lower half is lost, and filled with the grey level that is the angle."""
