@@ -2,7 +2,8 @@
 
 Every way of making a view beside keeping the image, on the test queries that `evaluate` takes: error and
 likeness within the person's true silhouette, error over the whole picture, and rank-1 of the view as a query
-(by the warm-up encoder, which never saw a view) as a share of the image's own. Nothing is learnt here.
+(by the warm-up encoder, which never saw a view) as a share of the image's own, and how far all views at an
+angle are from real images in its eyes. Nothing is learnt here; generators are those of the project.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.view_sheet import view_sheet
 from genreid.body.body import Body
 from genreid.evaluation.generated_views import draw_queries
 from genreid.evaluation.generation import Painter, ViewedImages, embed_pictures
 from genreid.evaluation.ranking import rank
 from genreid.evaluation.retrieval import Pair
-from genreid.evaluation.similarity import ViewErrors, view_errors
+from genreid.evaluation.similarity import ViewErrors, frechet_distance, view_errors
 from genreid.evaluation.true_views import true_views
 from genreid.mesh.shards import MeshEstimates, estimates_of
 from genreid.models.checkpoint import load_encoder, load_generator
@@ -30,10 +33,21 @@ from genreid.render.backend import choose_renderer
 from genreid.render.views import ViewStore
 from genreid.warping.images import WarpedImages
 from genreid.warping.warper import Warper
-from pipeline.artifacts import read_table
+from pipeline.artifacts import read_table, write_bytes
+from pipeline.pictures import png
 from stages.shared.body import open_body
 from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
 from stages.shared.run import Options, Project
+
+_NUM_PICTURED = 8
+_PICTURED_DEG = (90, 180, 270)
+_WARPED = "warped along estimated bodies"
+_REPAIRED = "warped along estimated bodies, repaired by the generator of {}"
+_SHORT = {
+    _WARPED: "warped",
+    _REPAIRED.format("pretraining"): "repaired",
+    _REPAIRED.format("joint training"): "joint",
+}
 
 MakeViews = Callable[[np.ndarray, int], np.ndarray]
 """Positions (B,) of queries and an angle in degrees → pictures (B, H, W, 3) uint8."""
@@ -41,21 +55,24 @@ MakeViews = Callable[[np.ndarray, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Row:
-    """One way of making views. errors and found (Y,): of each angle; cpu_ms: of a view."""
+    """One way of making views. errors, found and frechet (Y,): of each angle; cpu_ms: of a view."""
 
     name: str
     errors: list[ViewErrors]
     found: list[float]
+    frechet: list[float]
     cpu_ms: float
 
     def line(self, own: float) -> str:
         means = {
             name: np.mean([error.means()[name] for error in self.errors]) for name in self.errors[0].means()
         }
-        by_yaw = " ".join(f"{error.means()['person_l1']:.3f}" for error in self.errors)
+        l1_by_yaw = " ".join(f"{error.means()['person_l1']:.3f}" for error in self.errors)
+        found_by_yaw = " ".join(f"{found:.2f}" for found in self.found)
         return (
             f"| {self.name} | {means['person_l1']:.3f} | {means['person_ssim']:.3f} | {means['l1']:.3f} | "
-            f"{np.mean(self.found):.3f} | {np.mean(self.found) / own:.2f} | {by_yaw} | {self.cpu_ms:.1f} |"
+            f"{np.mean(self.found):.3f} | {np.mean(self.found) / own:.2f} | {np.mean(self.frechet):.3f} | "
+            f"{l1_by_yaw} | {found_by_yaw} | {self.cpu_ms:.1f} |"
         )
 
 
@@ -71,10 +88,13 @@ class Scale:
         gallery = np.concatenate([embed_pictures(judge, images.load(part)) for part in parts])
         self._gallery = (gallery, *pair.gallery.labels)
 
-    def found_first(self, pictures: np.ndarray) -> float:
-        """Rank-1 of pictures (B, H, W, 3) in the place of their images, as a share."""
-        rows = embed_pictures(self._judge, pictures)
-        return float(rank(rows, *self._labels, *self._gallery, max_rank=1).cmc[0])
+    def judged(self, pictures: np.ndarray) -> tuple[float, float]:
+        """Of pictures (B, H, W, 3) in the place of their images: rank-1 as a share, and the Fréchet distance
+        of their embeddings to those of the gallery."""
+        rows, gallery = embed_pictures(self._judge, pictures), self._gallery
+        return float(rank(rows, *self._labels, *gallery, max_rank=1).cmc[0]), frechet_distance(
+            rows, gallery[0]
+        )
 
     def measure(self, name: str, make: MakeViews) -> Row:
         begin = time.process_time()
@@ -82,7 +102,8 @@ class Scale:
         cpu_ms = 1e3 * (time.process_time() - begin) / (len(views) * len(self.index))
         true = [self.viewed.true_views(self.index, yaw) for yaw in self.viewed.yaws_deg]
         errors = [view_errors(pictures, *truth) for pictures, truth in zip(views, true, strict=True)]
-        return Row(name, errors, [self.found_first(pictures) for pictures in views], cpu_ms)
+        found, frechet = zip(*(self.judged(pictures) for pictures in views), strict=True)
+        return Row(name, errors, list(found), list(frechet), cpu_ms)
 
 
 def painted(viewed: ViewedImages, painter: Painter) -> MakeViews:
@@ -118,11 +139,23 @@ def bodies_of(project: Project, ids: list[str], body: Body, truth: pa.Table) -> 
     return {"estimated": found, "true": estimates_of(ids, truth, body.fingerprint, project.paths.truth)}
 
 
+def write_pictures(path: Path, viewed: ViewedImages, index: np.ndarray, ways: dict[str, MakeViews]) -> None:
+    """Persons spread over the queries, by every way that turns along estimated bodies."""
+    chosen = index[np.linspace(0, len(index) - 1, _NUM_PICTURED).astype(np.int64)]
+    shown = {_SHORT[name]: make for name, make in ways.items() if name in _SHORT}
+    columns = {}
+    for yaw_deg in _PICTURED_DEG:
+        views = {name: make(chosen, yaw_deg) for name, make in shown.items()}
+        columns[yaw_deg] = {**views, "true": viewed.true_views(chosen, yaw_deg)[0]}
+    write_bytes(path, png(view_sheet(viewed.images.load(chosen), columns)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--images", type=int, default=120, help="test queries that are looked at")
+    parser.add_argument("--pictures", type=Path, help="a .png to write: some persons from some sides")
     arguments = parser.parse_args()
     project = Project.open(Options())
     truth, pair = read_truth(project), Pair.of(read_manifest(project), "test", partial(image_set, project))
@@ -149,16 +182,18 @@ def main() -> None:
                 ways[f"warped along {kind} bodies, repaired by the generator of {name}"] = painted(
                     of_kind, painter
                 )
-    own = scale.found_first(queries.images.load(index))
+    own, _ = scale.judged(queries.images.load(index))
     print(f"{len(index)} queries, {len(viewed.yaws_deg)} angles; rank-1 of the images {own:.3f}\n")
     yaws = " ".join(str(yaw) for yaw in viewed.yaws_deg)
     print(
-        "| view | person L1 | person SSIM | L1 | identity kept | of the image's | "
-        f"person L1 at {yaws} | CPU ms |"
+        "| view | person L1 | person SSIM | L1 | identity kept | of the image's | Fréchet | "
+        f"person L1 at {yaws} | identity kept at {yaws} | CPU ms |"
     )
-    print("|---|---:|---:|---:|---:|---:|---|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---|---|---:|")
     for name, make in ways.items():
         print(scale.measure(name, make).line(own), flush=True)
+    if arguments.pictures is not None:
+        write_pictures(arguments.pictures, viewed, index, ways)
 
 
 if __name__ == "__main__":

@@ -68,8 +68,7 @@ class Dressed(Persons, Protocol):
     """Persons whose textures can be changed: `WarpedImages`."""
 
     def wearing(self, index: np.ndarray, other: np.ndarray) -> list[WarpedView]:
-        """The persons of the images at `index` (B,) as those show them, in the textures of the images at `other`
-        (B,)."""
+        """The persons of the images at `index` (B,) as those show them, in the textures of others (B,)."""
         ...
 
     def after_turn(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
