@@ -91,10 +91,9 @@ class Scale:
     def judged(self, pictures: np.ndarray) -> tuple[float, float]:
         """Of pictures (B, H, W, 3) in the place of their images: rank-1 as a share, and the Fréchet distance
         of their embeddings to those of the gallery."""
-        rows, gallery = embed_pictures(self._judge, pictures), self._gallery
-        return float(rank(rows, *self._labels, *gallery, max_rank=1).cmc[0]), frechet_distance(
-            rows, gallery[0]
-        )
+        rows = embed_pictures(self._judge, pictures)
+        found = float(rank(rows, *self._labels, *self._gallery, max_rank=1).cmc[0])
+        return found, frechet_distance(rows, self._gallery[0])
 
     def measure(self, name: str, make: MakeViews) -> Row:
         begin = time.process_time()
