@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,3 +94,22 @@ def test_pictures_hold_what_they_show(painter: Painter) -> None:
         views_picture(generate_views(painter, IMAGE, some_mesh(), other)) for other in (None, OTHER)
     )
     assert mixed.shape[0] > without.shape[0] and mixed.dtype == np.uint8
+
+
+def test_who_repairs_is_shown_a_body_in_the_images_own_colours() -> None:
+    """An image of one red person: turned, the person is red and the rest is what is around it."""
+    image = np.full((64, 32, 3), 60, np.uint8)
+    image[4:60, 6:26] = (200, 30, 30)
+    renderer = choose_renderer("zbuffer", torch.device("cpu"))
+    mesh = mesh_views(
+        image, "red.png", OneBody("ok"), load_body("open"), renderer, (0, 90), SIZE, repairs=True
+    )
+    encoder = build_encoder(ENCODER, 0)
+    settings = replace(GENERATOR, paints="views")
+    generator = build_generator(settings, encoder.appearance_dim, ENCODER.num_stripes, 0)
+    made = generate_views(Painter(generator, encoder), image, mesh)
+    assert mesh.shown.shape == (2, 7, *SIZE) and made.rotated.shape == (1, *SIZE, 3)
+    body = mesh.shown[1, 6].numpy() == 1
+    assert body.sum() > 20
+    assert np.abs(made.rotated[0][body].astype(int) - (200, 30, 30)).mean() < 25
+    assert np.abs(made.rotated[0][:, 0].astype(int) - 60).max() < 25

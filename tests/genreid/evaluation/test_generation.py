@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.data.transforms import normalise, normalise_mesh
+from genreid.data.transforms import denormalise, normalise, normalise_mesh
 from genreid.errors import GenreidError
 from genreid.evaluation.generation import (
     GenerationMeasurements,
@@ -23,6 +23,7 @@ from genreid.models.encoder import EncoderSettings
 from genreid.models.generator import GeneratorSettings
 from genreid.models.initialisation import build_encoder, build_generator
 from genreid.progress import Silent
+from genreid.warping.view import WarpedView
 
 NUM = 5
 YAWS_DEG = (90, 180)
@@ -239,3 +240,47 @@ def test_the_painter_gives_the_networks_pictures() -> None:
     inside = (pictures > 0) & (pictures < 255)
     difference = (back - expected).abs().permute(0, 2, 3, 1).numpy()
     assert inside.mean() > 0.5 and difference[inside].max() < 0.5 / 255 / 0.22
+
+
+class Persons:
+    """Warped persons of one grey: the image's number, the angle, and whom it is mixed with."""
+
+    def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
+        return [self._view(10 * i + yaw // 90) for i, yaw in zip(index, yaw_deg, strict=True)]
+
+    def mixtures(
+        self, index: np.ndarray, other: np.ndarray, share: list[float], yaw_deg: np.ndarray
+    ) -> list[tuple[WarpedView, float]]:
+        assert (yaw_deg == 0).all()
+        pairs = zip(index, other, share, strict=True)
+        return [(self._view(10 * (much * i + (1 - much) * o)), much) for i, o, much in pairs]
+
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        return np.stack([np.full((64, 32, 3), 200 + i, np.uint8) for i in index])
+
+    def _view(self, grey: float) -> WarpedView:
+        share = np.zeros((64, 32), np.float32)
+        share[10:50, 8:24] = 0.5
+        return WarpedView(grey * share[..., None].repeat(3, 2), share, share / 2, share / 4)
+
+
+def test_who_repairs_is_shown_the_warped_person_before_its_own_background() -> None:
+    viewed = ViewedImages(Images(), Views(), persons=Persons())  # type: ignore[arg-type]
+    index = np.array([0, 3])
+    shown = viewed.shown(index, 90)
+    assert shown.shape == (2, 7, 64, 32)
+    pictures = denormalise(shown[:, 1:4])
+    for row, image in enumerate(index):
+        assert torch.equal(shown[row, 0], normalise_mesh(viewed.meshes(index, 90))[row, 0])
+        assert (pictures[row, 20, 10] == round(0.5 * (10 * image + 1) + 0.5 * (200 + image))).all()
+        assert (pictures[row, 0, 0] == 200 + image).all()
+    assert shown[0, 4:, 20, 10].tolist() == [0.25, 0.125, 0.5]
+
+
+def test_who_repairs_mixes_persons_on_the_body() -> None:
+    viewed = ViewedImages(Images(), Views(), persons=Persons())  # type: ignore[arg-type]
+    mixed = viewed.mixed(None, np.array([0, 4]), np.array([3, 2]), 0.25)  # type: ignore[arg-type]
+    assert [int(picture[20, 10, 0]) for picture in mixed] == [
+        round(0.5 * 22.5 + 0.5 * 200),
+        round(0.5 * 25 + 0.5 * 204),
+    ]
