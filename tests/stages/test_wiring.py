@@ -7,8 +7,9 @@ leaves a mark in the networks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -73,9 +74,9 @@ def share_out(project: SmallProject, *later: str) -> None:
     write_table(path, table)
 
 
-def painters(seed: int) -> tuple[Generator, Discriminator]:
+def painters(seed: int, paints: Literal["codes", "views"] = "codes") -> tuple[Generator, Discriminator]:
     dim, stripes = build_encoder(ENCODER, 0).appearance_dim, ENCODER.num_stripes
-    generator = build_generator(GENERATOR, dim, stripes, seed)
+    generator = build_generator(replace(GENERATOR, paints=paints), dim, stripes, seed)
     return generator, build_discriminator(DiscriminatorSettings(4, 1, 1), seed)
 
 
@@ -157,6 +158,37 @@ def test_the_generator_is_pretrained_by_the_warm_up_encoder(
     outcome = project.run("pretrain-generator", "--no-progress")
     assert outcome.code == 0 and loop.called, outcome.err
     assert all(marked(network) for network in load_generator(read(project, "generator")))
+
+
+def test_a_generator_that_repairs_is_shown_canvases(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.set(pretrain_generator__generator__paints="views")
+
+    def check(generator: Any, discriminator: Any, encoder: Any, images: Any, loader: Any, *_: Any, **__: Any):
+        assert generator.repairs
+        index = np.arange(2)
+        batch = loader.batch_at(index, np.full(2, 90, np.int16), positives=index[::-1], repairs=True)
+        for canvas in vars(batch.canvases).values():
+            assert canvas.shape[1] == 7
+        return [generator]
+
+    loop = Noted(check)
+    monkeypatch.setattr(pretraining, "pretrain_generator", loop)
+    outcome = project.run("pretrain-generator", "--no-progress")
+    assert outcome.code == 0 and loop.called, outcome.err
+    outcome = project.run("train-joint", "--no-progress")
+    assert outcome.code == 2 and "set `train_joint.contrast.mixup: body`" in outcome.err
+
+
+def test_evaluation_looks_at_repaired_views(project: SmallProject) -> None:
+    """Of a generator that has learnt nothing: the image on its own mesh is what warping makes of it."""
+    share_out(project, "query", "gallery")
+    networks = build_encoder(ENCODER, 3), *painters(3, "views")
+    write_torch(project.folder / "models" / "joint.pt", joint_checkpoint(*networks))
+    outcome = project.run("evaluate", "--no-progress")
+    assert outcome.code == 0, outcome.err
+    assert 0 < project.metrics()["views"]["reconstruction_l1"] < 0.2
 
 
 def test_joint_training_goes_on_from_both(project: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,12 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
             "missing",
             "set `train_joint.cluster_on: fresh`",
         ),
+        (
+            {"pretrain_generator__generator__paints": "views"},
+            "params",
+            "missing",
+            "set train_joint.contrast.mixup to body",
+        ),
         ({"mesh_extract__splits": ["train"]}, "params", "missing", "add query, gallery, val_query"),
         ({"render_views__splits": ["query"]}, "params", "missing", "add train"),
         (
