@@ -182,13 +182,13 @@ def test_a_generator_that_repairs_is_shown_canvases(
 
 
 def test_evaluation_looks_at_repaired_views(project: SmallProject) -> None:
-    """Of a generator that has learnt nothing: the image on its own mesh is what warping makes of it."""
+    """Of a generator that has learnt nothing, and of bodies that stand beside their images: the images."""
     share_out(project, "query", "gallery")
     networks = build_encoder(ENCODER, 3), *painters(3, "views")
     write_torch(project.folder / "models" / "joint.pt", joint_checkpoint(*networks))
     outcome = project.run("evaluate", "--no-progress")
     assert outcome.code == 0, outcome.err
-    assert 0 < project.metrics()["views"]["reconstruction_l1"] < 0.2
+    assert project.metrics()["views"]["reconstruction_l1"] == 0
 
 
 def test_joint_training_goes_on_from_both(project: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
