@@ -155,8 +155,8 @@ def others(settings_class: type, make: Any) -> list[Any]:
     ]
 
 
-ELSEWHERE = {"precision"}
-"""Tested below, since networks in float64 know no other."""
+ELSEWHERE = {"precision", "generator.paints"}
+"""Tested below, since networks in float64 know no other; and in test_repair.py."""
 
 
 NEEDS = {"copy_paste": ("contrast.background", "other_cameras"), "cluster": ("cluster_on", "fresh")}
