@@ -103,7 +103,7 @@ def repair_losses(
     losses = {"cycle": settings.cycle * likeness(views.after_turn, canvases.after_turn)}
     if views.same_person is not None and canvases.same_person is not None:
         losses["same_person"] = settings.same_person * likeness(views.same_person, canvases.same_person)
-    if settings.feature > 0:
+    if views.encoded_after_turn is not None and views.encoded_turned is not None:
         maps = l1(views.encoded_after_turn.feature_map, real.feature_map)
         codes = l1(views.encoded_turned.appearance, real.appearance)
         losses["feature"] = settings.feature * (maps + codes)

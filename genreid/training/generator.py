@@ -157,6 +157,7 @@ def generator_step(
                 batch,
                 real.appearance,
                 "frozen",
+                seen=generation.feature > 0,
                 judged=not reconstructs and generation.adversarial > 0,
                 teaches_encoder=False,
             )

@@ -26,15 +26,15 @@ from genreid.training.run import frozen
 class RepairedViews:
     """What a G that learns made of the canvases of a batch, each (B, 3, H, W), and how E_id sees it.
 
-    after_turn ĉ, turned x_θ, and same_person c', or None where the batch has no positives. judged: whether D
-    learns from them, and they from D.
+    after_turn ĉ, turned x_θ, and same_person c', or None where the batch has no positives. The encodings are
+    None where nothing is learnt from them. judged: whether D learns from the pictures, and they from D.
     """
 
     after_turn: Tensor
     turned: Tensor
     same_person: Tensor | None
-    encoded_after_turn: Encoding
-    encoded_turned: Encoding
+    encoded_after_turn: Encoding | None
+    encoded_turned: Encoding | None
     judged: bool
 
     def kinds(self) -> list[Tensor]:
@@ -49,13 +49,15 @@ def repair(
     appearance: Tensor,
     batchnorm: GeneratedStatistics,
     *,
+    seen: bool,
     judged: bool,
     teaches_encoder: bool,
 ) -> RepairedViews:
     """Repair all canvases of a batch in one pass, with the codes (B, S·D) of its images.
 
-    batchnorm: how ĉ and x_θ, which E_id sees together, are normalised. teaches_encoder: whether gradients of
-    what it sees reach its weights, or the pictures alone.
+    seen: whether E_id has to see ĉ and x_θ. batchnorm: how those two, which it sees together, are normalised.
+    judged: whether D judges them. teaches_encoder: whether gradients of what E_id sees reach its weights, or
+    the pictures alone.
     """
     canvases = batch.canvases
     assert canvases is not None and canvases.after_turn is not None
@@ -63,7 +65,9 @@ def repair(
     if canvases.same_person is not None:
         shown.append(canvases.same_person)
     made = generator(torch.cat(shown), appearance.repeat(len(shown), 1)).split(len(batch))
-    with generated_images(encoder, batchnorm), nullcontext() if teaches_encoder else frozen(encoder):
-        after_turn, turned = encoder(torch.cat(made[:2])).split(len(batch))
+    after_turn = turned = None
+    if seen:
+        with generated_images(encoder, batchnorm), nullcontext() if teaches_encoder else frozen(encoder):
+            after_turn, turned = encoder(torch.cat(made[:2])).split(len(batch))
     same_person = made[2] if len(made) > 2 else None
     return RepairedViews(made[0], made[1], same_person, after_turn, turned, judged)

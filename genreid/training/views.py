@@ -167,20 +167,26 @@ def _repair(
         batch,
         appearance,
         settings.generated_batchnorm,
+        seen=settings.generation.feature > 0 or _looks(settings),
         judged=settings.generation.adversarial > 0,
         teaches_encoder=not settings.detach_appearance,
     )
     return views, views.turned if settings.contrast_teaches_generator else views.turned.detach()
 
 
+def _looks(settings: JointSettings) -> bool:
+    """Whether E_id may learn from what it sees while G is learning."""
+    return settings.contrast_teaches_generator and not settings.detach_appearance
+
+
 def _seen_already(
     painted: GeneratedViews | RepairedViews | None, batch: Batch, settings: JointSettings
 ) -> dict[str, Encoding]:
     """What E_id saw while G was learning and may learn from itself, with the person where it is to stand."""
-    looked = settings.contrast_teaches_generator and not settings.detach_appearance
-    if painted is None or not looked:
+    if painted is None or not _looks(settings):
         return {}
     if isinstance(painted, RepairedViews):
+        assert painted.encoded_turned is not None
         return {"second": painted.encoded_turned}
     if batch.background is not None:
         return {}

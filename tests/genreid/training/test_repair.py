@@ -111,7 +111,9 @@ def test_losses_equal_one_canvas_at_a_time(boxes: Boxes) -> None:
     parts, settings = warmed_up(), replace(GENERATION, same_person=3.0, cycle=2.0, feature=4.0)
     generator, encoder, judge = parts.generator.eval(), parts.encoder.eval(), parts.discriminator
     real = encoder(batch.image)
-    views = repair(generator, encoder, batch, real.appearance, "frozen", judged=True, teaches_encoder=False)
+    views = repair(
+        generator, encoder, batch, real.appearance, "frozen", seen=True, judged=True, teaches_encoder=False
+    )
     found = repair_losses(views, judge, batch, real, settings)
     canvases = batch.canvases
     assert canvases is not None and canvases.after_turn is not None and canvases.same_person is not None
@@ -153,6 +155,7 @@ def test_what_is_learnt_reaches_the_encoder_only_where_it_may(boxes: Boxes, teac
         batch,
         real.appearance,
         "frozen",
+        seen=True,
         judged=True,
         teaches_encoder=teaches,
     )
