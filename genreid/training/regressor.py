@@ -21,6 +21,7 @@ from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count, Positive, Share
 from genreid.render.shading import grey_view
 from genreid.seeding import derive_seed, numpy_rng
+from genreid.training.loader import one_ahead
 from genreid.training.regressor_data import DistortionSettings, Scenes, distort
 from genreid.training.run import Precision, Run, autocast, due, named, require_finite, total
 
@@ -82,13 +83,12 @@ def fit_regressor(
     )
     run = Run(settings.epochs, settings.steps_per_epoch, network=network, optimiser=optimiser)
     run.resume(checkpoints, progress, "fitting the mesh regressor")
+    batches = one_ahead(_batches(learned, settings, run.epoch * settings.steps_per_epoch + run.step))
 
     while run.epoch < settings.epochs:
         network.train()
         while run.step < settings.steps_per_epoch:
-            step = run.epoch * settings.steps_per_epoch + run.step
-            index = batch_index(settings, step)
-            batch = distort(learned, index, settings.distortion, numpy_rng(settings.seed, "distort", step))
+            step, batch = next(batches)
             with autocast(device, settings.precision):
                 prediction = network(network_input(batch.image).to(device))
             losses = regression_losses(prediction.float(), batch.target.to(device), skeleton, settings.loss)
@@ -100,13 +100,20 @@ def fit_regressor(
             total(losses).backward()
             optimiser.step()
 
-            run.meter.add(named(losses, "loss"), len(index))
+            run.meter.add(named(losses, "loss"), len(batch))
             run.finish_step(checkpoints)
 
         pictured = due(run.epoch, settings.epochs, settings.pictures_every)
         prediction = predict(network, held_out, device)
         pictures = {"held_out": _picture(held_out, prediction, body)} if pictured else {}
         yield run.finish_epoch(held_out_figures(prediction, held_out, skeleton), pictures)
+
+
+def _batches(learned: Scenes, settings: FitSettings, first: int) -> Iterator[tuple[int, Scenes]]:
+    """The steps from number `first` on, each with its scenes distorted."""
+    for step in range(first, settings.epochs * settings.steps_per_epoch):
+        rng = numpy_rng(settings.seed, "distort", step)
+        yield step, distort(learned, batch_index(settings, step), settings.distortion, rng)
 
 
 def batch_index(settings: FitSettings, step: int) -> np.ndarray:
