@@ -35,7 +35,8 @@ class FitSettings:
 
     num_scenes: renders to learn from; num_held_out: further ones to measure on. matrix_lr: highest rate of
     Muon, which moves the convolutions; lr: of AdamW, which moves all else. They rise over `warm_up_share` of
-    the steps, then fall to 0 along a cosine. pictures_every: epochs.
+    the steps, then fall to 0 along a cosine. A step at `lr` takes
+    lr · weight_decay of its length off every weight. pictures_every: epochs.
     """
 
     seed: int
@@ -82,7 +83,9 @@ def fit_regressor(
     network.start_from(truth.rotation_6d, truth.betas, truth.camera_in_image)
     network.to(device).to(memory_format=torch.channels_last)
     convolutions, others = _by_optimiser(network)
-    muon = Muon(convolutions, settings.matrix_lr, settings.weight_decay)
+    # Both shrink weights by the same factor a step: AdamW's, although Muon's rate is another.
+    decay = settings.weight_decay * settings.lr / settings.matrix_lr
+    muon = Muon(convolutions, settings.matrix_lr, decay)
     adam = torch.optim.AdamW(others, settings.lr, weight_decay=settings.weight_decay, fused=True)
     run = Run(settings.epochs, settings.steps_per_epoch, network=network, muon=muon, adam=adam)
     run.resume(checkpoints, progress, "fitting the mesh regressor")
