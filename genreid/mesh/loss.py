@@ -82,8 +82,10 @@ def regression_losses(
     """
     camera = target.camera_in_image
     columns = (prediction.rotation_6d - target.rotation_6d).square().unflatten(2, (2, 3)).sum(3)
-    found_joints = skeleton.pose(prediction.rotations, prediction.betas)
-    true_joints = skeleton.pose(target.rotations, target.betas)
+    # Both in one call: what posing costs are its many small operations, not their size.
+    rotations = torch.cat([prediction.rotations, target.rotations])
+    joints = skeleton.pose(rotations, torch.cat([prediction.betas, target.betas]))
+    found_joints, true_joints = joints.chunk(2)
     on_image = _place(found_joints, prediction.camera) - _place(true_joints, camera)
     silhouette = target.silhouette.to(prediction.mask.dtype) / 255
     terms = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -11,16 +12,19 @@ from genreid.body.body import Body, BodyParameters
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS, PARENTS
 
 
-def _levels() -> tuple[tuple[int, ...], ...]:
-    """Joints by their number of ancestors; all joints of a level can be moved at once."""
-    depth: list[int] = []
-    for parent in PARENTS:
-        depth.append(0 if parent < 0 else depth[parent] + 1)
-    joints = range(NUM_JOINTS)
-    return tuple(tuple(j for j in joints if depth[j] == level) for level in range(max(depth) + 1))
+def _levels() -> tuple[list[list[int]], list[list[int]]]:
+    """Joints by their number of ancestors: those of a level move at once. Then, for all but the root's level,
+    each joint's parent's place in the level before.
+    """
+    levels = [[0]]
+    while len(joints := [joint for joint in range(NUM_JOINTS) if PARENTS[joint] in levels[-1]]) > 0:
+        levels.append(joints)
+    return levels, [[above.index(PARENTS[j]) for j in level] for above, level in pairwise(levels)]
 
 
-_LEVELS = _levels()
+_LEVELS, _PARENT_PLACES = _levels()
+# The place of each joint when the levels follow one another.
+_PLACES = [[joint for level in _LEVELS for joint in level].index(joint) for joint in range(NUM_JOINTS)]
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,9 @@ class Skeleton:
         rotations (B, 24, 3, 3): the root in the camera frame, then each joint relative to its parent.
         """
         bones = self.offset + torch.einsum("bk,kjc->bjc", betas, self.directions)
-        turns: dict[int, Tensor] = {0: rotations[:, 0]}
-        joints: dict[int, Tensor] = {0: torch.zeros_like(bones[:, 0])}
-        for level in _LEVELS[1:]:
-            parents = [PARENTS[joint] for joint in level]
-            turn = torch.stack([turns[parent] for parent in parents], dim=1)
-            moved = (turn @ bones[:, list(level), :, None])[..., 0]
-            onward = turn @ rotations[:, list(level)]
-            for place, joint in enumerate(level):
-                joints[joint] = joints[PARENTS[joint]] + moved[:, place]
-                turns[joint] = onward[:, place]
-        return torch.stack([joints[joint] for joint in range(NUM_JOINTS)], dim=1)
+        turns, joints = rotations[:, :1], [torch.zeros_like(bones[:, :1])]
+        for level, parents in zip(_LEVELS[1:], _PARENT_PLACES, strict=True):
+            turns = turns[:, parents]
+            joints.append(joints[-1][:, parents] + (turns @ bones[:, level, :, None])[..., 0])
+            turns = turns @ rotations[:, level]
+        return torch.cat(joints, dim=1)[:, _PLACES]

@@ -21,6 +21,8 @@ from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count, Positive, Share
 from genreid.render.shading import grey_view
 from genreid.seeding import derive_seed, numpy_rng
+from genreid.training.loader import one_ahead
+from genreid.training.muon import Muon
 from genreid.training.regressor_data import DistortionSettings, Scenes, distort
 from genreid.training.run import Precision, Run, autocast, due, named, require_finite, total
 
@@ -31,8 +33,10 @@ _NUM_PICTURED = 12
 class FitSettings:
     """The section `fit_regressor`.
 
-    num_scenes: renders to learn from; num_held_out: further ones to measure on. lr is the highest rate: it
-    rises over `warm_up_share` of the steps, then falls to 0 along a cosine. pictures_every: epochs.
+    num_scenes: renders to learn from; num_held_out: further ones to measure on. matrix_lr: highest rate of
+    Muon, which moves the convolutions; lr: of AdamW, which moves all else. They rise over `warm_up_share` of
+    the steps, then fall to 0 along a cosine. A step at `lr` takes
+    lr · weight_decay of its length off every weight. pictures_every: epochs.
     """
 
     seed: int
@@ -44,6 +48,7 @@ class FitSettings:
     steps_per_epoch: Count
     batch_size: BatchSize
     lr: Positive
+    matrix_lr: Positive
     warm_up_share: Share
     weight_decay: float
     loss: LossSettings
@@ -77,36 +82,45 @@ def fit_regressor(
     truth = learned.target
     network.start_from(truth.rotation_6d, truth.betas, truth.camera_in_image)
     network.to(device).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
-    )
-    run = Run(settings.epochs, settings.steps_per_epoch, network=network, optimiser=optimiser)
+    convolutions, others = _by_optimiser(network)
+    # Both shrink weights by the same factor a step: AdamW's, although Muon's rate is another.
+    decay = settings.weight_decay * settings.lr / settings.matrix_lr
+    muon = Muon(convolutions, settings.matrix_lr, decay)
+    adam = torch.optim.AdamW(others, settings.lr, weight_decay=settings.weight_decay, fused=True)
+    run = Run(settings.epochs, settings.steps_per_epoch, network=network, muon=muon, adam=adam)
     run.resume(checkpoints, progress, "fitting the mesh regressor")
+    batches = one_ahead(_batches(learned, settings, run.epoch * settings.steps_per_epoch + run.step))
 
     while run.epoch < settings.epochs:
         network.train()
         while run.step < settings.steps_per_epoch:
-            step = run.epoch * settings.steps_per_epoch + run.step
-            index = batch_index(settings, step)
-            batch = distort(learned, index, settings.distortion, numpy_rng(settings.seed, "distort", step))
+            step, batch = next(batches)
             with autocast(device, settings.precision):
                 prediction = network(network_input(batch.image).to(device))
             losses = regression_losses(prediction.float(), batch.target.to(device), skeleton, settings.loss)
             require_finite(losses, run.epoch, run.step)
 
-            for group in optimiser.param_groups:
-                group["lr"] = one_cycle(step, settings)
-            optimiser.zero_grad(set_to_none=True)
+            share = one_cycle(step, settings)
+            network.zero_grad(set_to_none=True)
             total(losses).backward()
-            optimiser.step()
+            for optimiser, lr in ((muon, settings.matrix_lr), (adam, settings.lr)):
+                optimiser.param_groups[0]["lr"] = share * lr
+                optimiser.step()
 
-            run.meter.add(named(losses, "loss"), len(index))
+            run.meter.add(named(losses, "loss"), len(batch))
             run.finish_step(checkpoints)
 
         pictured = due(run.epoch, settings.epochs, settings.pictures_every)
         prediction = predict(network, held_out, device)
         pictures = {"held_out": _picture(held_out, prediction, body)} if pictured else {}
         yield run.finish_epoch(held_out_figures(prediction, held_out, skeleton), pictures)
+
+
+def _batches(learned: Scenes, settings: FitSettings, first: int) -> Iterator[tuple[int, Scenes]]:
+    """The steps from number `first` on, each with its scenes distorted."""
+    for step in range(first, settings.epochs * settings.steps_per_epoch):
+        rng = numpy_rng(settings.seed, "distort", step)
+        yield step, distort(learned, batch_index(settings, step), settings.distortion, rng)
 
 
 def batch_index(settings: FitSettings, step: int) -> np.ndarray:
@@ -118,15 +132,22 @@ def batch_index(settings: FitSettings, step: int) -> np.ndarray:
 
 
 def one_cycle(step: int, settings: FitSettings) -> float:
-    """The learning rate of a step: a function of the step alone, so a resumed run needs no scheduler."""
+    """A step's share of the highest rates; of the step alone, so a resumed run needs no scheduler."""
     done = (step + 1) / (settings.epochs * settings.steps_per_epoch)
     if done < settings.warm_up_share:
-        return settings.lr * done / settings.warm_up_share
-    return (
-        settings.lr
-        * 0.5
-        * (1 + math.cos(math.pi * (done - settings.warm_up_share) / (1 - settings.warm_up_share)))
-    )
+        return done / settings.warm_up_share
+    fallen = (done - settings.warm_up_share) / (1 - settings.warm_up_share)
+    return 0.5 * (1 + math.cos(math.pi * fallen))
+
+
+def _by_optimiser(network: Regressor) -> tuple[list[Tensor], list[Tensor]]:
+    """The convolutions inside the network; what reads answers from its maps, biases and norms."""
+    convolutions: list[Tensor] = []
+    others: list[Tensor] = []
+    for name, weight in network.named_parameters():
+        inside = weight.ndim == 4 and not name.startswith("mask_head.output")
+        (convolutions if inside else others).append(weight)
+    return convolutions, others
 
 
 @torch.inference_mode()

@@ -31,6 +31,9 @@ from genreid.mesh.regressor_estimator import Crop, RegressorEstimator
 from genreid.mesh.shards import MeshEstimates, mesh_table
 
 CPU = torch.device("cpu")
+# SMPL's joints by number: hips, knees, ankles, feet, collars, shoulders, elbows, wrists, hands.
+PAIRS = [(1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21), (22, 23)]
+OTHER_SIDE = [dict(PAIRS + [(b, a) for a, b in PAIRS]).get(joint, joint) for joint in range(24)]
 SETTINGS = NetworkSettings(height_px=64, width_px=32, widths=(8, 16, 16), head_width=32, mask_width=8)
 
 
@@ -157,6 +160,28 @@ def test_an_answer_is_the_mean_of_both_sides(network: Regressor) -> None:
     np.testing.assert_allclose(found.score, length.clamp(max=1), rtol=1e-5)
     turned = axis_angle_to_matrix(found.parameters.global_orient)
     torch.testing.assert_close(turned[:, :, 0], root[:, :3] / length[:, None], atol=1e-4, rtol=0)
+
+
+def test_rotations_are_averaged_joint_by_joint_with_those_of_the_other_side(network: Regressor) -> None:
+    """Columns of R and of S·R·S, S = diag(−1, 1, 1), each at its length; then QR in place of Gram–Schmidt."""
+    pictures = _pictures(4)
+    found = RegressorEstimator(network, CPU).estimate(list("abcd"), pictures).parameters
+    rotations = axis_angle_to_matrix(
+        torch.cat([found.global_orient, found.body_pose], 1).unflatten(1, (24, 3))
+    )
+    pixels = network_input(np.stack(pictures))
+    with torch.inference_mode():
+        seen, mirrored = network(pixels).rotation_6d.numpy(), network(pixels.flip(3)).rotation_6d.numpy()
+    flip = np.diag([-1.0, 1.0, 1.0])
+    for image in range(4):
+        for joint, other in enumerate(OTHER_SIDE):
+            first, second = mirrored[image, other, :3], mirrored[image, other, 3:]
+            columns = np.stack([flip @ first * -1, flip @ second], axis=1)
+            mean = (np.stack([seen[image, joint, :3], seen[image, joint, 3:]], axis=1) + columns) / 2
+            q, r = np.linalg.qr(mean)
+            q = q * np.sign(np.diag(r))
+            expected = np.column_stack([q, np.cross(q[:, 0], q[:, 1])])
+            np.testing.assert_allclose(rotations[image, joint], expected, atol=2e-4)
 
 
 def test_a_block_halves_the_map_and_adds_the_means_of_four_pixels_projected(network: Regressor) -> None:

@@ -50,6 +50,7 @@ SETTINGS = FitSettings(
     steps_per_epoch=3,
     batch_size=16,
     lr=3e-3,
+    matrix_lr=3e-2,
     warm_up_share=0.1,
     weight_decay=0.0,
     loss=LossSettings(heading=1, root=1, pose=1, betas=0.05, joints=5, joints_2d=5, camera=2, mask=1),
@@ -184,7 +185,7 @@ def test_a_pass_takes_every_scene_once() -> None:
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    settings = replace(SETTINGS, epochs=4, steps_per_epoch=25, warm_up_share=0.2, lr=1.0)
+    settings = replace(SETTINGS, epochs=4, steps_per_epoch=25, warm_up_share=0.2)
     rates = [one_cycle(step, settings) for step in range(100)]
     assert rates[9] == pytest.approx(0.5)
     assert rates[19] == pytest.approx(1.0)
