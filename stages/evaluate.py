@@ -15,19 +15,22 @@ def evaluate(
     from genreid.evaluation.generation import ViewedImages
     from genreid.evaluation.learnt import true_headings
     from genreid.evaluation.report import EvaluateSettings, judge
-    from genreid.evaluation.retrieval import Pair, embed_pair, rank_pair
+    from genreid.evaluation.retrieval import Pair, rank_pair
     from genreid.evaluation.true_views import true_views
     from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
     from genreid.render.views import ViewStore
+    from pipeline.artifacts import hash_path
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
+    from stages.shared.looking import Looker
     from stages.shared.results import write_report
 
     options = Options(fresh, device, workers, progress)
-    inputs = ("manifest", "images", "truth", "views", "encoder", "joint")
+    inputs = ("manifest", "images", "truth", "mesh", "views", "encoder", "joint")
     with open_stage("evaluate", options, EvaluateSettings, inputs=inputs) as run:
         settings, truth = run.settings, read_truth(run)
-        pair = Pair.of(read_manifest(run), settings.split, partial(image_set, run))
+        manifest = read_manifest(run)
+        pair = Pair.of(manifest, settings.split, partial(image_set, run))
         joint = read_checkpoint(run, "joint")
         generator, _ = load_generator(*joint)
         encoders = {
@@ -35,15 +38,27 @@ def evaluate(
             "joint": load_encoder(*joint).to(run.device),
         }
 
-        retrievals = {}
-        for name, encoder in encoders.items():
-            work = partial(embed_pair, encoder, pair, settings.batch_size, run.device, run.tracker)
-            rows = run.state.keep(f"embeddings of {name}", work)
-            retrievals[name] = rank_pair(rows, pair, settings.max_rank, settings.reranking)
+        looker = Looker(run, encoders, manifest)
+        retrievals = {
+            name: rank_pair(looker.rows(name, pair), pair, settings.max_rank, settings.reranking)
+            for name in encoders
+        }
+        looking = looker.compare(pair)
 
         body = open_body(run.root, pair.queries.manifest.info.body) if truth.num_rows else None
         true_view = true_views(truth, body) if body else None
         viewed = ViewedImages(pair.queries.images, ViewStore(run.parts("views")), true_view)
         headings, generator = true_headings(truth), generator.to(run.device)
-        report = judge(encoders, generator, viewed, pair, retrievals, headings, settings, run.tracker)
+        report = judge(
+            encoders,
+            generator,
+            viewed,
+            pair,
+            retrievals,
+            headings,
+            settings,
+            run.tracker,
+            looking=looking,
+            checkpoint=hash_path(run.path("joint")),
+        )
         write_report(run, report, oracle_of(*joint))

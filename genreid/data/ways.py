@@ -61,6 +61,18 @@ def looks(
     return [partial(_normalised, make) for make in made]
 
 
+def where_possible(turned: Turned, images: Pictures, has_body: np.ndarray) -> Turned:
+    """`turned` of the images that have a body (N,) bool; of the others the images themselves."""
+
+    def pictures(index: np.ndarray, yaw_deg: np.ndarray) -> np.ndarray:
+        made, there = images.load(index).copy(), has_body[index]
+        if there.any():
+            made[there] = turned(index[there], yaw_deg[there])
+        return made
+
+    return pictures
+
+
 def mirrored(pictures: np.ndarray) -> np.ndarray:
     """Left for right."""
     return pictures[:, :, ::-1]

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from genreid.data.transforms import denormalise
-from genreid.data.ways import NUM_COPIES, WayName, copied, looks, mirrored
+from genreid.data.ways import NUM_COPIES, WayName, copied, looks, mirrored, where_possible
 
 HEIGHT, WIDTH = 64, 32
 MIDDLE = np.array([(HEIGHT - 1) / 2, (WIDTH - 1) / 2])
@@ -96,6 +96,23 @@ def test_beyond_a_picture_lies_its_edge() -> None:
     grey = np.full((HEIGHT, WIDTH, 3), 77, np.uint8)
     for number in range(1, NUM_COPIES + 1):
         assert_array_equal(copied(grey, "x", number), grey)
+
+
+def test_an_image_without_a_body_is_itself() -> None:
+    few, asked = Few(), []
+
+    def turned(index: np.ndarray, yaw_deg: np.ndarray) -> np.ndarray:
+        asked.append((index.tolist(), yaw_deg.tolist()))
+        return few.load(index) // 2
+
+    possible = where_possible(turned, few, np.array([True, False, True, False]))
+    before = few.pictures.copy()
+    made = possible(np.array([3, 2, 0, 1]), np.array([45, 90, 135, 180]))
+    assert_array_equal(made[[0, 3]], before[[3, 1]])
+    assert_array_equal(made[[1, 2]], before[[2, 0]] // 2)
+    assert_array_equal(few.pictures, before)
+    assert_array_equal(possible(np.array([1]), np.array([45])), before[[1]])
+    assert asked == [([2, 0], [90, 135])], "nobody is turned who has no body"
 
 
 def test_turned_views_are_asked_for_by_angle() -> None:
