@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
-from genreid.data.images import ImageSet
+from genreid.data.images import Images
 from genreid.data.transforms import resize
 from genreid.warping.mixing import Garment
 from genreid.warping.texture import Texture
@@ -75,7 +75,7 @@ class WarpedImages:
     def __init__(
         self,
         warper: Warper,
-        images: ImageSet,
+        images: Images,
         parameters: BodyParameters,
         camera: Tensor,
         mask: Callable[[int], np.ndarray | None] = lambda position: None,
