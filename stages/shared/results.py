@@ -54,7 +54,7 @@ def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
         run.show("Invariance", metrics["invariance"])
     if report.looking is not None:
         milliseconds = {WAYS[way]: value for way, value in report.looking.milliseconds.items()}
-        run.show("Embedding an image of known body (ms)", milliseconds)
+        run.show("Milliseconds an image", milliseconds)
     print_ranking(run.console, metrics)
 
 
