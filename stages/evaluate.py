@@ -22,7 +22,7 @@ def evaluate(
     from pipeline.artifacts import hash_path
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
-    from stages.shared.looking import Looker
+    from stages.shared.looking import PairLooker
     from stages.shared.results import write_report
 
     options = Options(fresh, device, workers, progress)
@@ -38,7 +38,7 @@ def evaluate(
             "joint": load_encoder(*joint).to(run.device),
         }
 
-        looker = Looker(run, encoders, manifest)
+        looker = PairLooker(run, encoders, manifest)
         retrievals = {
             name: rank_pair(looker.rows(name, pair), pair, settings.max_rank, settings.reranking)
             for name in encoders

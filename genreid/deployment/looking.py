@@ -11,14 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from genreid.body.body import Body
 from genreid.data.transforms import resize
 from genreid.data.ways import Turned, WayName, looks, where_possible
 from genreid.mesh.estimator import MeshEstimator
 from genreid.models.embedding import embed_mean
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Silent
-from genreid.render.backend import Renderer
 from genreid.render.views import YAWS_DEG
 from genreid.warping.images import WarpedImages
 from genreid.warping.warper import Warper
@@ -26,11 +24,10 @@ from genreid.warping.warper import Warper
 
 @dataclass(frozen=True)
 class Turner:
-    """What turns persons: who finds their bodies, and who draws them."""
+    """What turns persons: who finds their bodies, and who warps them."""
 
     estimator: MeshEstimator
-    body: Body
-    renderer: Renderer
+    warper: Warper
 
 
 class LoadedImages:
@@ -76,6 +73,5 @@ class Looker:
             return None, np.ones(len(images), bool)
         assert self.turner is not None
         found = self.turner.estimator.estimate(loaded.image_id, images)
-        warper = Warper(self.turner.body, self.turner.renderer)
-        warped = WarpedImages(warper, loaded, found.parameters, found.camera, found.mask)
+        warped = WarpedImages(self.turner.warper, loaded, found.parameters, found.camera, found.mask)
         return where_possible(warped.pictures, loaded, found.valid), found.valid

@@ -23,7 +23,7 @@ from stages.shared.warped import turned_pictures
 _VALIDATION = "val"
 
 
-class Looker:
+class PairLooker:
     """Embeds pairs of queries and gallery in every way, once, whatever interrupts it.
 
     encoders: `warm_up` and `joint`. manifest: of all splits.
@@ -36,7 +36,7 @@ class Looker:
         manifest: Manifest,
     ) -> None:
         self._run, self._encoders, self._manifest = run, encoders, manifest
-        self._turned: dict[int, Turned] = {}
+        self._turned: list[tuple[Part, Turned]] = []
 
     def rows(self, name: str, pair: Pair, way: WayName = "image", split: str = "") -> dict[str, torch.Tensor]:
         """What `embed_pair` gives. name: the encoder's; split: the pair's, the evaluated one's by default."""
@@ -80,6 +80,9 @@ class Looker:
         return looks(way, part.images, self._turn(part) if way == "turned" else None, YAWS_DEG[1:])
 
     def _turn(self, part: Part) -> Turned:
-        if id(part) not in self._turned:
-            self._turned[id(part)] = turned_pictures(self._run, part.manifest, part.images)
-        return self._turned[id(part)]
+        """The persons of a part, whose textures serve both encoders."""
+        for known, turned in self._turned:
+            if known is part:
+                return turned
+        self._turned.append((part, turned_pictures(self._run, part.manifest, part.images)))
+        return self._turned[-1][1]

@@ -16,11 +16,12 @@ def open_turner(project: Project, body_name: str) -> Turner:
     """What turns persons, as params.yaml has it. body_name: that of the manifest."""
     from genreid.deployment.looking import Turner
     from genreid.render.backend import choose_renderer
+    from genreid.warping.warper import Warper
     from stages.shared.body import open_body
 
     body = open_body(project.root, body_name)
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
-    return Turner(open_estimator_of_params(project, body), body, renderer)
+    return Turner(open_estimator_of_params(project, body), Warper(body, renderer))
 
 
 def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:

@@ -38,7 +38,7 @@ class NobodyInB:
         return found.fill(rows, MeshEstimates.without_mesh(["no_person"] * len(rows)))
 
 
-TURNER = Turner(NobodyInB(), BODY, choose_renderer("zbuffer", CPU))
+TURNER = Turner(NobodyInB(), Warper(BODY, choose_renderer("zbuffer", CPU)))
 
 
 def mean_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_turned_before_its_own_background_and_alone_where_nobody_is_found() -> N
     rows, num = embedded("turned", TURNER)
     assert num.tolist() == [8, 1, 8]
     np.testing.assert_allclose(rows[1], mean_of([resize(IMAGES[1], *SIZE)]), atol=3e-6)
-    warper = Warper(BODY, TURNER.renderer)
+    warper = TURNER.warper
     for position in (0, 2):
         image = IMAGES[position]
         found = TURNER.estimator.estimate([NAMES[position]], [image])
