@@ -15,12 +15,14 @@ def evaluate(
     from genreid.evaluation.generation import ViewedImages
     from genreid.evaluation.learnt import true_headings
     from genreid.evaluation.report import EvaluateSettings, judge
-    from genreid.evaluation.retrieval import Pair, embed_pair, rank_pair
+    from genreid.evaluation.retrieval import Pair, rank_pair
     from genreid.evaluation.true_views import true_views
     from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
     from genreid.render.views import ViewStore
+    from pipeline.artifacts import hash_path
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
+    from stages.shared.looking import PairLooker
     from stages.shared.results import write_report
     from stages.shared.warped import warped_images
 
@@ -28,7 +30,8 @@ def evaluate(
     inputs = ("manifest", "images", "truth", "mesh", "views", "encoder", "joint")
     with open_stage("evaluate", options, EvaluateSettings, inputs=inputs) as run:
         settings, truth = run.settings, read_truth(run)
-        pair = Pair.of(read_manifest(run), settings.split, partial(image_set, run))
+        manifest = read_manifest(run)
+        pair = Pair.of(manifest, settings.split, partial(image_set, run))
         joint = read_checkpoint(run, "joint")
         generator, _ = load_generator(*joint)
         encoders = {
@@ -36,11 +39,12 @@ def evaluate(
             "joint": load_encoder(*joint).to(run.device),
         }
 
-        retrievals = {}
-        for name, encoder in encoders.items():
-            work = partial(embed_pair, encoder, pair, settings.batch_size, run.device, run.tracker)
-            rows = run.state.keep(f"embeddings of {name}", work)
-            retrievals[name] = rank_pair(rows, pair, settings.max_rank, settings.reranking)
+        looker = PairLooker(run, encoders, manifest)
+        retrievals = {
+            name: rank_pair(looker.rows(name, pair), pair, settings.max_rank, settings.reranking)
+            for name in encoders
+        }
+        looking = looker.compare(pair)
 
         body = open_body(run.root, pair.queries.manifest.info.body) if truth.num_rows else None
         true_view = true_views(truth, body) if body else None
@@ -48,5 +52,16 @@ def evaluate(
         persons = warped_images(run, queries.manifest, queries.images) if generator.repairs else None
         viewed = ViewedImages(queries.images, store, true_view, persons=persons)
         headings, generator = true_headings(truth), generator.to(run.device)
-        report = judge(encoders, generator, viewed, pair, retrievals, headings, settings, run.tracker)
+        report = judge(
+            encoders,
+            generator,
+            viewed,
+            pair,
+            retrievals,
+            headings,
+            settings,
+            run.tracker,
+            looking=looking,
+            checkpoint=hash_path(run.path("joint")),
+        )
         write_report(run, report, oracle_of(*joint))

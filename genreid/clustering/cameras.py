@@ -18,6 +18,11 @@ def without_camera_mean(features: torch.Tensor, camera_id: np.ndarray) -> torch.
     num = int(camera.max()) + 1
     sums = torch.zeros(num, features.shape[1]).index_add_(0, camera, features)
     means = sums / torch.bincount(camera, minlength=num)[:, None]
-    centred = features - means[camera]
+    return less_mean(features, means[camera])
+
+
+def less_mean(features: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
+    """`features` less a mean for each, (N, D) both, as unit rows again; those that are their mean stay."""
+    centred = features - means
     nothing_left = centred.norm(dim=1, keepdim=True) < 1e-6
     return F.normalize(torch.where(nothing_left, features, centred), dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -43,6 +44,22 @@ def _read_file(path: Path) -> bytes:
         return path.read_bytes()  # cv2.imread cannot open every non-ASCII path
     except OSError as error:
         raise GenreidError(f"{path}: {error.strerror or error}: {_CHANGED}") from None
+
+
+class Images(Protocol):
+    """What is asked of a set of images by those who do not train on it; an `ImageSet` is one."""
+
+    image_id: list[str]
+    height_px: int
+    width_px: int
+
+    def load_native(self, position: int) -> np.ndarray:
+        """One image as it is: (h, w, 3) uint8 RGB."""
+        ...
+
+    def load(self, index: np.ndarray) -> np.ndarray:
+        """The images at `index` (B,): (B, height_px, width_px, 3) uint8 RGB."""
+        ...
 
 
 class ImageSet:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from genreid.data.ways import WayName
 from genreid.evaluation.generated_views import GeneratedViews, draw_queries, judge_views
 from genreid.evaluation.generation import Painter, ViewedImages
 from genreid.evaluation.learnt import Invariance, judge_invariance
+from genreid.evaluation.looking import Looking
 from genreid.evaluation.reranking import RerankingSettings
 from genreid.evaluation.retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists
 from genreid.models.encoder import IdentityEncoder
@@ -26,7 +28,9 @@ class EvaluateSettings:
     """split: `val` in studies; a study scores `test` once, at its end.
 
     max_rank: of the CMC curve. num_generated: queries whose generated views are measured; the spread of one
-    is nothing. num_ranked_lists: queries in the picture. reranking: None for none.
+    is nothing. num_ranked_lists: queries in the picture. reranking: None for none. test_views: ways of
+    looking that are held beside the image alone, see `genreid.data.ways`; the figures of the encoders stay
+    those of the image alone.
     """
 
     seed: int
@@ -36,17 +40,22 @@ class EvaluateSettings:
     num_generated: TwoOrMore
     num_ranked_lists: Count
     reranking: RerankingSettings | None
+    test_views: tuple[WayName, ...]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. retrievals: by the encoders' names, `warm_up` and `joint`."""
+    """What was found. retrievals: by the encoders' names, `warm_up` and `joint`. looking: None where no
+    ranking is defined. checkpoint: fingerprint of the joint encoder's.
+    """
 
     settings: EvaluateSettings
     pair: Pair
     retrievals: Mapping[str, Retrieval]
     views: GeneratedViews
     learnt: Invariance
+    looking: Looking | None
+    checkpoint: str
 
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds; where the ranking is undefined, the reason in place of its figures."""
@@ -54,6 +63,10 @@ class Report:
             return {"undefined": self.pair.undefined, "views": self.views.figures}
         metrics: dict[str, Any] = {name: percentages(one) for name, one in self.retrievals.items()}
         metrics["views"] = self.views.figures
+        if self.looking is not None:
+            metrics["test_views"] = self.looking.figures()
+            if self.looking.recommended is not None:
+                metrics["recommended"] = {"views": self.looking.recommended, "checkpoint": self.checkpoint}
         if self.learnt.figures:
             metrics["invariance"] = self.learnt.figures
         return metrics
@@ -95,12 +108,15 @@ def judge(
     headings: Mapping[str, float],
     settings: EvaluateSettings,
     progress: Progress,
+    *,
+    looking: Looking | None,
+    checkpoint: str,
 ) -> Report:
     """How good the views are that the generator paints, in the eyes of the encoder that never saw any; and
     what the encoder that saw them has learnt.
 
     encoders: `warm_up` and `joint`, whose appearance code the generator paints; viewed: the queries.
-    headings: the true ones, see `true_headings`.
+    headings: the true ones, see `true_headings`. looking, checkpoint: as in the report.
     """
     painter = Painter(generator, encoders["joint"])
     index = draw_queries(viewed, settings.num_generated, settings.seed)
@@ -116,4 +132,4 @@ def judge(
     )
     seed = settings.seed
     learnt = judge_invariance(encoders, painter, viewed, index, pair, retrievals, headings, seed=seed)
-    return Report(settings, pair, retrievals, views, learnt)
+    return Report(settings, pair, retrievals, views, learnt, looking, checkpoint)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from genreid.clustering.cameras import without_camera_mean
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
-from genreid.data.transforms import normalise
+from genreid.data.ways import Look, looks
 from genreid.errors import GenreidError
 from genreid.evaluation.figures import ranked_lists_picture
 from genreid.evaluation.ranked_lists import top_matches
 from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances
 from genreid.evaluation.reranking import RerankingSettings, rerank
-from genreid.models.embedding import embed
+from genreid.models.embedding import embed_mean
 from genreid.models.encoder import IdentityEncoder
 from genreid.seeding import numpy_rng
 
@@ -112,17 +113,37 @@ class Retrieval:
     reranked: RankingResult | None
 
 
+def the_image_alone(part: Part) -> list[Look]:
+    """How the paper looks at images."""
+    return looks("image", part.images)
+
+
 def embed_pair(
-    encoder: IdentityEncoder, pair: Pair, batch_size: int, device: torch.device, progress: Progress
+    encoder: IdentityEncoder,
+    pair: Pair,
+    batch_size: int,
+    device: torch.device,
+    progress: Progress,
+    looks_at: Callable[[Part], Sequence[Look]] = the_image_alone,
 ) -> dict[str, torch.Tensor]:
-    """The unit rows of `queries` (Q, D) and `gallery` (G, D)."""
+    """The unit rows of `queries` (Q, D) and `gallery` (G, D), each the mean over the looks at its image."""
 
-    def embedded(images: ImageSet) -> torch.Tensor:
-        return embed(
-            encoder, lambda index: normalise(images.load(index)), len(images), batch_size, device, progress
-        )
+    def embedded(part: Part) -> torch.Tensor:
+        return embed_mean(encoder, looks_at(part), len(part.images), batch_size, device, progress)
 
-    return {"queries": embedded(pair.queries.images), "gallery": embedded(pair.gallery.images)}
+    return {"queries": embedded(pair.queries), "gallery": embedded(pair.gallery)}
+
+
+def without_camera_means(embedded: Mapping[str, torch.Tensor], pair: Pair) -> dict[str, torch.Tensor]:
+    """What `embed_pair` gave, less the mean of all queries and gallery images of its camera; unit rows.
+
+    Beyond the paper. It takes the gallery and the cameras, and no identity.
+    """
+    rows = torch.cat([embedded["queries"], embedded["gallery"]])
+    cameras = np.concatenate([pair.queries.manifest.camera_id, pair.gallery.manifest.camera_id])
+    num = len(embedded["queries"])
+    centred = without_camera_mean(rows, cameras)
+    return {"queries": centred[:num], "gallery": centred[num:]}
 
 
 def rank_pair(

@@ -22,6 +22,18 @@ UNDEFINED = "undefined"
 ORACLE = "oracle"
 """The key that says what the joint encoder was told of the truth, where it was."""
 FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
+WAYS = {
+    "image": "the image alone",
+    "mirror": "and its mirror image",
+    "copies": "and 7 copies, unturned",
+    "turned": "and 7 turned views",
+}
+WAY_FIGURES = {
+    "mAP": "mAP",
+    "rank_1": "rank-1",
+    "centred_mAP": "mAP less camera means",
+    "centred_rank_1": "rank-1 less camera means",
+}
 
 
 def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
@@ -40,6 +52,9 @@ def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
     run.show("Generated views", metrics["views"])
     if "invariance" in metrics:
         run.show("Invariance", metrics["invariance"])
+    if report.looking is not None:
+        milliseconds = {WAYS[way]: value for way, value in report.looking.milliseconds.items()}
+        run.show("Milliseconds an image", milliseconds)
     print_ranking(run.console, metrics)
 
 
@@ -55,6 +70,9 @@ def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
         )
     else:
         console.print(ranking_table(metrics))
+        if "test_views" in metrics:
+            console.print(ways_table(metrics["test_views"]))
+            print_recommended(console, metrics)
 
 
 def ranking_table(metrics: Mapping[str, Any]) -> Table:
@@ -66,3 +84,28 @@ def ranking_table(metrics: Mapping[str, Any]) -> Table:
     for key, name in ENCODERS.items():
         table.add_row(name, *(f"{metrics[key][figure]:.1f}" for figure in FIGURES))
     return table
+
+
+def ways_table(figures: Mapping[str, float]) -> Table:
+    """A row for each way of looking at images that was tried, beyond the paper: see `Looking.figures`."""
+    table = Table(title="Embeddings as means over pictures of an image (%)", title_justify="left")
+    table.add_column("encoder")
+    table.add_column("mean over")
+    for title in WAY_FIGURES.values():
+        table.add_column(title, justify="right")
+    sources = ENCODERS | {"validation": "joint training, validation identities"}
+    for key, name in sources.items():
+        for way, mean in WAYS.items():
+            if f"{key}_{way}_mAP" in figures:
+                table.add_row(name, mean, *(f"{figures[f'{key}_{way}_{one}']:.1f}" for one in WAY_FIGURES))
+    return table
+
+
+def print_recommended(console: Console, metrics: Mapping[str, Any]) -> None:
+    """Which way the user of the joint encoder should take, as validation identities decided."""
+    if "recommended" in metrics:
+        way = metrics["recommended"]["views"]
+        line = f"`genreid embed` takes --views {way} ({WAYS[way]}), by validation identities."
+    else:
+        line = "`genreid embed` takes the image alone: no validation identities tell of another way."
+    console.print(line, markup=False, soft_wrap=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stages.shared.options import Device, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
+from stages.using.views import Views
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DEFAULT_OUTPUT = Path("embeddings.parquet")
 
@@ -19,6 +25,21 @@ def embed(
         Path, typer.Option("--output", "-o", help="The Parquet file to write.")
     ] = DEFAULT_OUTPUT,
     checkpoint: CheckpointOption = None,
+    views: Annotated[
+        Views,
+        typer.Option(
+            help="What an embedding is the mean over: the image; and its mirror image; and 7 copies, scaled "
+            "and shifted a little; and 7 views of the person turned. auto: as evaluate recommends."
+        ),
+    ] = Views.auto,
+    camera_pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Finds the camera in an image's path, as its group (?P<camera>…); the mean of each "
+            "camera's images is then taken off.",
+        ),
+    ] = None,
     batch_size: BatchSize = 128,
     device: Device = "auto",
     workers: Workers = 0,
@@ -26,58 +47,90 @@ def embed(
 ) -> None:
     """Embed every image of a folder: a Parquet file with one row an image, for `genreid search` and others.
 
-    Columns: path (relative to the folder), status (ok or unreadable), detail, height, width, and embedding,
-    of length 1: compare two by their dot product. An image that cannot be read is a row without one.
+    Columns: path (relative to the folder), status (ok or unreadable), detail, height, width, camera, views
+    (how many pictures the embedding is the mean of) and embedding, of length 1: compare two by their dot
+    product. An image that cannot be read is a row without one.
 
     Examples:
 
         genreid embed crops/
 
         genreid embed crops/ --output crops.parquet --checkpoint encoder
+
+        genreid embed crops/ --views turned --camera-pattern '^(?P<camera>[^_]+)_'
     """
     from stages.shared.run import Options, Project
     from stages.using.checkpoint import open_checkpoint, training_size
     from stages.using.pictures import check_output
+    from stages.using.views import open_looker, way_for
 
     check_output(output)
     project = Project.open(Options(device=device, workers=workers, progress=progress))
 
-    import pyarrow.parquet as pq
-
-    from genreid.deployment.gallery import GalleryInfo, embed_folder, gallery_schema, list_images
-    from genreid.models.checkpoint import load_encoder
-    from pipeline.artifacts import atomic_write
+    from genreid.deployment.cameras import check_pattern
+    from genreid.deployment.gallery import (
+        GalleryInfo,
+        embed_folder,
+        list_images,
+        without_camera_means,
+    )
     from pipeline.tracking import Bars
 
+    if camera_pattern is not None:
+        check_pattern(camera_pattern)
     names = list_images(folder)
-    height_px, width_px = training_size(project)
+    size_px = training_size(project)
     chosen = open_checkpoint(project, checkpoint)
-    encoder = load_encoder(chosen.content, chosen.place).to(project.device)
+    looker = open_looker(project, chosen, way_for(project, chosen, views), size_px)
     info = GalleryInfo(
         folder=str(folder.resolve()),
         checkpoint=str(chosen.path),
         fingerprint=chosen.fingerprint,
-        height_px=height_px,
-        width_px=width_px,
-        embedding_dim=encoder.embedding_dim,
+        height_px=size_px[0],
+        width_px=size_px[1],
+        embedding_dim=looker.encoder.embedding_dim,
+        views=looker.way,
     )
-    tables = embed_folder(
-        encoder,
-        names,
-        info,
-        batch_size=batch_size,
-        num_threads=project.workers,
-        device=project.device,
-    )
-    num_embedded = 0
-    with (
-        atomic_write(output) as temporary,
-        pq.ParquetWriter(temporary, gallery_schema(info), compression="zstd") as writer,
-    ):
-        for table in Bars(show=progress).track(tables, "embedding", len(names), size=len):
+    begin = time.monotonic()
+    tables = embed_folder(looker, names, info, batch_size=batch_size, num_threads=project.workers)
+    tracked = Bars(show=progress).track(tables, "embedding", len(names), size=len)
+    if camera_pattern is not None:
+        # Means are known when all images are: the embeddings have to fit into memory.
+        tracked = iter([without_camera_means(_joined(tracked), camera_pattern)])
+    counted = _write(output, tracked)
+    made = {
+        "unreadable": len(names) - counted["embedded"],
+        "views": looker.way,
+        "milliseconds an image": 1e3 * (time.monotonic() - begin) / len(names),
+        "embedding width": info.embedding_dim,
+        "image size": f"{info.height_px} × {info.width_px}",
+        "written to": output,
+    }
+    project.show("Embeddings", {**counted, **made})
+
+
+def _joined(tables: Iterator[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.concat_tables(tables)
+
+
+def _write(output: Path, tables: Iterator[pa.Table]) -> dict[str, int]:
+    """One after another; how many images there are, how many are embedded and with how many pictures."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from pipeline.artifacts import atomic_write
+
+    counted = {"images": 0, "embedded": 0, "embedded alone": 0}
+    with atomic_write(output) as temporary:
+        writer = None
+        for table in tables:
+            writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
             writer.write_table(table)
-            num_embedded += table.num_rows - table["embedding"].null_count
-    figures = {"images": len(names), "embedded": num_embedded, "unreadable": len(names) - num_embedded}
-    size = f"{height_px} × {width_px}"
-    made = {"embedding width": info.embedding_dim, "image size": size, "written to": output}
-    project.show("Embeddings", figures | made)
+            counted["images"] += table.num_rows
+            counted["embedded"] += table.num_rows - table["embedding"].null_count
+            counted["embedded alone"] += pc.sum(pc.equal(table["views"], 1)).as_py() or 0
+        assert writer is not None, "a folder without images is refused"
+        writer.close()
+    return counted

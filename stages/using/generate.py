@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from stages.shared.options import Device
-
-if TYPE_CHECKING:
-    from genreid.body.body import Body
-    from genreid.mesh.estimator import MeshEstimator
-    from stages.shared.run import Project
 
 
 def generate(
@@ -37,6 +32,7 @@ def generate(
         genreid generate crops/0001.png crops/0002.png --output between.png
     """
     from stages.shared.run import Options, Project
+    from stages.using.bodies import open_estimator_of_params
     from stages.using.checkpoint import warn_of_oracle
     from stages.using.pictures import check_picture_name, read_picture, write_picture
 
@@ -66,7 +62,7 @@ def generate(
     generator, _ = load_generator(*painting)
     encoder = load_encoder(*seeing)
     body = open_body(project.root, info.body)
-    estimator = _open_estimator(project, body)
+    estimator = open_estimator_of_params(project, body)
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
     size = info.height_px, info.width_px
     painter = Painter(generator.to(project.device), encoder.to(project.device))
@@ -86,25 +82,3 @@ def generate(
         made = generate_views(painter, pictures[0], mesh, pictures[1])
     write_picture(output, views_picture(made))
     project.console.print(f"picture: {output}", markup=False)
-
-
-def _open_estimator(project: Project, body: Body) -> MeshEstimator:
-    """The estimator of params.yaml; says what it is good for. The truth knows no other images."""
-    import pyarrow as pa
-
-    from genreid.errors import GenreidError
-    from pipeline.errors import PipelineError
-    from stages.shared.estimation import open_estimator
-
-    name = project.params.value("mesh_extract.estimator")
-    if name == "ground_truth":
-        name = "regressor"
-    try:
-        estimator = open_estimator(project, name, body, pa.table({}))
-    except (GenreidError, PipelineError) as error:
-        raise PipelineError(f"no body can be estimated in an image: {error}") from error
-    note = ""
-    if name == "regressor":
-        note = ", fitted on synthetic persons: for images of the benchmark; photographs need romp"
-    project.console.print(f"body by: {name}{note}", markup=False, soft_wrap=True)
-    return estimator

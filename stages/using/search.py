@@ -11,9 +11,12 @@ import typer
 from stages.shared.options import Device
 from stages.using.checkpoint import CheckpointOption
 from stages.using.embed import DEFAULT_OUTPUT
+from stages.using.views import Views
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from genreid.deployment.gallery import Gallery
 
 
 def search(
@@ -26,31 +29,46 @@ def search(
         Path, typer.Option("--picture", "-p", help="The picture of them to write (.png or .jpg).")
     ] = Path("search.png"),
     checkpoint: CheckpointOption = None,
+    views: Annotated[
+        Views, typer.Option(help="How the image is looked at; auto: as the gallery was, and no other way.")
+    ] = Views.auto,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            help="The image's camera, by its name in a gallery that was embedded with --camera-pattern. By "
+            "default the one that its path tells.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Find the images of a gallery that are most like one image: a list, and a picture of them.
 
-    The image is embedded by the checkpoint that embedded the gallery.
+    The image is embedded by the checkpoint that embedded the gallery, and looked at in the same way. Where
+    the gallery is without the means of its cameras, so is the image: that of its own camera, or of all images
+    where that is not known.
 
     Examples:
 
         genreid search crops/0001.png
 
         genreid search someone.jpg --gallery crops.parquet -k 20 --picture found.png
+
+        genreid search someone.jpg --gallery crops.parquet --camera c2
     """
     from stages.shared.run import Options, Project
     from stages.using.checkpoint import open_checkpoint
     from stages.using.pictures import check_picture_name, read_picture, write_picture
+    from stages.using.views import open_looker
 
     check_picture_name(picture)
     project = Project.open(Options(device=device))
 
     from genreid.data.images import read_image
     from genreid.data.transforms import resize
-    from genreid.deployment.gallery import Gallery, embed_image
+    from genreid.deployment.gallery import Gallery
     from genreid.deployment.pictures import search_picture
     from genreid.errors import GenreidError
-    from genreid.models.checkpoint import load_encoder
     from pipeline.artifacts import read_table
     from pipeline.errors import PipelineError
 
@@ -65,13 +83,26 @@ def search(
             f"{gallery} was embedded by other weights than {chosen.place} holds now; embed the folder again: "
             f"`genreid embed {info.folder} --output {gallery}`"
         )
-    encoder = load_encoder(chosen.content, chosen.place).to(project.device)
+    if views not in (Views.auto, info.views):
+        raise PipelineError(
+            f"{gallery} was embedded with --views {info.views}, and --views is {views.value}: leave it out, "
+            "or embed the folder again: "
+            f"`genreid embed {info.folder} --views {views.value} --output {gallery}`"
+        )
+    own_camera = _camera(embedded, gallery, image, camera)
     size = info.height_px, info.width_px
+    looker = open_looker(project, chosen, info.views, size)
     with project.console.status("searching"):
-        paths, similarity = embedded.nearest(embed_image(encoder, query, *size, project.device), k)
+        rows, _ = looker.embed([embedded.name_of(image)], [query])
+        if embedded.means is not None:
+            rows = embedded.means.take_off(rows, [own_camera])
+        paths, similarity = embedded.nearest(rows[0], k)
 
     # not as the table's title, which would be broken at the table's width
     project.console.print(f"{image} in {len(embedded.path)} images", markup=False, soft_wrap=True)
+    if embedded.means is not None:
+        whose = "of all images: its camera is not known" if own_camera is None else f"of camera {own_camera}"
+        project.console.print(f"less the mean {whose}", markup=False, soft_wrap=True)
     project.console.print(_table(paths, similarity.tolist()))
     try:
         found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
@@ -83,6 +114,25 @@ def search(
         ) from error
     write_picture(picture, search_picture(resize(query, *size), found, similarity.tolist()))
     project.console.print(f"picture: {picture}", markup=False)
+
+
+def _camera(embedded: Gallery, gallery: Path, image: Path, named: str | None) -> str | None:
+    """The query's camera: the one that the user names, or that its path tells. Raises PipelineError."""
+    from pipeline.errors import PipelineError
+
+    if named is None:
+        return embedded.camera_of(image)
+    if embedded.means is None:
+        raise PipelineError(
+            f"--camera: {gallery} knows no cameras: leave it out, or embed the folder again: "
+            f"`genreid embed {embedded.info.folder} --camera-pattern REGEX --output {gallery}`"
+        )
+    if named not in embedded.means.by_camera:
+        known = ", ".join(embedded.means.by_camera)
+        raise PipelineError(
+            f"--camera: {gallery} has no camera {named}: name one of {known}, or leave it out"
+        )
+    return named
 
 
 def _table(paths: Sequence[str], similarity: Sequence[float]) -> Table:

@@ -92,6 +92,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ),
     ("train_joint.precision", "float16", "expected one of 'float32', 'bfloat16'"),
     ("evaluate.split", "tset", "did you mean 'test'?"),
+    ("evaluate.test_views", ["mirrored"], "did you mean 'mirror'?"),
 ]
 """Words, and numbers that the science itself refuses."""
 

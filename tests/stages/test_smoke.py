@@ -35,7 +35,9 @@ def test_metrics_are_flat_and_finite(smoke: SmokeProject) -> None:
     for encoder in ("warm_up", "joint"):
         assert list(metrics[encoder]) == list(FIGURES)
     assert {"warm_up_hits_0_60", "joint_spread_generated", "joint_spread_true"} <= set(metrics["invariance"])
-    for group in metrics.values():
+    assert metrics["recommended"]["views"] in ("image", "mirror", "copies", "turned")
+    assert {"warm_up_turned_mAP", "validation_copies_centred_rank_1"} <= set(metrics["test_views"])
+    for group in (figures for key, figures in metrics.items() if key != "recommended"):
         for name, value in group.items():
             assert isinstance(value, int | float) and math.isfinite(value), name
     shown = smoke.command("dvc", "metrics", "show", "--json")

@@ -11,7 +11,15 @@ import pyarrow as pa
 import pytest
 import torch
 
-from genreid.deployment.gallery import Gallery, GalleryInfo, embed_folder, gallery_schema, list_images
+from genreid.deployment.gallery import (
+    Gallery,
+    GalleryInfo,
+    embed_folder,
+    gallery_schema,
+    list_images,
+    without_camera_means,
+)
+from genreid.deployment.looking import Looker
 from genreid.errors import GenreidError
 from genreid.models.initialisation import build_encoder
 from tests.genreid.models.small import ENCODER
@@ -33,13 +41,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def info(folder: Path) -> GalleryInfo:
-    return GalleryInfo(str(folder), "joint.pt", "0" * 64, height_px=32, width_px=16, embedding_dim=64)
+    return GalleryInfo(
+        str(folder), "joint.pt", "0" * 64, height_px=32, width_px=16, embedding_dim=64, views="image"
+    )
 
 
 def embedded(folder: Path, batch_size: int) -> pa.Table:
     encoder = build_encoder(ENCODER, 0).eval()
     names = list_images(folder)
-    tables = embed_folder(encoder, names, info(folder), batch_size=batch_size, num_threads=2, device=CPU)
+    looker = Looker(encoder, "image", (32, 16), CPU)
+    tables = embed_folder(looker, names, info(folder), batch_size=batch_size, num_threads=2)
     return pa.concat_tables(tables)
 
 
@@ -69,6 +80,32 @@ def test_the_table_comes_back_and_is_searched_as_a_loop_would(folder: Path) -> N
     cosines = {path: float(row @ query) for path, row in zip(gallery.path, gallery.embedding, strict=True)}
     assert paths == sorted(cosines, key=lambda path: -cosines[path])
     np.testing.assert_allclose(similarity, [cosines[path] for path in paths], atol=1e-6)
+
+
+def test_camera_means_are_taken_off_and_kept(folder: Path) -> None:
+    (folder / "c1_b.png").write_bytes((folder / "sub" / "c.png").read_bytes())
+    (folder / "b.JPG").rename(folder / "c1_a.JPG")
+    plain = embedded(folder, 2)
+    assert plain["path"].to_pylist() == ["a é.png", "broken.png", "c1_a.JPG", "c1_b.png", "sub/c.png"]
+    table = without_camera_means(plain, r"(?P<camera>c\d)_")
+    assert table["camera"].to_pylist() == [None, None, "c1", "c1", None]
+    assert table.drop(["embedding", "camera"]).equals(plain.drop(["embedding", "camera"]))
+
+    rows = [np.array(row) for row in plain["embedding"].to_pylist() if row is not None]
+    overall, own = sum(rows) / 4, (rows[1] + rows[2]) / 2
+    gallery = Gallery.from_table(table, "here")
+    for found, row, mean in zip(gallery.embedding, rows, [overall, own, own, overall], strict=True):
+        expected = (row - mean) / np.sqrt(((row - mean) ** 2).sum())
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert gallery.means is not None and list(gallery.means.by_camera) == ["c1"]
+    np.testing.assert_allclose(gallery.means.by_camera["c1"], own, atol=1e-6)
+    np.testing.assert_allclose(gallery.means.overall, overall, atol=1e-6)
+    assert Gallery.from_table(plain, "here").means is None
+
+    assert gallery.camera_of(folder / "c1_z.png") == "c1" and gallery.camera_of(Path("c1_z.png")) == "c1"
+    assert gallery.camera_of(Path("c1_folder/z.png")) is None, "a folder elsewhere is no part of a name"
+    assert gallery.camera_of(folder / "c9_z.png") is None, "a camera that the gallery does not have"
+    assert gallery.name_of(folder / "sub" / "x.png") == "sub/x.png"
 
 
 def test_tables_that_are_none_are_refused(folder: Path) -> None:

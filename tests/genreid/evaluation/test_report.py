@@ -10,6 +10,7 @@ import pytest
 
 from genreid.evaluation.generated_views import draw_queries, judge_views
 from genreid.evaluation.generation import identity_kept, measure_generation
+from genreid.evaluation.looking import Looking, Scores
 from genreid.evaluation.report import Report, judge
 from genreid.progress import Silent
 from tests.genreid.evaluation.world import SETTINGS, YAWS_DEG, World, make_world
@@ -20,9 +21,9 @@ def world() -> World:
     return make_world()
 
 
-def report_of(world: World) -> Report:
+def report_of(world: World, looking: Looking | None = None) -> Report:
     given = world.encoders, world.generator, world.viewed, world.pair, world.retrievals, world.headings
-    return judge(*given, SETTINGS, Silent())
+    return judge(*given, SETTINGS, Silent(), looking=looking, checkpoint="abc")
 
 
 def test_queries_with_views_are_drawn(world: World) -> None:
@@ -75,6 +76,22 @@ def test_everything_has_its_place(world: World) -> None:
         "queries without a match": result.num_without_match,
     }
     assert report.facts() == facts and result.num_without_match == 1
+
+
+def test_ways_of_looking_have_figures_of_their_own(world: World) -> None:
+    joint: Scores = {"image": {"mAP": 40.0, "rank_1": 50.0}, "mirror": {"mAP": 42.0, "rank_1": 49.0}}
+    found = Looking({"joint": joint}, None, {"image": 1.0, "mirror": 2.0})
+    plain, beside = report_of(world).metrics(), report_of(world, found).metrics()
+    assert beside.pop("test_views") == {
+        "joint_image_mAP": 40.0,
+        "joint_image_rank_1": 50.0,
+        "joint_mirror_mAP": 42.0,
+        "joint_mirror_rank_1": 49.0,
+    }
+    assert beside == plain, "nothing else changes, and without validation identities nothing is recommended"
+    metrics = report_of(world, replace(found, validation=joint)).metrics()
+    assert metrics["recommended"] == {"views": "mirror", "checkpoint": "abc"}
+    assert metrics["test_views"]["validation_mirror_mAP"] == 42.0
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import torch
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.transforms import normalise
+from genreid.data.ways import Look
 from genreid.errors import GenreidError
 from genreid.evaluation import retrieval
 from genreid.evaluation.reranking import RerankingSettings
@@ -24,6 +25,7 @@ from genreid.evaluation.retrieval import (
     percentages,
     rank_pair,
     why_undefined,
+    without_camera_means,
 )
 from genreid.models.initialisation import build_encoder
 from genreid.progress import Silent
@@ -149,6 +151,38 @@ def test_both_parts_are_embedded_in_evaluation_mode(batch_size: int) -> None:
         expected = encoder.eval()(normalise(PICTURES)).embedding
     torch.testing.assert_close(found["queries"], expected, atol=1e-6, rtol=0)
     torch.testing.assert_close(found["gallery"], expected[:4], atol=1e-6, rtol=0)
+
+
+def test_a_camera_s_mean_is_that_of_its_queries_and_gallery_images_together() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(5, 6)) + 1
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = torch.from_numpy(vectors.astype(np.float32))
+    found = without_camera_means({"queries": rows[:1], "gallery": rows[1:]}, Pair(QUERIES, GALLERY, None))
+    cameras = [1, 2, 2, 1, 3]
+    for place, camera in enumerate(cameras):
+        same = [vectors[other] for other in range(5) if cameras[other] == camera]
+        expected = vectors[place] - sum(same) / len(same) if len(same) > 1 else vectors[place]
+        expected = expected / np.sqrt((expected**2).sum())
+        row = found["queries"][0] if place == 0 else found["gallery"][place - 1]
+        np.testing.assert_allclose(row.numpy(), expected, atol=1e-5)
+
+
+def test_each_part_is_looked_at_in_its_way() -> None:
+    encoder = build_encoder(ENCODER, 0)
+    queries, gallery = (Part(QUERIES.manifest, ImagesOf(QUERIES, num)) for num in (5, 4))  # type: ignore[arg-type]
+
+    def looks_at(part: Part) -> list[Look]:
+        darker = [1, 2] if part is queries else [1, 3]
+        return [lambda index, by=by: normalise(part.images.load(index) // by) for by in darker]  # type: ignore[misc]
+
+    found = embed_pair(encoder, Pair(queries, gallery, None), 3, torch.device("cpu"), Silent(), looks_at)
+    for name, by, num in (("queries", 2, 5), ("gallery", 3, 4)):
+        with torch.no_grad():
+            looked = [encoder.eval()(normalise(PICTURES[:num] // one)).embedding for one in (1, by)]
+        total = looked[0].numpy() + looked[1].numpy()
+        expected = total / np.linalg.norm(total, axis=1, keepdims=True)
+        np.testing.assert_allclose(found[name].numpy(), expected, atol=2e-6)
 
 
 class ImagesOf:

@@ -19,7 +19,14 @@ from tests.genreid.models.small import ENCODER, GENERATOR
 
 YAWS_DEG = (90, 180)
 SETTINGS = EvaluateSettings(
-    seed=3, split="test", batch_size=4, max_rank=6, num_generated=4, num_ranked_lists=2, reranking=None
+    seed=3,
+    split="test",
+    batch_size=4,
+    max_rank=6,
+    num_generated=4,
+    num_ranked_lists=2,
+    reranking=None,
+    test_views=("mirror",),
 )
 
 

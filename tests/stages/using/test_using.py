@@ -13,21 +13,15 @@ import pytest
 import torch
 from PIL import Image
 
-from genreid.data.transforms import normalise, resize
-from genreid.models.checkpoint import load_encoder
 from pipeline.params import load_params
 from pipeline.recipes import recipe_names
 from tests.stages.small_project import ROOT, SmallProject
-from tests.stages.using.trained_project import HEIGHT_PX, NUM_CROPS, WIDTH_PX, crop, fill
+from tests.stages.using.trained_project import NUM_CROPS, embedding, trained
+
+__all__ = ["trained"]
 
 DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
 USING = ("embed", "search", "generate", "export", "doctor")
-
-
-@pytest.fixture
-def trained(small: SmallProject) -> SmallProject:
-    fill(small.folder)
-    return small
 
 
 def blocks(language: str, document: Path) -> list[str]:
@@ -80,13 +74,6 @@ def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
             assert arguments[4].rstrip(")") in recipe_names(ROOT / "recipes")
         if program == "make":
             assert re.search(rf"^{arguments[0]}:", targets, re.MULTILINE), arguments
-
-
-def embedding(folder: Path, checkpoint: str, number: int) -> np.ndarray:
-    encoder = load_encoder(torch.load(folder / "models" / checkpoint, weights_only=True))
-    with torch.no_grad():
-        image = normalise(resize(crop(number), HEIGHT_PX, WIDTH_PX)[None])
-        return encoder(image).embedding[0].numpy()
 
 
 def test_embed_writes_a_row_for_every_image(trained: SmallProject) -> None:
@@ -179,6 +166,9 @@ def test_without_a_regressor_no_body_can_be_estimated(trained: SmallProject) -> 
         (("search", "crops/0001.png", "-g", "data/manifest.parquet"), "it is no table of embeddings"),
         (("search", "crops/0009.png"), "crops/0009.png: no such file"),
         (("search", "crops"), "crops is a folder; name an image in it"),
+        (("embed", "crops", "--camera-pattern", "("), "'(' is no regular expression"),
+        (("embed", "crops", "--camera-pattern", "c1"), "'c1' has no group `camera`"),
+        (("embed", "crops", "--camera-pattern", "(?P<camera>c1)"), "finds no camera in any of 4 paths"),
         (("embed", "crops", "-o", "crops"), "crops is a folder; name a file"),
         (("export", "-o", "/dev/null"), "/dev/null is no ordinary file; name a file"),
         (("generate", "crops/0001.png", "-o", "params.yaml/views.png"), "nothing can be written in"),

@@ -6,15 +6,24 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+import torch
 
 from genreid.body.body import load_body
 from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.data.transforms import normalise, resize
 from genreid.mesh.regressor import NetworkSettings, regressor_checkpoint
-from genreid.models.checkpoint import encoder_checkpoint, generator_checkpoint, joint_checkpoint
+from genreid.models.checkpoint import (
+    encoder_checkpoint,
+    generator_checkpoint,
+    joint_checkpoint,
+    load_encoder,
+)
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.training.regressor import build_regressor
 from pipeline.artifacts import write_table, write_torch
 from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR
+from tests.stages.small_project import SmallProject
 
 HEIGHT_PX, WIDTH_PX = 32, 16
 NUM_CROPS = 5
@@ -51,3 +60,17 @@ def fill(folder: Path) -> None:
     write_torch(models / "generator.pt", generator_checkpoint(generator, discriminator))
     network = build_regressor(REGRESSOR, 1)
     write_torch(models / "regressor.pt", regressor_checkpoint(network, load_body("open")))
+
+
+@pytest.fixture
+def trained(small: SmallProject) -> SmallProject:
+    fill(small.folder)
+    return small
+
+
+def embedding(folder: Path, checkpoint: str, number: int) -> np.ndarray:
+    """Of one crop, alone."""
+    encoder = load_encoder(torch.load(folder / "models" / checkpoint, weights_only=True))
+    with torch.no_grad():
+        image = normalise(resize(crop(number), HEIGHT_PX, WIDTH_PX)[None])
+        return encoder(image).embedding[0].numpy()

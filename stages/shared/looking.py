@@ -1,0 +1,88 @@
+"""The embeddings of `evaluate`: of the image alone, and of the ways that are held beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from genreid.data.manifest import Manifest
+from genreid.data.ways import Look, Turned, WayName, looks
+from genreid.evaluation.looking import Looking, Scores, score, ways_beside
+from genreid.evaluation.report import EvaluateSettings
+from genreid.evaluation.retrieval import SPLITS, Pair, Part, embed_pair
+from genreid.models.encoder import IdentityEncoder
+from genreid.render.views import YAWS_DEG
+from stages.shared.data import image_set
+from stages.shared.run import StageRun
+from stages.shared.warped import turned_pictures
+
+_VALIDATION = "val"
+
+
+class PairLooker:
+    """Embeds pairs of queries and gallery in every way, once, whatever interrupts it.
+
+    encoders: `warm_up` and `joint`. manifest: of all splits.
+    """
+
+    def __init__(
+        self,
+        run: StageRun[EvaluateSettings],
+        encoders: Mapping[str, IdentityEncoder],
+        manifest: Manifest,
+    ) -> None:
+        self._run, self._encoders, self._manifest = run, encoders, manifest
+        self._turned: list[tuple[Part, Turned]] = []
+
+    def rows(self, name: str, pair: Pair, way: WayName = "image", split: str = "") -> dict[str, torch.Tensor]:
+        """What `embed_pair` gives. name: the encoder's; split: the pair's, the evaluated one's by default."""
+        return self._kept(name, pair, way, split)["rows"]
+
+    def compare(self, pair: Pair) -> Looking | None:
+        """All ways on the evaluated pair, and on validation identities; None where no ranking is defined."""
+        if pair.undefined is not None:
+            return None
+        ways = ways_beside(self._run.settings.test_views)
+        # The joint encoder first: textures that it finds in memory would not count in its milliseconds.
+        scores = {name: self._scores(name, pair, ways) for name in ("joint", "warm_up")}
+        milliseconds = {way: self._milliseconds(pair, way) for way in ways}
+        validation = None
+        if len(ways) > 1 and self._run.settings.split == _VALIDATION:
+            validation = scores["joint"]
+        elif len(ways) > 1 and all(self._manifest.has_split(half) for half in SPLITS[_VALIDATION]):
+            other = Pair.of(self._manifest, _VALIDATION, partial(image_set, self._run))
+            validation = self._scores("joint", other, ways, _VALIDATION) if other.undefined is None else None
+        return Looking({name: scores[name] for name in self._encoders}, validation, milliseconds)
+
+    def _scores(self, name: str, pair: Pair, ways: list[WayName], split: str = "") -> Scores:
+        return {way: score(self.rows(name, pair, way, split), pair) for way in ways}
+
+    def _milliseconds(self, pair: Pair, way: WayName) -> float:
+        num = len(pair.queries.images) + len(pair.gallery.images)
+        return 1e3 * self._kept("joint", pair, way, "")["seconds"] / num
+
+    def _kept(self, name: str, pair: Pair, way: WayName, split: str) -> dict[str, Any]:
+        def work() -> dict[str, Any]:
+            begin, settings, run = time.monotonic(), self._run.settings, self._run
+            looks_at = partial(self._looks, way)
+            rows = embed_pair(
+                self._encoders[name], pair, settings.batch_size, run.device, run.tracker, looks_at
+            )
+            return {"rows": rows, "seconds": time.monotonic() - begin}
+
+        return self._run.state.keep(" ".join(["embeddings", name, way, split]).strip(), work)
+
+    def _looks(self, way: WayName, part: Part) -> list[Look]:
+        return looks(way, part.images, self._turn(part) if way == "turned" else None, YAWS_DEG[1:])
+
+    def _turn(self, part: Part) -> Turned:
+        """The persons of a part, whose textures serve both encoders."""
+        for known, turned in self._turned:
+            if known is part:
+                return turned
+        self._turned.append((part, turned_pictures(self._run, part.manifest, part.images)))
+        return self._turned[-1][1]

@@ -1,0 +1,46 @@
+"""The bodies of images that are no part of the data set, as a command finds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stages.shared.run import Project
+
+if TYPE_CHECKING:
+    from genreid.body.body import Body
+    from genreid.deployment.looking import Turner
+    from genreid.mesh.estimator import MeshEstimator
+
+
+def open_turner(project: Project, body_name: str) -> Turner:
+    """What turns persons, as params.yaml has it. body_name: that of the manifest."""
+    from genreid.deployment.looking import Turner
+    from genreid.render.backend import choose_renderer
+    from genreid.warping.warper import Warper
+    from stages.shared.body import open_body
+
+    body = open_body(project.root, body_name)
+    renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
+    return Turner(open_estimator_of_params(project, body), Warper(body, renderer))
+
+
+def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:
+    """The estimator of params.yaml; says what it is good for. The truth knows no other images."""
+    import pyarrow as pa
+
+    from genreid.errors import GenreidError
+    from pipeline.errors import PipelineError
+    from stages.shared.estimation import open_estimator
+
+    name = project.params.value("mesh_extract.estimator")
+    if name == "ground_truth":
+        name = "regressor"
+    try:
+        estimator = open_estimator(project, name, body, pa.table({}))
+    except (GenreidError, PipelineError) as error:
+        raise PipelineError(f"no body can be estimated in an image: {error}") from error
+    note = ""
+    if name == "regressor":
+        note = ", fitted on synthetic persons: for images of the benchmark; photographs need romp"
+    project.console.print(f"body by: {name}{note}", markup=False, soft_wrap=True)
+    return estimator

@@ -1,0 +1,65 @@
+"""In which way a command looks at images, and what it needs for that."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+from stages.shared.run import Project
+from stages.using.bodies import open_turner
+from stages.using.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from genreid.data.ways import WayName
+    from genreid.deployment.looking import Looker
+
+
+class Views(StrEnum):
+    """The ways of `genreid.data.ways`, and the one that `evaluate` recommends."""
+
+    auto = "auto"
+    image = "image"
+    mirror = "mirror"
+    copies = "copies"
+    turned = "turned"
+
+
+def way_for(project: Project, checkpoint: Checkpoint, views: Views) -> WayName:
+    """The way to look at images; auto: the one that `evaluate` recommends for this checkpoint, and the image
+    alone where it knows of none.
+    """
+    if views is not Views.auto:
+        return views.value  # type: ignore[return-value]
+    recommended = _recommended(project)
+    if recommended.get("checkpoint") != checkpoint.fingerprint:
+        return "image"
+    way: WayName = recommended["views"]  # type: ignore[assignment]
+    project.console.print(f"views: {way}, as evaluate recommends", markup=False)
+    return way
+
+
+def open_looker(project: Project, checkpoint: Checkpoint, way: WayName, size_px: tuple[int, int]) -> Looker:
+    """What embeds images by a checkpoint, resized to `size_px`, height and width."""
+    from genreid.deployment.looking import Looker
+    from genreid.models.checkpoint import load_encoder
+    from stages.shared.data import read_manifest
+
+    encoder = load_encoder(checkpoint.content, checkpoint.place).to(project.device)
+    turner = None
+    if way == "turned":
+        try:
+            turner = open_turner(project, read_manifest(project).info.body)
+        except PipelineError as error:
+            raise PipelineError(f"{error}; or take another way: --views image") from error
+    return Looker(encoder, way, size_px, project.device, turner)
+
+
+def _recommended(project: Project) -> dict[str, str]:
+    """What metrics.json has of it; nothing where there is no such file, or no readable one."""
+    try:
+        metrics = json.loads(project.path("metrics").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return metrics.get("recommended", {})
