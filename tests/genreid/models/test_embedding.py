@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genreid.models.embedding import embed
+from genreid.models.embedding import embed, embed_mean
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
 from genreid.progress import Silent
@@ -54,3 +54,22 @@ def test_rows_may_be_used_in_a_loss(encoder: IdentityEncoder) -> None:
 
 def test_no_images_give_no_rows(encoder: IdentityEncoder) -> None:
     assert embed(encoder, _load, 0, 3, "cpu", Silent()).shape == (0, 64)
+
+
+def test_the_mean_over_several_looks_is_that_of_their_unit_embeddings(encoder: IdentityEncoder) -> None:
+    looks = [_load, lambda index: _load(index).flip(3), lambda index: 0.3 * _load(index) + 1]
+    rows = embed_mean(encoder, looks, 7, 3, "cpu", Silent())
+    encoder.eval()
+    for position, row in enumerate(rows):
+        image = IMAGES[position]
+        total = np.zeros(64)
+        for picture in (image, image.flip(2), 0.3 * image + 1):
+            vector = encoder(picture[None]).embedding[0].detach().double().numpy()
+            total += vector / np.sqrt((vector**2).sum())
+        expected = total / np.sqrt((total**2).sum())
+        np.testing.assert_allclose(row.numpy(), expected, atol=2e-6)
+
+
+def test_the_mean_over_one_look_is_the_image_alone_to_the_last_bit(encoder: IdentityEncoder) -> None:
+    alone = embed(encoder, _load, 7, 3, "cpu", Silent())
+    assert torch.equal(embed_mean(encoder, [_load], 7, 3, "cpu", Silent()), alone)
