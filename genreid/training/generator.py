@@ -20,8 +20,9 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count
+from genreid.training.features import embed_all
 from genreid.training.generation import adam_pair, discriminator_step, first_losses, generator_losses
-from genreid.training.loader import Loader, Positives, embed_all
+from genreid.training.loader import Loader, Positives
 from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
 from genreid.training.run import (
