@@ -97,3 +97,25 @@ class Batch:
 
     def __len__(self) -> int:
         return self.image.shape[0]
+
+    def mirrored(self, rows: torch.Tensor) -> Batch:
+        """The same where all that belongs to the images at `rows` (B,) bool is mirrored, left to right.
+
+        A person turned by θ is then the mirrored person turned by −θ.
+        """
+
+        def turned_over(pictures: torch.Tensor) -> torch.Tensor:
+            return torch.where(rows[:, None, None, None], pictures.flip(3), pictures)
+
+        changed: dict[str, Any] = {
+            name: turned_over(value)
+            for name, value in vars(self).items()
+            if isinstance(value, torch.Tensor) and value.ndim == 4
+        }
+        if self.mixtures is not None:
+            changed["mixtures"] = replace(self.mixtures, pictures=turned_over(self.mixtures.pictures))
+        if self.canvases is not None:
+            parts = vars(self.canvases).items()
+            flipped = {name: None if part is None else turned_over(part) for name, part in parts}
+            changed["canvases"] = Canvases(**flipped)  # type: ignore[arg-type]
+        return replace(self, yaw_deg=torch.where(rows, -self.yaw_deg % 360, self.yaw_deg), **changed)

@@ -21,6 +21,7 @@ from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count
 from genreid.training.draws import Positives
+from genreid.training.features import embed_all
 from genreid.training.generation import (
     adam_pair,
     discriminator_step,
@@ -28,7 +29,7 @@ from genreid.training.generation import (
     generator_losses,
     repair_losses,
 )
-from genreid.training.loader import Loader, embed_all
+from genreid.training.loader import Loader
 from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
 from genreid.training.repair import RepairedViews, repair

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from genreid.clustering.memory import ClusterMemory, InstanceMemory, Members, cluster_means
@@ -19,12 +20,12 @@ from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
 from genreid.errors import GenreidError
 from genreid.losses.contrastive import mixup_contrast, prototype_loss, rotation_contrast
-from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import torch_rng
 from genreid.training.draws import Positives
+from genreid.training.features import Features
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses, repair_losses
-from genreid.training.loader import Loader, embed_all
+from genreid.training.loader import Loader
 from genreid.training.mixtures import mixing_of
 from genreid.training.pictures import generation_picture
 from genreid.training.repair import RepairedViews
@@ -59,12 +60,12 @@ def train_joint(
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory.empty(len(images), encoder.embedding_dim, device)
     run = Run(settings.epochs, settings.steps_per_epoch, **vars(networks), **vars(optimisers), memory=memory)
-    if not run.resume(checkpoints, progress, "joint training"):
-        memory.fill(embed_all(encoder, images, settings.embed_batch_size, device))
+    run.resume(checkpoints, progress, "joint training")
+    features = Features(encoder, images, loader, settings.embed_batch_size, device, checkpoints, progress)
 
     while run.epoch < settings.epochs:
         if run.step == 0:
-            run.tensors = begin_epoch(run, encoder, images, memory, settings, device, true_labels)
+            run.tensors = begin_epoch(run, features, memory, settings, true_labels)
         labels = PseudoLabels(run.tensors["labels"].numpy())
         targets = epoch_targets(run, memory, settings, device)
         optimisers.set_lr(run.epoch, settings)
@@ -147,7 +148,11 @@ def joint_step(
     total(losses).backward()
     for optimiser in learning:
         optimiser.step()
-    targets.update(batch.index, embedding.detach(), keep_old=contrast.keep_old)
+    remembered = embedding.detach()
+    if contrast.memory_of == "views":  # beyond the paper
+        assert views.second is not None
+        remembered = F.normalize(remembered + views.second.detach(), dim=1)
+    targets.update(batch.index, remembered, keep_old=contrast.keep_old)
     return named(losses, "loss") | named(d_losses, "discriminator")
 
 
@@ -179,24 +184,30 @@ class Optimisers:
 
 def begin_epoch(
     run: Run,
-    encoder: IdentityEncoder,
-    images: ImageSet,
+    features: Features,
     memory: InstanceMemory,
     settings: JointSettings,
-    device: torch.device,
     true_labels: PseudoLabels | None,
 ) -> dict[str, Tensor]:
-    """Cluster: the epoch's pseudo-labels (N,), prototypes (P, D) and cluster slots (P, D), on the CPU."""
-    features = memory.rows.cpu()
-    # Beyond the paper: fresh features, and features without the mean of their camera.
-    if settings.cluster_on == "fresh" and run.epoch > 0:  # at first the memory is fresh itself
-        features = embed_all(encoder, images, settings.embed_batch_size, device)
+    """Cluster: the epoch's pseudo-labels (N,), prototypes (P, D) and cluster slots (P, D), on the CPU.
+
+    Fills the memory at the start of the first one.
+    """
+    first = run.epoch == 0
+    # Beyond the paper: fresh features, of several views, and without the mean of their camera.
+    if first or settings.cluster_on == "fresh":
+        rows = features.of(run, settings.cluster_views)
+        if first:
+            of_image = settings.contrast.memory_of == "image"
+            memory.fill(features.of(run, "none") if of_image else rows)
+    else:
+        rows = memory.rows.cpu()
     labels = true_labels
     if labels is None:
-        cameras = images.camera_id if settings.camera_centred else None
-        labels = cluster(features, settings.clustering, cameras)
+        cameras = features.images.camera_id if settings.camera_centred else None
+        labels = cluster(rows, settings.clustering, cameras)
     require_clusters(labels, 2)
-    prototypes = cluster_means(features, torch.from_numpy(labels.labels))
+    prototypes = cluster_means(rows, torch.from_numpy(labels.labels))
     return {
         "labels": torch.from_numpy(labels.labels),
         "prototypes": prototypes,
@@ -242,4 +253,5 @@ def epoch_batches(
         warps=settings.contrast.views == "warped",
         repairs=repairs,
         mixing=mixing_of(torch.from_numpy(labels.labels), run.tensors["prototypes"], settings),
+        mirror=settings.mirror,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar, cast
@@ -17,9 +17,6 @@ from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
 from genreid.data.transforms import normalise, normalise_mesh, resize
 from genreid.errors import GenreidError
-from genreid.models.embedding import embed
-from genreid.models.encoder import IdentityEncoder
-from genreid.progress import Silent
 from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.canvases import make_canvases
@@ -38,15 +35,6 @@ made each time."""
 def to_device(pixels: Tensor, device: torch.device) -> Tensor:
     """On the device in channels-last order, in which convolutions on a CPU run several times faster."""
     return pixels.to(device, memory_format=torch.channels_last, non_blocking=True)
-
-
-def embed_all(encoder: IdentityEncoder, images: ImageSet, batch_size: int, device: torch.device) -> Tensor:
-    """Embeddings of all `images` in evaluation mode: (N, D) float32 unit rows on the CPU."""
-
-    def load(index: np.ndarray) -> Tensor:
-        return normalise(images.load(index)).contiguous(memory_format=torch.channels_last)
-
-    return embed(encoder, load, len(images), batch_size, device, Silent())
 
 
 class Loader:
@@ -86,7 +74,7 @@ class Loader:
         self.yaws_deg = np.array(rotations, np.int16)
         self._images, self._views, self._device = images, views, device
         self._warped = warped
-        self._cache: dict[tuple[int, int | None], np.ndarray] = {}
+        self._cache: dict[Hashable, np.ndarray] = {}
         self._cached_bytes = 0
 
     def epoch(
@@ -102,13 +90,14 @@ class Loader:
         warps: bool = False,
         repairs: bool = False,
         mixing: Mixing | None = None,
+        mirror: float = 0.0,
     ) -> Iterator[tuple[np.random.Generator, Batch]]:
         """The batches of the run's epoch that are still to do, each with the random numbers of its step.
 
         index: (M',) positions of images with a mesh; each comes once before any comes twice. learns: in
         which steps the generator does; positives are drawn for those. Backgrounds are drawn where they
-        change. warps, repairs, mixing: see `batch`. A batch is made in a thread while the one before it is
-        learnt from.
+        change. warps, repairs, mixing: see `batch`. mirror: the chance of an image to come mirrored. A batch
+        is made in a thread while the one before it is learnt from.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
         order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
@@ -121,6 +110,9 @@ class Loader:
                 backgrounds = None
                 if changes_background:
                     backgrounds = draw_backgrounds(chosen, self._images.camera_id, self.with_mesh, rng)
+                mirrored = None
+                if mirror > 0:  # a generator of its own: all other draws are the same with and without
+                    mirrored = numpy_rng(seed, "mirror", epoch, step).random(len(chosen)) < mirror
                 yield (
                     rng,
                     self.batch(
@@ -132,6 +124,7 @@ class Loader:
                         repairs=repairs,
                         learns=learns(step),
                         mixing=mixing,
+                        mirrored=mirrored,
                     ),
                 )
 
@@ -148,17 +141,18 @@ class Loader:
         repairs: bool = False,
         learns: bool = True,
         mixing: Mixing | None = None,
+        mirrored: np.ndarray | None = None,
     ) -> Batch:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
         positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
         wanted, if any; all of them with views. warps: whether the persons come turned by warping; repairs:
         whether as canvases; learns: whether the generator does, from canvases that it needs for that; mixing:
-        how the persons are mixed, if they are.
+        how the persons are mixed, if they are; mirrored: (B,) bool, who comes mirrored, if anybody.
         """
         yaw_deg = rng.choice(self.yaws_deg, len(index))
         mix = None if mixing is None else mixing(index, rng)
-        return self.batch_at(
+        batch = self.batch_at(
             index,
             yaw_deg,
             positives=positives,
@@ -168,6 +162,7 @@ class Loader:
             learns=learns,
             mix=mix,
         )
+        return batch if mirrored is None else batch.mirrored(torch.from_numpy(mirrored).to(self._device))
 
     def batch_at(
         self,
@@ -186,7 +181,7 @@ class Loader:
         warped, mixtures, canvases = None, None, None
         behind = index if backgrounds is None else backgrounds
         if warps:
-            warped = self._warped_at(index, yaw_deg, behind)
+            warped = self._on_device(self._warped_at(index, yaw_deg, behind))
         if repairs:
             persons = cast(Dressed, self._warped)  # no oracle shows what is to be repaired
             empty, meshes = (self._empty(index), self._empty(behind)), (mesh, mesh_rotated)
@@ -212,11 +207,26 @@ class Loader:
         """The images at `index` (B,): (B, 3, H, W), normalised."""
         return self._on_device(self._images.load(index))
 
-    def _warped_at(self, index: np.ndarray, yaw_deg: np.ndarray, backgrounds: np.ndarray) -> Tensor:
-        """The persons of the images at `index` (B,), turned by warping, before the backgrounds of others."""
+    def turned(self, index: np.ndarray, yaw_deg: np.ndarray) -> np.ndarray:
+        """The images at `index` (B,), their persons turned by `yaw_deg` (B,) by warping, before their own
+        backgrounds: (B, H, W, 3) uint8. An image without a mesh stays as it is."""
+        pictures = self._images.load(index)
+        known = np.isin(index, self.with_mesh)
+
+        def warp() -> np.ndarray:
+            return self._warped_at(index[known], yaw_deg[known], index[known])
+
+        if known.any():
+            # Kept batch by batch: what shares a batch changes the last bits of a posed body.
+            pictures[known] = self._kept((index.tobytes(), yaw_deg.tobytes()), warp)
+        return pictures
+
+    def _warped_at(self, index: np.ndarray, yaw_deg: np.ndarray, backgrounds: np.ndarray) -> np.ndarray:
+        """The persons of the images at `index` (B,), turned by warping, before the backgrounds of others:
+        (B, H, W, 3) uint8."""
         assert self._warped is not None
         pairs = zip(self._warped.views(index, yaw_deg), self._empty(backgrounds), strict=True)
-        return self._on_device(np.stack([view.before(background) for view, background in pairs]))
+        return np.stack([view.before(background) for view, background in pairs])
 
     def _mixed_at(
         self, index: np.ndarray, mix: Mix, yaw_deg: np.ndarray, backgrounds: np.ndarray
@@ -261,7 +271,7 @@ class Loader:
     def _background(self, position: int, image: np.ndarray) -> np.ndarray:
         return self._kept((position, None), lambda: without_person(image, self._view(position, 0)))
 
-    def _kept(self, key: tuple[int, int | None], make: Callable[[], np.ndarray]) -> np.ndarray:
+    def _kept(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
         """What `make` gives, kept as bytes after the first time while there is room."""
         if key in self._cache:
             return self._cache[key]

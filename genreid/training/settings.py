@@ -19,6 +19,8 @@ from genreid.models.generator import Generator
 from genreid.ranges import BatchSize, Count, Decay, InnerShare, Positive, Share
 from genreid.training.run import Precision
 
+ClusterViews = Literal["none", "mirror", "turned"]
+"""What is clustered besides the image: nothing, its mirror image, its person turned."""
 Oracle = Literal["none", "true_views", "true_labels", "true_views_and_labels"]
 
 
@@ -63,8 +65,9 @@ class ContrastSettings:
     textures are shown on, the image's `own` (the paper) or the `rotated` one. memory: `instance` or
     `cluster`. rotation_weight, prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ;
     prototype_temperature: τ_p. num_negatives: K. keep_old: share of a memory row that an update leaves.
-    third_term_negatives: the embedding that scores the negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ
-    (the released program).
+    memory_of: what a memory row tells of, the `image` (the paper) or the mean over it and its `views`: at
+    the start what is clustered, later f and f_θ. third_term_negatives: the embedding that scores the
+    negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
     """
 
     views: Literal["generated", "warped", "augmented", "copy_paste", "none"]
@@ -80,6 +83,7 @@ class ContrastSettings:
     prototype_temperature: Positive
     num_negatives: Count
     keep_old: Share
+    memory_of: Literal["image", "views"]
     third_term_negatives: NegativeQuery
 
     def __post_init__(self) -> None:
@@ -87,6 +91,11 @@ class ContrastSettings:
             raise GenreidError(
                 "contrast.views is `copy_paste`, which before its own background is the image itself: "
                 "set `train_joint.contrast.background: other_cameras`"
+            )
+        if self.memory_of == "views" and self.views == "none":
+            raise GenreidError(
+                "contrast.memory_of is `views`, and contrast.views `none`: "
+                "set `train_joint.contrast.memory_of: image`, or another value for views"
             )
 
 
@@ -98,9 +107,11 @@ class JointSettings:
     nothing (`none`); the benchmark's own pictures of the turned person in place of warped ones
     (`true_views`); the true identities in place of pseudo-identities (`true_labels`); or both. The caller
     hands them over: nothing in here can reach them.
-    cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; camera_centred: whether
-    without the mean of each camera. generator: whether E_str, G and D go on learning (`learns`) or stay as
-    pretrained (`frozen`); generator_every: steps of E_id to one of theirs (1: the paper);
+    cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; cluster_views: what
+    those are the mean over besides the image: `none`, its `mirror` image, or its person `turned` by warping;
+    camera_centred: whether without the mean of each camera. mirror: the chance of an image of a batch to be
+    shown mirrored, with all that belongs to it. generator: whether E_str, G and D go on learning (`learns`)
+    or stay as pretrained (`frozen`); generator_every: steps of E_id to one of theirs (1: the paper);
     contrast_teaches_generator: whether gradients of the contrastive losses reach them through the second
     views. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether L_gen teaches E_id
     nothing: a(x) is detached before G paints with it, and E_id's weights take no gradient of L_feat and
@@ -115,7 +126,9 @@ class JointSettings:
     contrast: ContrastSettings
     clustering: PseudoLabelSettings
     cluster_on: Literal["memory", "fresh"]
+    cluster_views: ClusterViews
     camera_centred: bool
+    mirror: Share
     generation: GenerationSettings
     generator: Literal["learns", "frozen"]
     generator_every: Count
@@ -144,6 +157,11 @@ class JointSettings:
                 f"train_joint.oracle is {self.oracle}, whose views stand in the place of warped ones, and "
                 f"contrast.views is `{self.contrast.views}`: set `train_joint.contrast.views: warped`"
             )
+        if self.cluster_views != "none" and self.cluster_on == "memory":
+            raise GenreidError(
+                f"cluster_views is `{self.cluster_views}`, of which the memory knows nothing: "
+                "set `train_joint.cluster_on: fresh`"
+            )
 
     @property
     def wants_true_views(self) -> bool:
@@ -163,7 +181,9 @@ class JointSettings:
     @property
     def warps(self) -> bool:
         """Whether any view of this run is made by warping."""
-        return self.contrast.views == "warped" or self.contrast.mixup in ("body", "garments")
+        contrast = self.contrast
+        warped = contrast.views == "warped" or contrast.mixup in ("body", "garments")
+        return warped or self.cluster_views == "turned"
 
     @property
     def changes_background(self) -> bool:

@@ -32,7 +32,8 @@ from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import Count, Positive, Share, TwoOrMore
 from genreid.seeding import numpy_rng
-from genreid.training.loader import embed_all, to_device
+from genreid.training.features import embed_all
+from genreid.training.loader import to_device
 from genreid.training.run import Precision, Run, autocast, require_finite, set_lr
 
 

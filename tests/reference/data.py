@@ -6,7 +6,8 @@ Shapes: N images, B batch, H×W the training size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,17 +80,21 @@ def make_batch(
     *,
     warps: bool = False,
     mixed_turned: bool = False,
+    mirrored: np.ndarray | None = None,
 ) -> Batch:
     """The images at `index` (B,), their meshes as they are and turned by `turns` (B,) degrees.
 
     warps: whether the persons are turned by warping. worn: how each is mixed on the body with whom `mix`
-    says, on its turned mesh or its own.
+    says, on its turned mesh or its own. mirrored: (B,) bool, of whom every picture is the other way round,
+    and the turn too.
     """
-    warped, mixtures, own_share = [], [], []
+    if mirrored is not None:
+        known = (data, index, turns, positives, backgrounds, mix, worn)
+        plain = make_batch(*known, warps=warps, mixed_turned=mixed_turned)
+        return _mirrored(plain, mirrored)
+    mixtures, own_share = [], []
     places = index if backgrounds is None else backgrounds
-    for image, turn, place in zip(index, turns, places, strict=True):
-        person, share = data.warped[image, turn]
-        warped.append(np.rint(person + (1 - share[..., None]) * data.backgrounds[place]))
+    warped = [warped_picture(data, *where) for where in zip(index, turns, places, strict=True) if warps]
     for i, much in enumerate(worn):
         assert mix is not None
         turn = turns[i] if mixed_turned else 0
@@ -111,6 +116,28 @@ def make_batch(
         mixtures=pixels(np.stack(mixtures)) if worn else None,
         own_share=torch.tensor(own_share) if worn else None,
     )
+
+
+def warped_picture(data: Data, image: int, turn: int, place: int) -> np.ndarray:
+    """The person of an image turned, before the background of the image `place`: (H, W, 3)."""
+    person, share = data.warped[image, turn]
+    return np.rint(person + (1 - share[..., None]) * data.backgrounds[place])
+
+
+def _mirrored(batch: Batch, mirrored: np.ndarray) -> Batch:
+    changed: dict[str, Any] = {}
+    for name, value in vars(batch).items():
+        if value is None or name in ("index", "mix", "own_share"):
+            continue
+        rows = list(value)
+        for row in np.flatnonzero(mirrored):
+            if name == "yaw_deg":
+                rows[row] = 360 - rows[row]
+            else:
+                width = rows[row].shape[2]
+                rows[row] = torch.stack([rows[row][:, :, width - 1 - x] for x in range(width)], dim=2)
+        changed[name] = torch.stack(rows)
+    return replace(batch, **changed)
 
 
 def pixels(images: np.ndarray) -> Tensor:

@@ -16,8 +16,8 @@ from genreid.models.encoder import Encoding
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.settings import JointSettings, Networks
 from tests.reference.clustering import prototypes_of, pseudo_labels, without_camera_mean
-from tests.reference.contrast import Mix, contrast_losses, draw_mix, nearest_partners, update_memory
-from tests.reference.data import Batch, Data, batches, make_batch
+from tests.reference.contrast import Mix, contrast_losses, update_memory
+from tests.reference.data import Batch, Data, batches
 from tests.reference.generation import (
     Painted,
     adam,
@@ -27,7 +27,7 @@ from tests.reference.generation import (
     paint,
     see,
 )
-from tests.reference.generator import positives_with_mesh
+from tests.reference.joint_batches import draw_batch, generator_learns
 from tests.reference.learning import Step, descend, embed, gradients, kept, numbers, set_rate, total
 from tests.reference.pictures import augmented, on_background
 
@@ -65,13 +65,14 @@ def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iter
     """Train the networks in place; after every step yields where they stand."""
     encoder, seed = networks.encoder, settings.seed
     optimisers = Optimisers.of(networks, settings)
-    memory = embed(encoder, data)
+    of_views = settings.contrast.memory_of == "views"
+    memory = embed(encoder, data, settings.cluster_views if of_views else "none")
     for number in range(settings.epochs):
         set_rate(optimisers.encoder, settings.lr, number, settings.lr_step_epochs)
         for optimiser in (optimisers.generator, optimisers.discriminator):
             set_rate(optimiser, settings.generation.lr, number, settings.lr_step_epochs)
 
-        features = memory if settings.cluster_on == "memory" else embed(encoder, data)
+        features = memory if settings.cluster_on == "memory" else embed(encoder, data, settings.cluster_views)
         centred = without_camera_mean(features, data.camera_id) if settings.camera_centred else features
         labels = pseudo_labels(centred, settings.clustering)
         prototypes = prototypes_of(features, labels)
@@ -100,63 +101,6 @@ def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iter
                 },
                 batch,
             )
-
-
-def draw_batch(
-    data: Data,
-    index: np.ndarray,
-    labels: np.ndarray,
-    prototypes: Tensor,
-    settings: JointSettings,
-    epoch: int,
-    step: int,
-    rng: np.random.Generator,
-) -> Batch:
-    """Images with their meshes, positives (where G learns from them), backgrounds of other cameras, and
-    whom each is mixed with."""
-    backgrounds, positives, contrast = None, None, settings.contrast
-    pictures_move = (
-        paints(settings)
-        or contrast.views in ("warped", "copy_paste")
-        or contrast.mixup in ("body", "garments")
-    )
-    if contrast.background == "other_cameras" and pictures_move:
-        backgrounds = np.array([another_camera(data, image, rng) for image in index])
-    if settings.generation.same_person > 0 and generator_learns(settings, epoch, step):
-        draws = torch_rng(settings.seed, "partners", epoch, step)
-        positives = positives_with_mesh(index, labels, data.with_mesh, draws)
-    turns = rng.choice(data.turns, len(index))
-    mix = draw_mix(len(index), settings.generation.mixup_alpha, rng)
-    if contrast.mixup_partner == "nearest":
-        mix = replace(mix, partner=nearest_partners(labels[index], prototypes))
-    worn: list[float | str] = []
-    if contrast.mixup == "body":
-        worn = [float(mix.weight) for _ in index]
-    elif contrast.mixup == "garments":
-        worn = [("upper", "lower")[garment] for garment in rng.integers(0, 2, len(index))]
-    mixed_turned = contrast.mixup_mesh == "rotated"
-    warps = contrast.views == "warped"
-    return make_batch(
-        data, index, turns, positives, backgrounds, mix, worn, warps=warps, mixed_turned=mixed_turned
-    )
-
-
-def another_camera(data: Data, image: int, rng: np.random.Generator) -> int:
-    """An image with a mesh that another camera took; any with a mesh where there is one camera alone."""
-    others = [j for j in data.with_mesh if data.camera_id[j] != data.camera_id[image]]
-    return int(rng.choice(others or data.with_mesh))
-
-
-def paints(settings: JointSettings) -> bool:
-    """Whether G has anything to paint for the contrast."""
-    return settings.contrast.views == "generated" or settings.contrast.mixup == "d_mixup"
-
-
-def generator_learns(settings: JointSettings, epoch: int, step: int) -> bool:
-    """G and D learn in the first of every `generator_every` steps, counted through all epochs."""
-    if settings.generator == "frozen" or not paints(settings):
-        return False
-    return (epoch * settings.steps_per_epoch + step) % settings.generator_every == 0
 
 
 def joint_step(
@@ -233,7 +177,11 @@ def joint_step(
         descend(encoder_slopes, optimisers.encoder)
 
     rows = batch.index.tolist() if contrast.memory == "instance" else y.tolist()
-    update_memory(epoch.memory, rows, f, contrast.keep_old)
+    told = f
+    if contrast.memory_of == "views":
+        mean = (f + f_second) / 2
+        told = mean / mean.norm(dim=1, keepdim=True)
+    update_memory(epoch.memory, rows, told, contrast.keep_old)
     return numbers(everything, "loss") | numbers(d_losses, "discriminator")
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from genreid.models.encoder import IdentityEncoder
-from tests.reference.data import Batch, Data, pixels
+from tests.reference.data import Batch, Data, pixels, warped_picture
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,18 @@ def set_rate(optimiser: torch.optim.Optimizer, first: float, epoch: int, every: 
 
 
 @torch.no_grad()
-def embed(encoder: IdentityEncoder, data: Data) -> Tensor:
-    """f of all images (N, D), in evaluation mode."""
+def embed(encoder: IdentityEncoder, data: Data, views: str = "none") -> Tensor:
+    """f of all images (N, D), in evaluation mode; or the normalised mean of that of an image and those of its
+    mirror image (views: `mirror`) or of its person `turned`, where it has a mesh."""
     encoder.eval()
-    return torch.cat([encoder(pixels(image[None])).embedding.float() for image in data.images])
+    rows = []
+    for number, image in enumerate(data.images):
+        pictures = [image]
+        if views == "mirror":
+            pictures.append(image[:, ::-1])
+        if views == "turned" and number in data.with_mesh:
+            pictures += [warped_picture(data, number, turn, number) for turn in (90, 180, 270)]
+        seen = [encoder(pixels(picture[None])).embedding[0].float() for picture in pictures]
+        mean = torch.stack(seen).mean(0)
+        rows.append(mean / mean.norm() if len(seen) > 1 else seen[0])
+    return torch.stack(rows)

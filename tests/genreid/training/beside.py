@@ -212,6 +212,8 @@ class Watch:
 
     def offer(self, snapshot: Callable[[], dict[str, Any]]) -> None:
         state = copy.deepcopy(snapshot())
+        if state["step"] == 0:  # the epoch's features are being made
+            return
         if self.steps and state["epoch"] != self.steps[-1].epoch:
             self._sums, self._counts = {}, {}
         losses, counts = {}, state["meter"]["weights"]

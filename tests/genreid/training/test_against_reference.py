@@ -159,7 +159,12 @@ ELSEWHERE = {"precision", "generator.paints"}
 """Tested below, since networks in float64 know no other; and in test_repair.py."""
 
 
-NEEDS = {"copy_paste": ("contrast.background", "other_cameras"), "cluster": ("cluster_on", "fresh")}
+NEEDS = {
+    "copy_paste": ("contrast.background", "other_cameras"),
+    "cluster": ("cluster_on", "fresh"),
+    "mirror": ("cluster_on", "fresh"),
+    "turned": ("cluster_on", "fresh"),
+}
 """What the paper's settings refuse these values without."""
 
 
@@ -229,6 +234,25 @@ def test_joint_training_of_the_paper_at(lit_boxes: Boxes, key: str, value: Any) 
 def test_joint_training_where_nothing_is_painted(lit_boxes: Boxes, views: str, mixup: str) -> None:
     settings = changed(joint_settings("shipped"), "contrast.views", views)
     assert_equal(run_joint(lit_boxes, shorter(changed(settings, "contrast.mixup", mixup))))
+
+
+@pytest.mark.parametrize("of", PARAMS)
+def test_joint_training_with_mirrored_images(lit_boxes: Boxes, of: str) -> None:
+    assert_equal(run_joint(lit_boxes, shorter(changed(joint_settings(of), "mirror", 0.5))))
+
+
+@pytest.mark.parametrize("cluster_views", ["mirror", "turned"])
+def test_joint_training_on_several_views_of_every_image(lit_boxes: Boxes, cluster_views: str) -> None:
+    """Clustered, remembered and mirrored at once."""
+    settings = replace(joint_settings("shipped"), mirror=0.5)
+    for key, value in {
+        "cluster_views": cluster_views,
+        "contrast.memory_of": "views",
+        "contrast.views": "warped",
+        "contrast.mixup": "body",
+    }.items():
+        settings = changed(settings, key, value)
+    assert_equal(run_joint(lit_boxes, shorter(settings)))
 
 
 def test_bfloat16_is_near_and_not_the_same(lit_boxes: Boxes) -> None:

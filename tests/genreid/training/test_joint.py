@@ -38,6 +38,7 @@ CONTRAST = ContrastSettings(
     prototype_temperature=0.05,
     num_negatives=16,
     keep_old=0.2,
+    memory_of="image",
     third_term_negatives="own",
 )
 SETTINGS = JointSettings(
@@ -47,7 +48,9 @@ SETTINGS = JointSettings(
     contrast=CONTRAST,
     clustering=CLUSTERING,
     cluster_on="memory",
+    cluster_views="none",
     camera_centred=True,
+    mirror=0.0,
     generation=GENERATION,
     generator="learns",
     generator_every=1,
@@ -105,10 +108,24 @@ def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes, memory: A
     settings = replace(SETTINGS, contrast=contrast, generation=generation, cluster_on="fresh")
     recorder = Recorder()
     undisturbed, reports = run(boxes, settings, recorder)
-    for killed_after in (0, 2, 4):
+    # Three pieces of the features, three steps, and again.
+    for killed_after in (0, 3, 5, 7, 9):
         resumed, later = run(boxes, settings, Recorder(recorder.states[killed_after]))
         for name, network in vars(undisturbed).items():
             assert same(weights(network), weights(vars(resumed)[name])), (killed_after, name)
+        assert comparable(later[-1]) == comparable(reports[-1])
+
+
+def test_a_run_on_views_that_was_killed_at_any_state_ends_the_same(boxes: Boxes) -> None:
+    """Six pieces of the features at first, for what is clustered and for the memory."""
+    contrast = replace(CONTRAST, views="warped", mixup="none", background="other_cameras")
+    settings = replace(SETTINGS, contrast=contrast, cluster_on="fresh", cluster_views="turned", mirror=0.5)
+    recorder = Recorder()
+    undisturbed, reports = run(boxes, settings, recorder)
+    assert len(recorder.states) == 6 + 3 + 3 + 3
+    for killed_after in (1, 2, 4, 7, 10, 13):
+        resumed, later = run(boxes, settings, Recorder(recorder.states[killed_after]))
+        assert same(weights(undisturbed.encoder), weights(resumed.encoder)), killed_after
         assert comparable(later[-1]) == comparable(reports[-1])
 
 
@@ -125,7 +142,7 @@ def test_images_without_a_mesh_cluster_but_make_no_batch(
 
     monkeypatch.setattr(joint, "joint_step", recorded)
     run(boxes, replace(SETTINGS, epochs=1, steps_per_epoch=2 * last // SETTINGS.batch_size), recorder)
-    labels = torch.load(io.BytesIO(recorder.states[0]), weights_only=True)["tensors"]["labels"]
+    labels = torch.load(io.BytesIO(recorder.states[-1]), weights_only=True)["tensors"]["labels"]
     assert labels[last] >= 0
     assert set(drawn) == {image for image in range(last) if labels[image] >= 0}
 
@@ -133,6 +150,18 @@ def test_images_without_a_mesh_cluster_but_make_no_batch(
 def test_cluster_memory_cannot_be_clustered_on(boxes: Boxes) -> None:
     with pytest.raises(GenreidError, match=r"set `train_joint\.cluster_on: fresh`"):
         run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, memory="cluster")))
+
+
+def test_the_memory_is_not_clustered_on_where_views_are_to_be(boxes: Boxes) -> None:
+    with pytest.raises(
+        GenreidError, match=r"cluster_views is `turned`.* set `train_joint\.cluster_on: fresh`"
+    ):
+        run(boxes, replace(SETTINGS, cluster_views="turned"))
+
+
+def test_a_memory_of_views_needs_views(boxes: Boxes) -> None:
+    with pytest.raises(GenreidError, match=r"set `train_joint\.contrast\.memory_of: image`"):
+        run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, memory_of="views", views="none")))
 
 
 def test_a_person_before_the_own_background_is_no_second_view(boxes: Boxes) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from genreid.data.background import without_person
+from genreid.data.batch import Batch
 from genreid.data.transforms import normalise
 from genreid.training import loader as module
 from genreid.training.draws import Positives, draw_backgrounds
 from genreid.training.loader import Loader, one_ahead
+from genreid.training.run import Run
 
 from .conftest import CPU, Boxes, BoxViews
 
@@ -71,6 +75,79 @@ def test_images_and_meshes_of_a_batch_are_those_of_their_own_places(boxes: Boxes
     ):
         expected = torch.tensor(greys)[:, None, None, None] / 127.5 - 1
         torch.testing.assert_close(mesh, expected.expand(3, 1, 32, 16))
+
+
+class SkewViews(BoxViews):
+    """Brighter to the right, and another one from each side."""
+
+    def load(self, image_id: str, yaw_deg: int) -> np.ndarray:
+        return np.tile(np.arange(16, dtype=np.uint8) * 4 + yaw_deg // 90, (32, 1))
+
+
+def _epoch(boxes: Boxes, mirror: float, run: Run) -> list[tuple[np.random.Generator, Batch]]:
+    persons: Any = boxes.persons
+    views: Any = SkewViews(boxes.images.image_id)
+    loader = Loader(boxes.images, views, CPU, warped=persons)
+    return list(
+        loader.epoch(
+            run,
+            loader.with_mesh,
+            5,
+            seed=3,
+            positives=Positives(boxes.person_id, loader.with_mesh),
+            changes_background=True,
+            warps=True,
+            mirror=mirror,
+        )
+    )
+
+
+def test_a_mirrored_image_comes_with_all_that_belongs_to_it_mirrored(boxes: Boxes) -> None:
+    """And whatever else is drawn is drawn as without."""
+    run = Run(2, 8)
+    num_mirrored = 0
+    for (plain_rng, plain), (rng, batch) in zip(
+        _epoch(boxes, 0.0, run), _epoch(boxes, 0.4, run), strict=True
+    ):
+        assert plain_rng.random() == rng.random()
+        assert batch.index.tolist() == plain.index.tolist()
+        for row in range(5):
+            pictures = {
+                name: (getattr(batch, name)[row].numpy(), getattr(plain, name)[row].numpy())
+                for name in PICTURES
+            }
+            flipped = not np.array_equal(*pictures["image"])
+            num_mirrored += flipped
+            for name, (found, before) in pictures.items():
+                expected = before[:, :, ::-1] if flipped else before
+                assert np.array_equal(found, expected), name
+            turns = int(batch.yaw_deg[row]), int(plain.yaw_deg[row])
+            assert turns[0] == {90: 270, 180: 180, 270: 90}[turns[1]] if flipped else turns[0] == turns[1]
+    assert 8 <= num_mirrored <= 24, "of 40"
+
+
+PICTURES = ("image", "mesh", "mesh_rotated", "positive_image", "positive_mesh", "background", "warped")
+
+
+@pytest.mark.parametrize(("mirror", "share"), [(0.0, 0), (1.0, 1)])
+def test_nobody_and_everybody_is_mirrored(boxes: Boxes, mirror: float, share: int) -> None:
+    run = Run(2, 8)
+    for (_, plain), (_, batch) in zip(_epoch(boxes, 0.0, run), _epoch(boxes, mirror, run), strict=True):
+        assert torch.equal(batch.image, plain.image.flip(3) if share else plain.image)
+
+
+def test_a_turned_person_stands_before_the_own_background(boxes: Boxes) -> None:
+    """Three quarters of every pixel in the box, which is two further to the right than unturned; the last
+    image has no mesh and stays as it is."""
+    index = np.array([4, len(boxes.images) - 1, 9])
+    images, turned = boxes.images.load(index), boxes.loader.turned(index, np.full(3, 180))
+    assert np.array_equal(turned[1], images[1])
+    for image, picture in ((images[0], turned[0]), (images[2], turned[2])):
+        behind = without_person(image, boxes.views.load("", 0)).astype(np.float64)
+        expected = behind.copy()
+        expected[4:28, 5:12] = 0.75 * image[4:28, 5:12] + 0.25 * behind[4:28, 5:12]
+        assert np.abs(picture - expected).max() <= 0.5
+    assert np.array_equal(boxes.images.load(index), images)
 
 
 def test_every_image_of_a_batch_has_an_angle(boxes: Boxes) -> None:

@@ -14,7 +14,7 @@ from genreid.errors import GenreidError
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
 from genreid.progress import Forgetful, Silent
-from genreid.training.loader import embed_all
+from genreid.training.features import embed_all
 from genreid.training.warm_up import WarmUpSettings, warm_up
 
 from .conftest import CLUSTERING, CPU, ENCODER, Boxes

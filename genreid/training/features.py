@@ -1,0 +1,76 @@
+"""What clustering looks at: the images, or, beyond the paper, each image and further views of its person.
+
+Turned views show a person as other images of that person do, so their mean says less of the side that an
+image happens to show. Embedding all of that takes minutes with many images, so it is kept piece by piece.
+
+Shapes: N images, D embedding width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genreid.data.images import ImageSet
+from genreid.data.ways import Look, WayName, looks
+from genreid.models.embedding import embed, embed_mean
+from genreid.models.encoder import IdentityEncoder
+from genreid.progress import Checkpoints, Progress, Silent
+from genreid.training.loader import Loader
+from genreid.training.run import Run
+from genreid.training.settings import ClusterViews
+
+TURNS_DEG = (90, 180, 270)
+"""How a person is turned for `cluster_views: turned`: with all seven angles, at twice the cost, pseudo-labels
+of the default warm-up are no better."""
+
+_WAYS: Mapping[ClusterViews, WayName] = {"none": "image", "mirror": "mirror", "turned": "turned"}
+
+
+@dataclass(frozen=True)
+class Features:
+    """Embeds all of `images`, in pieces of `batch_size`; loader: turns their persons."""
+
+    encoder: IdentityEncoder
+    images: ImageSet
+    loader: Loader
+    batch_size: int
+    device: torch.device
+    checkpoints: Checkpoints
+    progress: Progress
+
+    def of(self, run: Run, views: ClusterViews) -> Tensor:
+        """(N, D) float32 unit rows on the CPU: of each image the normalised mean over it and its `views`.
+
+        What is done of them is kept in `run.tensors`, and offered for keeping after each piece.
+        """
+        name, num = f"features, views {views}", len(self.images)
+        if name not in run.tensors:
+            run.tensors[name] = torch.zeros(num, self.encoder.embedding_dim)
+            run.tensors[f"{name}, done"] = torch.tensor(0)
+        features = run.tensors[name]
+        ways = looks(_WAYS[views], self.images, self.loader.turned, TURNS_DEG)
+        starts = range(int(run.tensors[f"{name}, done"]), num, self.batch_size)
+        for start in self.progress.track(starts, "embedding", total=len(starts)):
+            index = np.arange(start, min(start + self.batch_size, num))
+            of_piece: list[Look] = [partial(_of_piece, look, index) for look in ways]
+            rows = embed_mean(self.encoder, of_piece, len(index), self.batch_size, self.device, Silent())
+            features[index] = rows
+            run.tensors[f"{name}, done"] = torch.tensor(start + len(index))
+            self.checkpoints.offer(run.snapshot)
+        return features
+
+
+def _of_piece(look: Callable[[np.ndarray], Tensor], piece: np.ndarray, places: np.ndarray) -> Tensor:
+    return look(piece[places])
+
+
+def embed_all(encoder: IdentityEncoder, images: ImageSet, batch_size: int, device: torch.device) -> Tensor:
+    """Embeddings of all `images` in evaluation mode: (N, D) float32 unit rows on the CPU, at one go."""
+    (look,) = looks("image", images)
+    return embed(encoder, look, len(images), batch_size, device, Silent())
