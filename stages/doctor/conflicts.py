@@ -22,6 +22,11 @@ def conflicts(settings: Mapping[str, Any]) -> Iterator[Conflict]:
             "mixes codes",
             "set train_joint.contrast.mixup to body",
         )
+    if settings["train_joint"].paints and settings["pretrain_generator"].epochs == 0:
+        yield (
+            "train_joint shows what the generator paints, and with pretrain_generator.epochs 0 it never learnt to",
+            "take recipes/painted.yaml or repaired.yaml",
+        )
     # A data set without any query is measured on its training images.
     if there and (split := settings["evaluate"].split) not in there:
         yield f"evaluate.split is {split}, and the data set has no such images", f"set it to {there[0]}"
