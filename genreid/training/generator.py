@@ -57,7 +57,8 @@ class GeneratorPretrainingSettings:
     clustering, camera_centred: how E_id's embeddings become the pseudo-identities that
     `generation.same_person` needs. reconstruction_epochs: epochs at the start that learn L_img and
     L_same alone, beyond the paper; a generator that repairs learns all but L_adv in them. lr falls by 10
-    every `lr_step_epochs`. epochs: 0 for a generator that learns nothing. picture_every: epochs between two pictures, 0 for none.
+    every `lr_step_epochs`. epochs: 0 for a generator that learns nothing. picture_every: epochs between two
+    pictures, 0 for none.
     """
 
     seed: int
