@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,13 +18,12 @@ from genreid.data.transforms import normalise, normalise_mesh, resize
 from genreid.errors import GenreidError
 from genreid.render.views import ViewStore
 from genreid.seeding import numpy_rng, torch_rng
+from genreid.training.ahead import one_ahead
 from genreid.training.canvases import make_canvases
 from genreid.training.draws import Positives, draw_backgrounds
 from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
 from genreid.warping.images import Dressed, Persons
-
-T = TypeVar("T")
 
 _CACHE_BYTES = 2 * 1024**3
 """Of decoded views and backgrounds (2 GiB: a million views of 64×32, 65,000 of 256×128); those beyond are
@@ -280,17 +278,3 @@ class Loader:
             self._cache[key] = pixels
             self._cached_bytes += pixels.nbytes
         return pixels
-
-
-def one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items in their order, each made in a thread while the one before it is in use.
-
-    An error is raised where its item would have come. The thread ends with the items, or when nobody asks
-    for further ones.
-    """
-    ended = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        coming = pool.submit(next, items, ended)
-        while (item := coming.result()) is not ended:
-            coming = pool.submit(next, items, ended)
-            yield item  # type: ignore[misc]

@@ -21,7 +21,7 @@ from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import BatchSize, Count, Positive, Share
 from genreid.render.shading import grey_view
 from genreid.seeding import derive_seed, numpy_rng
-from genreid.training.loader import one_ahead
+from genreid.training.ahead import one_ahead
 from genreid.training.muon import Muon
 from genreid.training.regressor_data import DistortionSettings, Scenes, distort
 from genreid.training.run import Precision, Run, autocast, due, named, require_finite, total

@@ -24,7 +24,7 @@ def conflicts(settings: Mapping[str, Any]) -> Iterator[Conflict]:
         )
     if settings["train_joint"].paints and settings["pretrain_generator"].epochs == 0:
         yield (
-            "train_joint shows what the generator paints, which learns nothing: pretrain_generator.epochs is 0",
+            "train_joint shows what a generator paints that never learnt: pretrain_generator.epochs is 0",
             "take recipes/painted.yaml or repaired.yaml",
         )
     # A data set without any query is measured on its training images.

@@ -15,8 +15,9 @@ from genreid.data.background import without_person
 from genreid.data.batch import Batch
 from genreid.data.transforms import normalise
 from genreid.training import loader as module
+from genreid.training.ahead import one_ahead
 from genreid.training.draws import Positives, draw_backgrounds
-from genreid.training.loader import Loader, one_ahead
+from genreid.training.loader import Loader
 from genreid.training.run import Run
 
 from .conftest import CPU, Boxes, BoxViews
