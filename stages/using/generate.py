@@ -66,8 +66,6 @@ def generate(
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
     size = info.height_px, info.width_px
     painter = Painter(generator.to(project.device), encoder.to(project.device))
-    if generator.repairs and other:
-        raise PipelineError(f"{where}: the generator repairs views and mixes nobody: give one image")
     with project.console.status("painting"):
         mesh = mesh_views(
             pictures[0],
@@ -78,6 +76,7 @@ def generate(
             YAWS_DEG,
             size,
             repairs=generator.repairs,
+            other=None if pictures[1] is None else (str(other), pictures[1]),
         )
         made = generate_views(painter, pictures[0], mesh, pictures[1])
     write_picture(output, views_picture(made))

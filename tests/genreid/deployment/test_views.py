@@ -113,3 +113,37 @@ def test_who_repairs_is_shown_a_body_in_the_images_own_colours() -> None:
     assert body.sum() > 20
     assert np.abs(made.rotated[0][body].astype(int) - (200, 30, 30)).mean() < 25
     assert np.abs(made.rotated[0][:, 0].astype(int) - 60).max() < 25
+
+
+def test_who_repairs_is_shown_mixtures_on_the_first_ones_body() -> None:
+    """A red person and a blue one, seen alike: by a half of each, red and blue are equal."""
+    red, blue = (np.full((64, 32, 3), 60, np.uint8) for _ in range(2))
+    red[4:60, 6:26], blue[4:60, 6:26] = (200, 30, 30), (30, 30, 200)
+    renderer = choose_renderer("zbuffer", torch.device("cpu"))
+    given = OneBody("ok"), load_body("open"), renderer, (0, 90), SIZE
+    mesh = mesh_views(red, "red.png", *given, repairs=True, other=("blue.png", blue))
+    encoder = build_encoder(ENCODER, 0)
+    generator = build_generator(
+        replace(GENERATOR, paints="views"), encoder.appearance_dim, ENCODER.num_stripes, 0
+    )
+    made = generate_views(Painter(generator, encoder), red, mesh, blue)
+    assert made.mixed is not None and made.mixed.shape == (len(LAMBDAS), *SIZE, 3)
+    assert mesh.mixtures is not None
+    body = mesh.mixtures[0, 6].numpy() == 1
+    first, half, last = (made.mixed[place][body].astype(int).mean(0) for place in (0, 2, -1))
+    assert first[2] > first[0] + 100 and last[0] > last[2] + 100
+    assert abs(half[0] - half[2]) < 25
+    with pytest.raises(GenreidError, match=r"blue\.png: the estimator one body finds no body"):
+        given = Second(), *given[1:]
+        mesh_views(red, "red.png", *given, repairs=True, other=("blue.png", blue))
+
+
+class Second(OneBody):
+    """Sees nobody in the second image."""
+
+    def __init__(self) -> None:
+        super().__init__("ok")
+
+    def estimate(self, image_ids: Sequence[str], images: Sequence[np.ndarray]) -> MeshEstimates:
+        self.status = "ok" if image_ids[0] == "red.png" else "no_person"
+        return super().estimate(image_ids, images)
