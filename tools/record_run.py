@@ -88,7 +88,11 @@ def made_by(runs: Mapping[str, Mapping[str, Any]]) -> str:
 
 def in_short(runs: Mapping[str, Mapping[str, Any]]) -> str:
     minutes = sum(run["seconds"] for run in runs.values()) / 60
-    return f"One run of `make repro`, one seed: {minutes:.1f} minutes of stages, without the installation."
+    cores = next(iter(runs.values()))["machine"]["cores"]
+    return (
+        f"One run of `make repro`, one seed: {minutes:.1f} minutes of stages on {cores} cores ({processor()}), without "
+        "the installation."
+    )
 
 
 def retrieval(metrics: Mapping[str, Any]) -> str:
