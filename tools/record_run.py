@@ -90,8 +90,8 @@ def in_short(runs: Mapping[str, Mapping[str, Any]]) -> str:
     minutes = sum(run["seconds"] for run in runs.values()) / 60
     cores = next(iter(runs.values()))["machine"]["cores"]
     return (
-        f"One run of `make repro`, one seed: {minutes:.1f} minutes of stages on {cores} cores ({processor()}), without "
-        "the installation."
+        f"One run of `make repro`, one seed: {minutes:.1f} minutes of stages on {cores} cores "
+        f"({processor()}), without the installation."
     )
 
 
