@@ -156,7 +156,14 @@ def settings_of(which: str, way: Precision = "float32") -> JointSettings:
         precision=way,
         generator_every=1,
         contrast_teaches_generator=True,
-        contrast=replace(settings.contrast, background="own", mixup_partner="random", mixup_mesh="own"),
+        contrast=replace(
+            settings.contrast,
+            views="generated",
+            background="own",
+            mixup="d_mixup",
+            mixup_partner="random",
+            mixup_mesh="own",
+        ),
         generation=replace(settings.generation, r1_every=R1_EVERY[which]),
         detach_appearance=False,
     )

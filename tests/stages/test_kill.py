@@ -65,8 +65,13 @@ def test_mesh_extract_killed_alone(smoke: SmokeProject) -> None:
 def start_and_wait_for_snapshot(smoke: SmokeProject, *command: str) -> tuple[Any, Path]:
     snapshot = smoke.state("train-joint") / "snapshot.pt"
     process = smoke.start(*command)
-    wait_until(snapshot.exists, process)
+    # The first ones, of features that are being made, know no step.
+    wait_until(lambda: snapshot.exists() and step_of(snapshot) >= 1, process)
     return process, snapshot
+
+
+def step_of(snapshot: Path) -> int:
+    return int(torch.load(snapshot, weights_only=True)["science"]["step"])
 
 
 def test_train_joint_killed_alone(smoke: SmokeProject) -> None:
@@ -74,7 +79,7 @@ def test_train_joint_killed_alone(smoke: SmokeProject) -> None:
     process, snapshot = start_and_wait_for_snapshot(smoke, "genreid", "train-joint")
     process.kill()
     process.wait()
-    assert torch.load(snapshot, weights_only=True)["science"]["step"] >= 1
+    assert step_of(snapshot) >= 1
     (smoke.folder / "models" / "joint.pt").unlink()
 
     done = smoke.command("genreid", "train-joint")

@@ -155,8 +155,8 @@ def others(settings_class: type, make: Any) -> list[Any]:
     ]
 
 
-ELSEWHERE = {"precision", "generator.paints"}
-"""Tested below, since networks in float64 know no other; and in test_repair.py."""
+ELSEWHERE = {"precision", "generator.paints", "oracle"}
+"""Tested below, since networks in float64 know no other; in test_repair.py; and in test_joint.py."""
 
 
 NEEDS = {
