@@ -23,7 +23,8 @@ def generate(
     """Paint a person from seven other sides; with a second image, the persons between the two.
 
     The body in the image is estimated by the estimator of params.yaml (mesh_extract.estimator), turned and
-    painted by the generator of joint training, or of its pretraining where there is no other.
+    painted by the generator of joint training, or of its pretraining where there is no other. By default it
+    has learnt nothing, and the pictures are warped from what the images show.
 
     Examples:
 
