@@ -9,6 +9,9 @@ image itself), j ∈ R(i, k) ⇔ j in the first k of i and i in the first k of j
     v_ij   = exp(−d_ij) / Σ_{l ∈ R*(i)} exp(−d_il) for j ∈ R*(i), else 0
     V_i    = mean of v_j over the first k2 columns j of i            (local query expansion)
     J(i,j) = 1 − m / (2 − m),  m = Σ_c min(V_ic, V_jc)
+Beyond these: where an image has R rows, itself and views of it, V of all N·R rows is folded onto images,
+    W_ij = mean over rows r of i of Σ V_rs over rows s of j,
+which takes V's place in J; k1 and k2 then count images, each of R columns.
 d is the squared Euclidean distance of unit rows, 2 − 2·cos. Rows of V sum to 1, so only pairs that
 share a column have J < 1: they are found over V's transpose, and nothing of size N×N ever exists.
 
@@ -36,19 +39,27 @@ Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Some rows of a sparse matrix: entries a row, their columns, their values."""
 
 
-def jaccard_graph(features: np.ndarray, neighbours: Neighbours, *, k1: int, k2: int, eps: float) -> csr_array:
+def jaccard_graph(
+    features: np.ndarray, neighbours: Neighbours, *, k1: int, k2: int, eps: float, rows_per_image: int = 1
+) -> csr_array:
     """All pairs of different images whose Jaccard distance is at most `eps`, as the SpCL family has it.
 
-    features: (N, D) float32 unit rows, those that `neighbours` was found in.
-    neighbours: at least min(k1, N) columns.
+    features: (N·R, D) float32 unit rows, those that `neighbours` was found in; those of an image stand
+        together. rows_per_image: R.
+    neighbours: at least min(k1, N)·R columns.
     Returns (N, N) float32 CSR: symmetric, columns sorted, no diagonal, distances in [1e-12, eps].
     The comparison is made in float32, `distance <= float32(eps)`, as on a dense float32 matrix.
     """
     if not 0 < eps < 1:
         raise GenreidError(f"eps is {eps}: expected a Jaccard distance between 0 and 1; set `eps` to 0.4-0.6")
-    weights = reciprocal_weights(features, neighbours, num_columns=k1, num_half=half_columns(k1), k2=k2)
+    columns = k1 * rows_per_image
+    weights = reciprocal_weights(
+        features, neighbours, num_columns=columns, num_half=half_columns(columns), k2=k2 * rows_per_image
+    )
+    if rows_per_image > 1:
+        weights = _fold(weights, rows_per_image)
     transposed = weights.T.tocsr()
-    num = len(features)
+    num = weights.shape[0]
 
     def work(start: int, stop: int) -> Rows:
         return overlapping_pairs(weights, transposed, start, stop, above_diagonal=True, max_distance=eps)
@@ -130,6 +141,17 @@ def overlapping_pairs(
         above_diagonal,
         np.float32(max_distance),
     )
+
+
+def _fold(weights: csr_array, rows_per_image: int) -> csr_array:
+    """W of the module's formula, (N, N), from V of all rows."""
+    num = weights.shape[0] // rows_per_image
+    row, column = weights.tocoo().coords
+    share = weights.data / np.float32(rows_per_image)
+    # Entries of the same pair of images are added up.
+    folded = coo_array((share, (row // rows_per_image, column // rows_per_image)), shape=(num, num)).tocsr()
+    folded.sort_indices()
+    return folded
 
 
 def _stack(parts: list[Rows], num: int) -> csr_array:

@@ -78,10 +78,14 @@ def cluster(
     features: np.ndarray | torch.Tensor,
     settings: PseudoLabelSettings,
     centred_on: np.ndarray | None = None,
+    *,
+    rows_per_image: int = 1,
 ) -> PseudoLabels:
     """Pseudo-identities of N images from their (N, D) float32 unit rows.
 
-    centred_on: (N,) camera of each image, where its camera's mean is to be left out first; else None.
+    centred_on: (N,) camera of each row, where its camera's mean is to be left out first; else None.
+    rows_per_image: R, beyond the literature: an image and views of it, whose rows stand together, (N·R, D),
+        each find neighbours of their own, and share them.
 
     The labels are those that scikit-learn's DBSCAN gives on the dense float32 matrix of the Jaccard
     distances. k1 is limited to N. Raises GenreidError for settings that are impossible and for features
@@ -90,8 +94,9 @@ def cluster(
     if centred_on is not None:
         features = without_camera_mean(torch.as_tensor(features), centred_on)
     rows = unit_rows(features)
-    neighbours = nearest_neighbours(features, settings.k1, method=settings.method)
-    graph = jaccard_graph(rows, neighbours, k1=settings.k1, k2=settings.k2, eps=settings.eps)
+    neighbours = nearest_neighbours(features, settings.k1 * rows_per_image, method=settings.method)
+    k1, k2, eps = settings.k1, settings.k2, settings.eps
+    graph = jaccard_graph(rows, neighbours, k1=k1, k2=k2, eps=eps, rows_per_image=rows_per_image)
     return dbscan(graph, settings.min_samples)
 
 

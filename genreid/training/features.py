@@ -3,7 +3,7 @@
 Turned views show a person as other images of that person do, so their mean says less of the side that an
 image happens to show. Embedding all of that takes minutes with many images, so it is kept piece by piece.
 
-Shapes: N images, D embedding width.
+Shapes: N images, R pictures of each, D embedding width.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ from genreid.training.run import Run
 from genreid.training.settings import ClusterViews
 
 TURNS_DEG = (90, 180, 270)
-"""How a person is turned for `cluster_views: turned`: with all seven angles, at twice the cost, pseudo-labels
-of the default warm-up are no better."""
+"""How a person is turned to be clustered: with all seven angles, at twice the cost, pseudo-labels of the
+default warm-up are no better."""
 
-_WAYS: Mapping[ClusterViews, WayName] = {"none": "image", "mirror": "mirror", "turned": "turned"}
+_WAYS: Mapping[ClusterViews, WayName] = {
+    "none": "image",
+    "mirror": "mirror",
+    "turned": "turned",
+    "turned_rows": "turned",
+}
 
 
 @dataclass(frozen=True)
@@ -45,22 +50,25 @@ class Features:
     progress: Progress
 
     def of(self, run: Run, views: ClusterViews) -> Tensor:
-        """(N, D) float32 unit rows on the CPU: of each image the normalised mean over it and its `views`.
+        """(N, R, D) float32 unit rows on the CPU: of each image one row, the normalised mean over it and its
+        `views`; with `turned_rows` a row of each of its pictures, its own first.
 
         What is done of them is kept in `run.tensors`, and offered for keeping after each piece.
         """
+        pictures = looks(_WAYS[views], self.images, self.loader.turned, TURNS_DEG)
+        groups = [[picture] for picture in pictures] if views == "turned_rows" else [pictures]
         name, num = f"features, views {views}", len(self.images)
         if name not in run.tensors:
-            run.tensors[name] = torch.zeros(num, self.encoder.embedding_dim)
+            run.tensors[name] = torch.zeros(num, len(groups), self.encoder.embedding_dim)
             run.tensors[f"{name}, done"] = torch.tensor(0)
         features = run.tensors[name]
-        ways = looks(_WAYS[views], self.images, self.loader.turned, TURNS_DEG)
         starts = range(int(run.tensors[f"{name}, done"]), num, self.batch_size)
         for start in self.progress.track(starts, "embedding", total=len(starts)):
             index = np.arange(start, min(start + self.batch_size, num))
-            of_piece: list[Look] = [partial(_of_piece, look, index) for look in ways]
-            rows = embed_mean(self.encoder, of_piece, len(index), self.batch_size, self.device, Silent())
-            features[index] = rows
+            for number, group in enumerate(groups):
+                of_piece: list[Look] = [partial(_of_piece, look, index) for look in group]
+                rows = embed_mean(self.encoder, of_piece, len(index), self.batch_size, self.device, Silent())
+                features[index, number] = rows
             run.tensors[f"{name}, done"] = torch.tensor(start + len(index))
             self.checkpoints.offer(run.snapshot)
         return features

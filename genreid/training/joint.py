@@ -197,17 +197,19 @@ def begin_epoch(
     # Beyond the paper: fresh features, of several views, and without the mean of their camera.
     if first or settings.cluster_on == "fresh":
         rows = features.of(run, settings.cluster_views)
-        if first:
-            of_image = settings.contrast.memory_of == "image"
-            memory.fill(features.of(run, "none") if of_image else rows)
     else:
-        rows = memory.rows.cpu()
+        rows = memory.rows.cpu()[:, None]
+    num_rows = rows.shape[1]
+    of_image = F.normalize(rows.sum(1), dim=1) if num_rows > 1 else rows[:, 0]
+    if first:
+        fills = settings.contrast.memory_of == "views"
+        memory.fill(of_image if fills else features.of(run, "none")[:, 0])
     labels = true_labels
     if labels is None:
-        cameras = features.images.camera_id if settings.camera_centred else None
-        labels = cluster(rows, settings.clustering, cameras)
+        cameras = features.images.camera_id.repeat(num_rows) if settings.camera_centred else None
+        labels = cluster(rows.flatten(0, 1), settings.clustering, cameras, rows_per_image=num_rows)
     require_clusters(labels, 2)
-    prototypes = cluster_means(rows, torch.from_numpy(labels.labels))
+    prototypes = cluster_means(of_image, torch.from_numpy(labels.labels))
     return {
         "labels": torch.from_numpy(labels.labels),
         "prototypes": prototypes,

@@ -19,7 +19,7 @@ from genreid.models.generator import Generator
 from genreid.ranges import BatchSize, Count, Decay, InnerShare, Positive, Share
 from genreid.training.run import Precision
 
-ClusterViews = Literal["none", "mirror", "turned"]
+ClusterViews = Literal["none", "mirror", "turned", "turned_rows"]
 """What is clustered besides the image: nothing, its mirror image, its person turned."""
 Oracle = Literal["none", "true_views", "true_labels", "true_views_and_labels"]
 
@@ -109,6 +109,7 @@ class JointSettings:
     hands them over: nothing in here can reach them.
     cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; cluster_views: what
     those are the mean over besides the image: `none`, its `mirror` image, or its person `turned` by warping;
+    with `turned_rows` images and turned persons each find neighbours, which become those of the image;
     camera_centred: whether without the mean of each camera. mirror: the chance of an image of a batch to be
     shown mirrored, with all that belongs to it. generator: whether E_str, G and D go on learning (`learns`)
     or stay as pretrained (`frozen`); generator_every: steps of E_id to one of theirs (1: the paper);
@@ -183,7 +184,7 @@ class JointSettings:
         """Whether any view of this run is made by warping."""
         contrast = self.contrast
         warped = contrast.views == "warped" or contrast.mixup in ("body", "garments")
-        return warped or self.cluster_views == "turned"
+        return warped or self.cluster_views in ("turned", "turned_rows")
 
     @property
     def changes_background(self) -> bool:

@@ -23,16 +23,19 @@ def without_camera_mean(features: Tensor, camera_id: np.ndarray) -> Tensor:
     return result
 
 
-def pseudo_labels(features: np.ndarray | Tensor, settings: PseudoLabelSettings) -> np.ndarray:
-    """(N,) pseudo-identities 0 … P−1 of unit rows (N, D), −1 for outliers."""
+def pseudo_labels(
+    features: np.ndarray | Tensor, settings: PseudoLabelSettings, rows_per_image: int = 1
+) -> np.ndarray:
+    """(N,) pseudo-identities 0 … P−1 of unit rows (N·R, D), R an image, −1 for outliers."""
     rows = np.asarray(features, np.float64)
-    distance = jaccard_distances(rows, settings.k1, settings.k2)
+    distance = jaccard_distances(rows, settings.k1, settings.k2, rows_per_image)
     return dbscan(distance <= settings.eps, settings.min_samples)
 
 
-def jaccard_distances(rows: np.ndarray, k1: int, k2: int) -> np.ndarray:
-    """(N, N). k1 columns of the neighbour table include the image itself, and so do k2."""
-    num = len(rows)
+def jaccard_distances(rows: np.ndarray, k1: int, k2: int, rows_per_image: int = 1) -> np.ndarray:
+    """(N, N). k1 columns of the neighbour table include the image itself, and so do k2; of R rows an image,
+    R times as many."""
+    k1, k2, num = k1 * rows_per_image, k2 * rows_per_image, len(rows)
     similarity = rows @ rows.T
     np.fill_diagonal(similarity, np.inf)
     ranks = np.argsort(-similarity, axis=1, kind="stable")
@@ -53,6 +56,9 @@ def jaccard_distances(rows: np.ndarray, k1: int, k2: int) -> np.ndarray:
         weights[i, columns] = np.exp(-(2 - 2 * similarity[i, columns]))
         weights[i] /= weights[i].sum()
     expanded = np.stack([weights[ranks[i, :k2]].mean(0) for i in range(num)])
+    if rows_per_image > 1:
+        images = [range(i, i + rows_per_image) for i in range(0, num, rows_per_image)]
+        expanded = np.array([[expanded[np.ix_(i, j)].sum() / rows_per_image for j in images] for i in images])
     return np.stack(
         [1 - np.minimum(row, expanded).sum(1) / np.maximum(row, expanded).sum(1) for row in expanded]
     )

@@ -66,15 +66,17 @@ def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iter
     encoder, seed = networks.encoder, settings.seed
     optimisers = Optimisers.of(networks, settings)
     of_views = settings.contrast.memory_of == "views"
-    memory = embed(encoder, data, settings.cluster_views if of_views else "none")
+    memory = mean_row(embed(encoder, data, settings.cluster_views if of_views else "none"))
     for number in range(settings.epochs):
         set_rate(optimisers.encoder, settings.lr, number, settings.lr_step_epochs)
         for optimiser in (optimisers.generator, optimisers.discriminator):
             set_rate(optimiser, settings.generation.lr, number, settings.lr_step_epochs)
 
-        features = memory if settings.cluster_on == "memory" else embed(encoder, data, settings.cluster_views)
-        centred = without_camera_mean(features, data.camera_id) if settings.camera_centred else features
-        labels = pseudo_labels(centred, settings.clustering)
+        rows = memory if settings.cluster_on == "memory" else embed(encoder, data, settings.cluster_views)
+        features, num_rows = mean_row(rows), rows.shape[1] if rows.ndim == 3 else 1
+        rows, cameras = rows.reshape(-1, rows.shape[-1]), np.repeat(data.camera_id, num_rows)
+        centred = without_camera_mean(rows, cameras) if settings.camera_centred else rows
+        labels = pseudo_labels(centred, settings.clustering, num_rows)
         prototypes = prototypes_of(features, labels)
         slots = prototypes.clone()
         epoch = Epoch(labels, prototypes, memory if settings.contrast.memory == "instance" else slots)
@@ -101,6 +103,14 @@ def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iter
                 },
                 batch,
             )
+
+
+def mean_row(rows: Tensor) -> Tensor:
+    """Of several rows an image (N, R, D) their normalised mean (N, D); of one that."""
+    if rows.ndim == 2:
+        return rows
+    mean = rows.mean(1)
+    return mean / mean.norm(dim=1, keepdim=True)
 
 
 def joint_step(

@@ -74,16 +74,21 @@ def set_rate(optimiser: torch.optim.Optimizer, first: float, epoch: int, every: 
 @torch.no_grad()
 def embed(encoder: IdentityEncoder, data: Data, views: str = "none") -> Tensor:
     """f of all images (N, D), in evaluation mode; or the normalised mean of that of an image and those of its
-    mirror image (views: `mirror`) or of its person `turned`, where it has a mesh."""
+    mirror image (views: `mirror`) or of its person `turned`; with `turned_rows` all of them (N, R, D)."""
     encoder.eval()
     rows = []
     for number, image in enumerate(data.images):
         pictures = [image]
         if views == "mirror":
             pictures.append(image[:, ::-1])
-        if views == "turned" and number in data.with_mesh:
-            pictures += [warped_picture(data, number, turn, number) for turn in (90, 180, 270)]
-        seen = [encoder(pixels(picture[None])).embedding[0].float() for picture in pictures]
-        mean = torch.stack(seen).mean(0)
-        rows.append(mean / mean.norm() if len(seen) > 1 else seen[0])
+        if views in ("turned", "turned_rows"):
+            has_mesh = number in data.with_mesh
+            for turn in (90, 180, 270):
+                pictures.append(warped_picture(data, number, turn, number) if has_mesh else image)
+        seen = torch.stack([encoder(pixels(picture[None])).embedding[0].float() for picture in pictures])
+        mean = seen.mean(0)
+        if views == "turned_rows":
+            rows.append(seen)
+        else:
+            rows.append(mean / mean.norm() if len(seen) > 1 else seen[0])
     return torch.stack(rows)

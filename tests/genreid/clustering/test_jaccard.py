@@ -51,6 +51,23 @@ def test_distances_equal_the_dense_formula(num: int, k1: int, k2: int, eps: floa
     np.testing.assert_allclose(graph.data, expected[graph.tocoo().coords], atol=1e-6)
 
 
+def test_rows_of_one_image_share_their_neighbours() -> None:
+    """Three rows an image against the dense formula, folded block by block."""
+    num, rows, k1, k2 = 40, 3, 6, 2
+    noise = np.random.default_rng(5).normal(0, 0.1, (num * rows, 32)).astype(np.float32)
+    features = person_features(num, 32, 9, 0.9, seed=5).repeat(rows, axis=0) + noise
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    found = search(features, k1 * rows)
+    graph = jaccard_graph(features, found, k1=k1, k2=k2, eps=0.9, rows_per_image=rows)
+    half = half_columns(k1 * rows)
+    weights = naive_weights(squared_distances(features), found.index, k1 * rows, half, k2 * rows)
+    expected = naive_jaccard(weights.reshape(num, rows, num, rows).sum(3).mean(1))
+    assert graph.shape == (num, num) and 50 < graph.nnz < num * (num - 1) - 50
+    np.testing.assert_allclose(graph.data, expected[graph.tocoo().coords], atol=1e-6)
+    near = expected <= 0.9
+    assert graph.nnz == np.count_nonzero(near & ~np.eye(num, dtype=bool))
+
+
 def test_the_cases_reach_every_branch() -> None:
     """The comparison above is worth something: sets are expanded, and by members outside the table's row."""
     features = person_features(160, 32, 9, 0.9, seed=190)

@@ -164,6 +164,7 @@ NEEDS = {
     "cluster": ("cluster_on", "fresh"),
     "mirror": ("cluster_on", "fresh"),
     "turned": ("cluster_on", "fresh"),
+    "turned_rows": ("cluster_on", "fresh"),
 }
 """What the paper's settings refuse these values without."""
 
@@ -241,7 +242,7 @@ def test_joint_training_with_mirrored_images(lit_boxes: Boxes, of: str) -> None:
     assert_equal(run_joint(lit_boxes, shorter(changed(joint_settings(of), "mirror", 0.5))))
 
 
-@pytest.mark.parametrize("cluster_views", ["mirror", "turned"])
+@pytest.mark.parametrize("cluster_views", ["mirror", "turned", "turned_rows"])
 def test_joint_training_on_several_views_of_every_image(lit_boxes: Boxes, cluster_views: str) -> None:
     """Clustered, remembered and mirrored at once."""
     settings = replace(joint_settings("shipped"), mirror=0.5)
