@@ -253,6 +253,7 @@ def epoch_batches(
         learns=lambda step: settings.generator_due(epoch, step),
         changes_background=settings.changes_background,
         warps=settings.contrast.views == "warped",
+        recolours=settings.contrast.camera_colours,
         repairs=repairs,
         mixing=mixing_of(torch.from_numpy(labels.labels), run.tensors["prototypes"], settings),
         mirror=settings.mirror,

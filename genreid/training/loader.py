@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import cast
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from genreid.data.background import without_person
 from genreid.data.batch import Batch, Mix, Mixtures
+from genreid.data.camera_colours import CameraColours
 from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
 from genreid.data.transforms import normalise, normalise_mesh, resize
@@ -24,6 +26,7 @@ from genreid.training.draws import Positives, draw_backgrounds
 from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
 from genreid.warping.images import Dressed, Persons
+from genreid.warping.view import WarpedView
 
 _CACHE_BYTES = 2 * 1024**3
 """Of decoded views and backgrounds (2 GiB: a million views of 64×32, 65,000 of 256×128); those beyond are
@@ -86,6 +89,7 @@ class Loader:
         learns: Callable[[int], bool] = lambda step: True,
         changes_background: bool = False,
         warps: bool = False,
+        recolours: bool = False,
         repairs: bool = False,
         mixing: Mixing | None = None,
         mirror: float = 0.0,
@@ -94,8 +98,8 @@ class Loader:
 
         index: (M',) positions of images with a mesh; each comes once before any comes twice. learns: in
         which steps the generator does; positives are drawn for those. Backgrounds are drawn where they
-        change. warps, repairs, mixing: see `batch`. mirror: the chance of an image to come mirrored. A batch
-        is made in a thread while the one before it is learnt from.
+        change. warps, recolours, repairs, mixing: see `batch`. mirror: the chance of an image to come
+        mirrored. A batch is made in a thread while the one before it is learnt from.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
         order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
@@ -119,6 +123,7 @@ class Loader:
                         positives=paired,
                         backgrounds=backgrounds,
                         warps=warps,
+                        recolours=recolours,
                         repairs=repairs,
                         learns=learns(step),
                         mixing=mixing,
@@ -136,6 +141,7 @@ class Loader:
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
         warps: bool = False,
+        recolours: bool = False,
         repairs: bool = False,
         learns: bool = True,
         mixing: Mixing | None = None,
@@ -144,7 +150,8 @@ class Loader:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
         positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
-        wanted, if any; all of them with views. warps: whether the persons come turned by warping; repairs:
+        wanted, if any; all of them with views. warps: whether the persons come turned by warping; recolours:
+        whether these, and mixed ones, are in the colours of the camera whose background they have; repairs:
         whether as canvases; learns: whether the generator does, from canvases that it needs for that; mixing:
         how the persons are mixed, if they are; mirrored: (B,) bool, who comes mirrored, if anybody.
         """
@@ -156,6 +163,7 @@ class Loader:
             positives=positives,
             backgrounds=backgrounds,
             warps=warps,
+            recolours=recolours,
             repairs=repairs,
             learns=learns,
             mix=mix,
@@ -170,6 +178,7 @@ class Loader:
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
         warps: bool = False,
+        recolours: bool = False,
         repairs: bool = False,
         learns: bool = True,
         mix: Mix | None = None,
@@ -179,13 +188,13 @@ class Loader:
         warped, mixtures, canvases = None, None, None
         behind = index if backgrounds is None else backgrounds
         if warps:
-            warped = self._on_device(self._warped_at(index, yaw_deg, behind))
+            warped = self._on_device(self._warped_at(index, yaw_deg, behind, recolours))
         if repairs:
             persons = cast(Dressed, self._warped)  # no oracle shows what is to be repaired
             empty, meshes = (self._empty(index), self._empty(behind)), (mesh, mesh_rotated)
             canvases = make_canvases(persons, index, yaw_deg, meshes, empty, positives, learns=learns)
         if mix is not None and mix.shares:
-            mixtures = self._mixed_at(index, mix, yaw_deg, behind)
+            mixtures = self._mixed_at(index, mix, yaw_deg, behind, recolours)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
@@ -219,24 +228,47 @@ class Loader:
             pictures[known] = self._kept((index.tobytes(), yaw_deg.tobytes()), warp)
         return pictures
 
-    def _warped_at(self, index: np.ndarray, yaw_deg: np.ndarray, backgrounds: np.ndarray) -> np.ndarray:
+    def _warped_at(
+        self, index: np.ndarray, yaw_deg: np.ndarray, backgrounds: np.ndarray, recolours: bool = False
+    ) -> np.ndarray:
         """The persons of the images at `index` (B,), turned by warping, before the backgrounds of others:
         (B, H, W, 3) uint8."""
         assert self._warped is not None
-        pairs = zip(self._warped.views(index, yaw_deg), self._empty(backgrounds), strict=True)
-        return np.stack([view.before(background) for view, background in pairs])
+        return self._before(self._warped.views(index, yaw_deg), index, backgrounds, recolours)
 
     def _mixed_at(
-        self, index: np.ndarray, mix: Mix, yaw_deg: np.ndarray, backgrounds: np.ndarray
+        self, index: np.ndarray, mix: Mix, yaw_deg: np.ndarray, backgrounds: np.ndarray, recolours: bool
     ) -> Mixtures:
         """The same of persons mixed on the body, on their own mesh or the turned one."""
         assert self._warped is not None
         angles = yaw_deg if mix.turned else np.zeros_like(yaw_deg)
         mixed = self._warped.mixtures(index, index[mix.partner.numpy()], mix.shares, angles)
-        pairs = zip(mixed, self._empty(backgrounds), strict=True)
-        pictures = np.stack([view.before(background) for (view, _), background in pairs])
+        pictures = self._before([view for view, _ in mixed], index, backgrounds, recolours)
         share = torch.tensor([share for _, share in mixed])
         return Mixtures(self._on_device(pictures), share.to(self._device))
+
+    def _before(
+        self, views: Sequence[WarpedView], index: np.ndarray, backgrounds: np.ndarray, recolours: bool
+    ) -> np.ndarray:
+        """Views of the persons of the images at `index` (B,) before the backgrounds of others (B,):
+        (B, H, W, 3) uint8. recolours: whether in the colours of persons there."""
+        if recolours:
+            cameras = self._images.camera_id
+            changes = [
+                self._colours.change(*pair) for pair in zip(cameras[index], cameras[backgrounds], strict=True)
+            ]
+            views = [view.recoloured(*change) for view, change in zip(views, changes, strict=True)]
+        pairs = zip(views, self._empty(backgrounds), strict=True)
+        return np.stack([view.before(background) for view, background in pairs])
+
+    @cached_property
+    def _colours(self) -> CameraColours:
+        return CameraColours.of(self._images.camera_id, self.with_mesh, self._person)
+
+    def _person(self, position: int) -> np.ndarray:
+        """The pixels (P, 3) of an image that its mesh covers."""
+        (image,) = self._images.load(np.array([position]))
+        return image[self._view(position, 0) > 0]
 
     def _empty(self, index: np.ndarray) -> np.ndarray:
         """The images at `index` (B,) without their persons: (B, H, W, 3) uint8."""

@@ -57,7 +57,8 @@ class ContrastSettings:
     views: what the second view f_θ shows: `generated` (the rotated view x_θ, painted or repaired),
     `augmented` (ordinary augmentation of x), `copy_paste` (x's person as it is, on another background),
     `warped` (what x shows, warped along the turned mesh, nothing painted) or `none`. background: what the
-    persons of x_θ and x_mix stand before, the image's `own` (the paper) or one of `other_cameras`. mixup:
+    persons of x_θ and x_mix stand before, the image's `own` (the paper) or one of `other_cameras`.
+    camera_colours: whether warped persons there have the mean and the spread of that camera's colours. mixup:
     how x_mix comes to be: `d_mixup` (identity codes, painted by G), `body` (textures on the mesh, vertex by
     vertex), `garments` (the other one's coat or trousers on the mesh), `f_mixup` (E_id's feature maps),
     `mixup` (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch (the
@@ -72,6 +73,7 @@ class ContrastSettings:
 
     views: Literal["generated", "warped", "augmented", "copy_paste", "none"]
     background: Literal["own", "other_cameras"]
+    camera_colours: bool
     mixup: Literal["d_mixup", "body", "garments", "f_mixup", "mixup", "none"]
     mixup_partner: Literal["random", "nearest"]
     mixup_mesh: Literal["own", "rotated"]
@@ -92,11 +94,22 @@ class ContrastSettings:
                 "contrast.views is `copy_paste`, which before its own background is the image itself: "
                 "set `train_joint.contrast.background: other_cameras`"
             )
+        if self.camera_colours and not (self.background == "other_cameras" and self.warps):
+            raise GenreidError(
+                "contrast.camera_colours is true, and no warped person stands before another camera's "
+                "background: set `train_joint.contrast.camera_colours: false`, or background to "
+                "`other_cameras` and views to `warped`"
+            )
         if self.memory_of == "views" and self.views == "none":
             raise GenreidError(
                 "contrast.memory_of is `views`, and contrast.views `none`: "
                 "set `train_joint.contrast.memory_of: image`, or another value for views"
             )
+
+    @property
+    def warps(self) -> bool:
+        """Whether second views or mixtures are made by warping."""
+        return self.views == "warped" or self.mixup in ("body", "garments")
 
 
 @dataclass(frozen=True)
@@ -182,9 +195,7 @@ class JointSettings:
     @property
     def warps(self) -> bool:
         """Whether any view of this run is made by warping."""
-        contrast = self.contrast
-        warped = contrast.views == "warped" or contrast.mixup in ("body", "garments")
-        return warped or self.cluster_views in ("turned", "turned_rows")
+        return self.contrast.warps or self.cluster_views in ("turned", "turned_rows")
 
     @property
     def changes_background(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numba
@@ -34,6 +34,11 @@ class WarpedView:
         """The same at another size; every pixel's colour comes from the person alone."""
         parts = (resize(part, height_px, width_px) for part in vars(self).values())
         return WarpedView(*parts)
+
+    def recoloured(self, gain: np.ndarray, offset: np.ndarray) -> WarpedView:
+        """The same with every colour c of the person as gain·c + offset, (3,) both, within 0 to 255."""
+        share = self.share[..., None]
+        return replace(self, person=np.clip(gain * self.person + offset * share, 0, 255 * share))
 
     def before(self, background: np.ndarray) -> np.ndarray:
         """(h, w, 3) uint8: the person before a background of the same size."""

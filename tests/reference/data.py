@@ -81,24 +81,32 @@ def make_batch(
     warps: bool = False,
     mixed_turned: bool = False,
     mirrored: np.ndarray | None = None,
+    recoloured: bool = False,
 ) -> Batch:
     """The images at `index` (B,), their meshes as they are and turned by `turns` (B,) degrees.
 
     warps: whether the persons are turned by warping. worn: how each is mixed on the body with whom `mix`
     says, on its turned mesh or its own. mirrored: (B,) bool, of whom every picture is the other way round,
-    and the turn too.
+    and the turn too. recoloured: whether warped and mixed persons have the colours of the camera before whose
+    background they stand.
     """
     if mirrored is not None:
         known = (data, index, turns, positives, backgrounds, mix, worn)
-        plain = make_batch(*known, warps=warps, mixed_turned=mixed_turned)
+        plain = make_batch(*known, warps=warps, mixed_turned=mixed_turned, recoloured=recoloured)
         return _mirrored(plain, mirrored)
     mixtures, own_share = [], []
     places = index if backgrounds is None else backgrounds
-    warped = [warped_picture(data, *where) for where in zip(index, turns, places, strict=True) if warps]
+    warped = [
+        warped_picture(data, *where, recoloured=recoloured)
+        for where in zip(index, turns, places, strict=True)
+        if warps
+    ]
     for i, much in enumerate(worn):
         assert mix is not None
         turn = turns[i] if mixed_turned else 0
         person, share, own = data.mixed(index[i], index[mix.partner[i]], much, turn)
+        if recoloured:
+            person = in_colours_of(data, index[i], places[i], person, share)
         mixtures.append(np.rint(person + (1 - share[..., None]) * data.backgrounds[places[i]]))
         own_share.append(own)
     behind = None if backgrounds is None else np.stack([data.backgrounds[i] for i in backgrounds])
@@ -118,10 +126,29 @@ def make_batch(
     )
 
 
-def warped_picture(data: Data, image: int, turn: int, place: int) -> np.ndarray:
+def warped_picture(data: Data, image: int, turn: int, place: int, *, recoloured: bool = False) -> np.ndarray:
     """The person of an image turned, before the background of the image `place`: (H, W, 3)."""
     person, share = data.warped[image, turn]
+    if recoloured:
+        person = in_colours_of(data, image, place, person, share)
     return np.rint(person + (1 - share[..., None]) * data.backgrounds[place])
+
+
+def in_colours_of(data: Data, image: int, place: int, person: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Each channel of a person of the camera of `image` with the mean and deviation that persons have in
+    that of `place`: all pixels that the meshes of the camera's images cover."""
+    statistics = []
+    for camera in (data.camera_id[image], data.camera_id[place]):
+        own = [i for i in data.with_mesh if data.camera_id[i] == camera]
+        pixels_of = np.concatenate([data.images[i][data.views[i, 0] > 0] for i in own]).astype(np.float64)
+        statistics.append((pixels_of.mean(0), np.maximum(pixels_of.std(0), 1)))
+    (mean, deviation), (new_mean, new_deviation) = statistics
+    covered = share > 0
+    colour = person[covered] / share[covered][:, None]
+    changed = np.zeros_like(person)
+    colour = np.clip((colour - mean) / deviation * new_deviation + new_mean, 0, 255)
+    changed[covered] = colour * share[covered][:, None]
+    return changed
 
 
 def _mirrored(batch: Batch, mirrored: np.ndarray) -> Batch:

@@ -62,6 +62,7 @@ def draw_batch(
         warps=warps,
         mixed_turned=mixed_turned,
         mirrored=mirrored,
+        recoloured=contrast.camera_colours,
     )
 
 

@@ -27,6 +27,7 @@ from .harness import Recorder, comparable, finish, same, weights
 CONTRAST = ContrastSettings(
     views="generated",
     background="own",
+    camera_colours=False,
     mixup="d_mixup",
     mixup_partner="random",
     mixup_mesh="own",
@@ -165,6 +166,8 @@ def test_a_memory_of_views_needs_views(boxes: Boxes) -> None:
 
 
 def test_a_person_before_the_own_background_is_no_second_view(boxes: Boxes) -> None:
+    with pytest.raises(GenreidError, match=r"contrast.camera_colours is true, .* camera_colours: false"):
+        replace(SETTINGS.contrast, camera_colours=True, background="own")
     with pytest.raises(GenreidError, match=r"contrast.background: other_cameras"):
         run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, views="copy_paste")))
 
