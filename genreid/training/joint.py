@@ -30,9 +30,9 @@ from genreid.training.mixtures import mixing_of
 from genreid.training.pictures import generation_picture
 from genreid.training.repair import RepairedViews
 from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
-from genreid.training.settings import JointSettings, Networks
+from genreid.training.settings import ContrastSettings, JointSettings, Networks
 from genreid.training.targets import Targets
-from genreid.training.views import make_views
+from genreid.training.views import Views, make_views
 
 
 def train_joint(
@@ -99,7 +99,6 @@ def joint_step(
     encoder, discriminator = networks.encoder, networks.discriminator
     contrast, generation = settings.contrast, settings.generation
     device, precision = batch.image.device, settings.precision
-    label = targets.members.labels_of(batch.index)
 
     # E_id sees x: a(x), f. G paints x̂, x_θ, x̃, x_mix. E_id sees those: f_θ, f_mix; beyond the paper, x_θ and
     # x_mix before backgrounds of other cameras.
@@ -127,19 +126,9 @@ def joint_step(
             else:
                 losses = generator_losses(views.painted, discriminator, batch, real.appearance, generation)
 
-    # w_rot·L_rot + w_id·L_id + w_mix·L_mix; draws of their own, apart from those of the views
+    # Draws of their own, apart from those of the views.
     draw = torch_rng(settings.seed, "negatives", run.epoch, run.step)
-    rows = targets.draw(batch.index, contrast.num_negatives, generator=draw)
-    losses["rotation"] = contrast.rotation_weight * rotation_contrast(
-        embedding, views.second, rows, contrast.rotation_temperature, contrast.third_term_negatives
-    )
-    prototypes, tau_p = targets.prototypes, contrast.prototype_temperature
-    losses["prototype"] = contrast.prototype_weight * prototype_loss(embedding, prototypes, label, tau_p)
-    if views.mixed is not None:
-        # Beyond the paper, of mixtures on the body: how much of each is shown.
-        share = mix.lam if batch.mixtures is None else batch.mixtures.share
-        mixed = mixup_contrast(views.mixed, prototypes, label, label[mix.partner], share, tau_p)
-        losses["mixup"] = contrast.mixup_weight * mixed
+    losses |= contrastive_losses(embedding, views, batch, targets, contrast, draw)
     require_finite(losses, run.epoch, run.step)
 
     learning = [optimisers.encoder_optimiser] + ([optimisers.generator_optimiser] if learns else [])
@@ -154,6 +143,38 @@ def joint_step(
         remembered = F.normalize(remembered + views.second.detach(), dim=1)
     targets.update(batch.index, remembered, keep_old=contrast.keep_old)
     return named(losses, "loss") | named(d_losses, "discriminator")
+
+
+def contrastive_losses(
+    embedding: Tensor,
+    views: Views,
+    batch: Batch,
+    targets: Targets,
+    contrast: ContrastSettings,
+    draw: torch.Generator,
+) -> dict[str, Tensor]:
+    """The terms of w_rot·L_rot + w_id·L_id + w_mix·L_mix, weighted.
+
+    embedding: f (B, D). draw: of negatives.
+    """
+    label, mix = targets.members.labels_of(batch.index), batch.mix
+    assert mix is not None
+    rows = targets.draw(batch.index, contrast.num_negatives, generator=draw)
+    rotation = rotation_contrast(
+        embedding, views.second, rows, contrast.rotation_temperature, contrast.third_term_negatives
+    )
+    prototypes, tau_p = targets.prototypes, contrast.prototype_temperature
+    prototype = prototype_loss(embedding, prototypes, label, tau_p)
+    losses = {
+        "rotation": contrast.rotation_weight * rotation,
+        "prototype": contrast.prototype_weight * prototype,
+    }
+    if views.mixed is not None:
+        # Beyond the paper, of mixtures on the body: how much of each is shown.
+        share = mix.lam if batch.mixtures is None else batch.mixtures.share
+        mixed = mixup_contrast(views.mixed, prototypes, label, label[mix.partner], share, tau_p)
+        losses["mixup"] = contrast.mixup_weight * mixed
+    return losses
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def test_a_memory_of_views_needs_views(boxes: Boxes) -> None:
 
 
 def test_a_person_before_the_own_background_is_no_second_view(boxes: Boxes) -> None:
-    with pytest.raises(GenreidError, match=r"contrast.camera_colours is true, .* camera_colours: false"):
+    with pytest.raises(GenreidError, match=r"contrast.camera_colours is true, .*camera_colours: false"):
         replace(SETTINGS.contrast, camera_colours=True, background="own")
     with pytest.raises(GenreidError, match=r"contrast.background: other_cameras"):
         run(boxes, replace(SETTINGS, contrast=replace(CONTRAST, views="copy_paste")))
