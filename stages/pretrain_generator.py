@@ -20,12 +20,11 @@ def pretrain_generator(
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
-    inputs, settings_class = (
-        ("manifest", "images", "encoder", "mesh", "views"),
-        pretraining.GeneratorPretrainingSettings,
-    )
+    inputs = ("manifest", "images", "encoder", "mesh", "views")
+    settings_class = pretraining.GeneratorPretrainingSettings
     with open_stage("pretrain-generator", options, settings_class, inputs=inputs) as run:
         settings = run.settings
+        learns = {} if settings.epochs else {"learns": "nothing, with 0 epochs"}
         train, images = training_set(run)
         warped = warped_images(run, train, images) if settings.generator.paints == "views" else None
         loader = Loader(images, ViewStore(run.parts("views")), run.device, warped=warped)
@@ -51,5 +50,5 @@ def pretrain_generator(
             "generator",
             lambda: generator_checkpoint(generator, discriminator),
             "Generator pretraining",
-            {"images": len(train), "images with a mesh": len(loader.with_mesh)},
+            {**learns, "images": len(train), "images with a mesh": len(loader.with_mesh)},
         )
