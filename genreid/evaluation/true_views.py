@@ -13,7 +13,7 @@ from genreid.data.images import ImageSet
 from genreid.synthetic import benchmark_from_truth
 from genreid.warping.images import WarpedImages
 from genreid.warping.mixing import Garment
-from genreid.warping.view import WarpedView
+from genreid.warping.view import Layer, WarpedView
 
 TrueView = Callable[[str, int], tuple[np.ndarray, np.ndarray]]
 """(image_id, yaw_deg) → the true rotated view (h,w,3) uint8 RGB and the person's silhouette (h,w) bool."""
@@ -66,9 +66,8 @@ class TruePersons:
         return self._warped.mixtures(index, other, share, yaw_deg)
 
     def _view(self, position: int, yaw_deg: int) -> WarpedView:
-        drawn = self._of(position)[self._yaws_deg[yaw_deg]].astype(np.float32)
-        share = drawn[..., 3] / 255
-        return WarpedView(drawn[..., :3], share, share, np.zeros_like(share))
+        layer = Layer.unpacked(self._of(position)[self._yaws_deg[yaw_deg]])
+        return WarpedView(layer.person, layer.share, layer.share, np.zeros_like(layer.share))
 
     def _of(self, position: int) -> np.ndarray:
         """An image's person from all sides: (Y, H, W, 4) uint8, colours times share, and the share."""
@@ -83,6 +82,5 @@ class TruePersons:
     def _draw(self, position: int, yaw_deg: int) -> np.ndarray:
         picture, silhouette = self._true_view(self._images.image_id[position], yaw_deg)
         share = silhouette.astype(np.float32)
-        person = WarpedView(picture * share[..., None], share, share, np.zeros_like(share))
-        small = person.resized(self._images.height_px, self._images.width_px)
-        return np.rint(np.dstack([small.person, 255 * small.share])).astype(np.uint8)
+        person = Layer(picture * share[..., None], share)
+        return person.resized(self._images.height_px, self._images.width_px).packed()

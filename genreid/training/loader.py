@@ -26,11 +26,11 @@ from genreid.training.draws import Positives, draw_backgrounds
 from genreid.training.mixtures import Mixing
 from genreid.training.run import Run
 from genreid.warping.images import Dressed, Persons
-from genreid.warping.view import WarpedView
+from genreid.warping.view import Layer
 
 _CACHE_BYTES = 2 * 1024**3
-"""Of decoded views and backgrounds (2 GiB: a million views of 64×32, 65,000 of 256×128); those beyond are
-made each time."""
+"""Of decoded mesh views, warped persons and backgrounds (2 GiB: at 64×32 a million mesh views, or 37,000
+images turned by seven angles); those beyond are made each time."""
 
 
 def to_device(pixels: Tensor, device: torch.device) -> Tensor:
@@ -219,13 +219,8 @@ class Loader:
         backgrounds: (B, H, W, 3) uint8. An image without a mesh stays as it is."""
         pictures = self._images.load(index)
         known = np.isin(index, self.with_mesh)
-
-        def warp() -> np.ndarray:
-            return self._warped_at(index[known], yaw_deg[known], index[known])
-
         if known.any():
-            # Kept batch by batch: what shares a batch changes the last bits of a posed body.
-            pictures[known] = self._kept((index.tobytes(), yaw_deg.tobytes()), warp)
+            pictures[known] = self._warped_at(index[known], yaw_deg[known], index[known])
         return pictures
 
     def _warped_at(
@@ -233,8 +228,23 @@ class Loader:
     ) -> np.ndarray:
         """The persons of the images at `index` (B,), turned by warping, before the backgrounds of others:
         (B, H, W, 3) uint8."""
-        assert self._warped is not None
-        return self._before(self._warped.views(index, yaw_deg), index, backgrounds, recolours)
+        views = [self._layer(int(image), int(yaw)) for image, yaw in zip(index, yaw_deg, strict=True)]
+        return self._before(views, index, backgrounds, recolours)
+
+    def _layer(self, image: int, yaw_deg: int) -> Layer:
+        """One person turned by warping, before nothing.
+
+        Training asks for each of an image's few angles again and again. They are drawn one by one: what
+        shares a batch changes the last bits of a posed body, and a run that was resumed has drawn others.
+        """
+        persons = self._warped
+        assert persons is not None
+
+        def draw() -> np.ndarray:
+            (view,) = persons.views(np.array([image]), np.array([yaw_deg], np.int16))
+            return view.packed()
+
+        return Layer.unpacked(self._kept(("layer", image, yaw_deg), draw))
 
     def _mixed_at(
         self, index: np.ndarray, mix: Mix, yaw_deg: np.ndarray, backgrounds: np.ndarray, recolours: bool
@@ -248,7 +258,7 @@ class Loader:
         return Mixtures(self._on_device(pictures), share.to(self._device))
 
     def _before(
-        self, views: Sequence[WarpedView], index: np.ndarray, backgrounds: np.ndarray, recolours: bool
+        self, views: Sequence[Layer], index: np.ndarray, backgrounds: np.ndarray, recolours: bool
     ) -> np.ndarray:
         """Views of the persons of the images at `index` (B,) before the backgrounds of others (B,):
         (B, H, W, 3) uint8. recolours: whether in the colours of persons there."""

@@ -240,7 +240,8 @@ def data_of(boxes: Boxes) -> Data:
     warped = {}
     for i, yaw in views:
         (view,) = boxes.persons.views(np.array([i]), np.array([yaw]))
-        warped[i, yaw] = view.person, view.share
+        # Kept in eight bits a channel.
+        warped[i, yaw] = np.rint(view.person), np.rint(255 * view.share) / np.float32(255)
 
     def mixed(image: int, other: int, share: float | str, turn: int) -> tuple[np.ndarray, np.ndarray, float]:
         ((view, own),) = boxes.persons.mixtures(

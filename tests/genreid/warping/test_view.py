@@ -7,7 +7,7 @@ import pytest
 
 from genreid.render.zbuffer import Fragments, rasterise
 from genreid.warping.texture import Texture
-from genreid.warping.view import WarpedView, draw_view
+from genreid.warping.view import Layer, WarpedView, draw_view
 
 FACES = np.array([[0, 1, 2], [2, 1, 3]])
 POINTS = np.array([[10, 20, 1], [40, 18, 1], [12, 90, 1], [44, 95, 1]], np.float32)
@@ -71,6 +71,25 @@ def test_a_person_before_a_background_by_hand() -> None:
     view = WarpedView(*(np.full((1, 2, 3), 60, np.float32), np.array([[0.5, 1.0]], np.float32)), *_nothing())
     composed = view.before(np.full((1, 2, 3), 100, np.uint8))
     assert composed[0].tolist() == [[110] * 3, [60] * 3]
+
+
+def test_eight_bits_keep_a_layer_to_half_a_level() -> None:
+    rng = np.random.default_rng(0)
+    share = rng.random((9, 7), np.float32)
+    layer = Layer(share[..., None] * rng.uniform(0, 255, (9, 7, 3)).astype(np.float32), share)
+    packed = layer.packed()
+    assert packed.dtype == np.uint8 and packed.shape == (9, 7, 4)
+    kept = Layer.unpacked(packed)
+    assert np.abs(kept.person - layer.person).max() <= 0.5
+    assert np.abs(kept.share - layer.share).max() <= 0.5 / 255 + 1e-6
+    assert (kept.packed() == packed).all()
+
+
+def test_another_cameras_colours_are_those_of_the_person_alone() -> None:
+    """Half of the first pixel, all of the second; gain 2 and offset −30, within 0 to 255."""
+    layer = Layer(np.array([[[30, 5, 0], [100, 10, 150]]], np.float32), np.array([[0.5, 1.0]], np.float32))
+    gain, offset = np.full(3, 2, np.float32), np.full(3, -30, np.float32)
+    assert layer.recoloured(gain, offset).person.tolist() == [[[45, 0, 0], [170, 0, 255]]]
 
 
 def _nothing() -> tuple[np.ndarray, np.ndarray]:
