@@ -9,7 +9,7 @@ import pyarrow as pa
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from pipeline.artifacts import read_table, read_torch
-from stages.shared.run import Project
+from stages.shared.run import PRODUCERS, Project, StageRun
 
 
 def read_manifest(run: Project) -> Manifest:
@@ -19,6 +19,15 @@ def read_manifest(run: Project) -> Manifest:
 def read_truth(run: Project) -> pa.Table:
     """What the synthetic benchmark knows of its images; without rows for other data sets."""
     return read_table(run.path("truth"), run.remedy("truth"))
+
+
+def truth_if_there(run: StageRun, lost: str) -> pa.Table:
+    """The same for a stage that only measures by it. lost: what is said to be left out without the file;
+    the table then has no rows, and no columns either."""
+    if run.has("truth"):
+        return read_truth(run)
+    run.warn(f"{run.paths.truth} is missing, so {lost}: run `dvc repro {PRODUCERS['truth']}` for it")
+    return pa.table({})
 
 
 def image_set(run: Project, manifest: Manifest) -> ImageSet:
