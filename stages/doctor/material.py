@@ -87,11 +87,13 @@ def _dataset(configuration: Configuration) -> Finding:
     from stages.shared.external import dataset_folder
 
     layout = layout_named(name, section(project.params, "prepare_data.folder", FolderSettings))
-    listing = layout.find(project.root / dataset_folder(project))
+    listing = layout.find(dataset_folder(project)[1])
     configuration.num_images = len(listing.images)
     found = f"{name} at {listing.root}: {len(listing.images):,} images"
     if odd := list(differences(layout, listing.images)):
         return Finding("note", f"{found}; {odd[0]}", "unpack the data set again, or use it as it is")
+    if listing.notes:
+        return Finding("note", found, listing.notes[0])
     return Finding("ok", found)
 
 
