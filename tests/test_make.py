@@ -94,7 +94,7 @@ def test_repro_and_test_are_what_they_say() -> None:
 
 @pytest.mark.parametrize("has_git", [True, False])
 def test_a_project_without_git_is_run_all_the_same(project: Path, has_git: bool) -> None:
-    """As an archive of it unpacks. DVC refuses such a folder until its configuration says that it is meant."""
+    """As an archive of it unpacks: DVC refuses such a folder until it is told that it is meant."""
     log = project / "log"
     for name in ("python", "dvc", "genreid"):
         script(project / "env" / "bin" / name, f'echo "{name} $@" >> {log}')
