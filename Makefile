@@ -21,7 +21,11 @@ help:
 
 install: $(STAMP)
 
+# DVC refuses a folder outside git, as an unpacked archive of the project is one, until it is told to do without.
 repro: $(STAMP)
+	@git rev-parse --git-dir >/dev/null 2>&1 || test -e .git \
+		|| { echo "No git repository here: DVC does without; experiments and studies need one (git init)"; \
+		$(BIN)/dvc config --local core.no_scm true; }
 	@$(BIN)/dvc repro
 	@$(BIN)/genreid summary
 

@@ -75,14 +75,31 @@ def load_params(path: Path) -> Params:
             f"{path}: cannot be read ({error.strerror}); is this the project's folder?"
         ) from None
     try:
-        values = YAML(typ="safe", pure=True).load(text) or {}
         tree = YAML(typ="safe", pure=True).compose(text)
+        if twice := _second_visit(tree, set()):
+            raise PipelineError(f"{path.name}:{twice}: aliases (*name) are not read: write the value out")
+        values = YAML(typ="safe", pure=True).load(text) or {}
     except MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise PipelineError(f"{path.name}{line}: not valid YAML: {error.problem}") from None
+    except RecursionError:
+        raise PipelineError(f"{path.name}: nested too deeply; expected sections of keys") from None
     if not isinstance(values, dict):
         raise PipelineError(f"{path.name}: expected sections of keys, got {type(values).__name__}")
     return Params(path, values, dict(_key_lines(tree)))
+
+
+def _second_visit(node: Any, seen: set[int]) -> int | None:
+    """The line of a node that stands in two places of a tree. A few aliases of aliases stand for billions of
+    values, which would fill the memory wherever they are written out.
+    """
+    if id(node) in seen:
+        return int(node.start_mark.line) + 1
+    seen.add(id(node))
+    kind, children = getattr(node, "id", None), getattr(node, "value", ())
+    below = [one for pair in children for one in pair] if kind == "mapping" else children
+    found = (_second_visit(one, seen) for one in below) if kind in ("mapping", "sequence") else ()
+    return next((line for line in found if line), None)
 
 
 def _key_lines(node: Any, prefix: str = "") -> Iterator[tuple[str, int]]:

@@ -89,7 +89,8 @@ def _hydra(value: Any) -> str:
     text = str(value)
     if _BARE_WORD.fullmatch(text) and not _OTHER_MEANING.fullmatch(text):
         return text
-    return "'" + text.replace("'", r"\'") + "'"
+    # A backslash is one, but before a quote, where Hydra wants two.
+    return "'" + re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + m[2].replace("'", r"\'"), text) + "'"
 
 
 def write_overrides(path: Path, overrides: Mapping[str, Any]) -> None:

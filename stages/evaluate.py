@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
+
+if TYPE_CHECKING:
+    from genreid.evaluation.report import EvaluateSettings
 
 
 def evaluate(
     fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
 ) -> None:
-    """Score retrieval (mAP, CMC, mINP) of warm-up and joint encoder side by side, and the generated views."""
+    """Score retrieval (mAP, CMC, mINP) of warm-up and joint encoder side by side, and the generated views.
+
+    Without views of the queries (render_views.splits) it scores retrieval alone, and says so.
+    """
     from functools import partial
 
-    from genreid.evaluation.generation import ViewedImages
     from genreid.evaluation.learnt import true_headings
     from genreid.evaluation.report import EvaluateSettings, judge
     from genreid.evaluation.retrieval import Pair, rank_pair
-    from genreid.evaluation.true_views import true_views
     from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
-    from genreid.render.views import ViewStore
     from pipeline.artifacts import hash_path
-    from stages.shared.body import open_body
-    from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
+    from stages.shared.data import image_set, read_checkpoint, read_manifest, truth_if_there
     from stages.shared.looking import PairLooker
     from stages.shared.results import write_report
-    from stages.shared.warped import warped_images
+    from stages.shared.viewed import viewed_queries
 
     options = Options(fresh, device, workers, progress)
-    inputs = ("manifest", "images", "truth", "mesh", "views", "encoder", "joint")
-    with open_stage("evaluate", options, EvaluateSettings, inputs=inputs) as run:
-        settings, truth = run.settings, read_truth(run)
+    optional = ("truth", "mesh", "views")
+    with open_stage("evaluate", options, EvaluateSettings, inputs=inputs_of, optional=optional) as run:
+        settings = run.settings
+        truth = truth_if_there(run, "nothing is held against it")
         manifest = read_manifest(run)
         pair = Pair.of(manifest, settings.split, partial(image_set, run))
         joint = read_checkpoint(run, "joint")
@@ -38,30 +43,32 @@ def evaluate(
             "warm_up": load_encoder(*read_checkpoint(run, "encoder")).to(run.device),
             "joint": load_encoder(*joint).to(run.device),
         }
-
+        viewed = viewed_queries(run, pair.queries, truth, repairs=generator.repairs)
         looker = PairLooker(run, encoders, manifest)
+        looker.require_meshes(pair)
+
         retrievals = {
             name: rank_pair(looker.rows(name, pair), pair, settings.max_rank, settings.reranking)
             for name in encoders
         }
         looking = looker.compare(pair)
 
-        body = open_body(run.root, pair.queries.manifest.info.body) if truth.num_rows else None
-        true_view = true_views(truth, body) if body else None
-        queries, store = pair.queries, ViewStore(run.parts("views"))
-        persons = warped_images(run, queries.manifest, queries.images) if generator.repairs else None
-        viewed = ViewedImages(queries.images, store, true_view, persons=persons)
-        headings, generator = true_headings(truth), generator.to(run.device)
         report = judge(
             encoders,
-            generator,
+            generator.to(run.device),
             viewed,
             pair,
             retrievals,
-            headings,
+            true_headings(truth),
             settings,
             run.tracker,
             looking=looking,
             checkpoint=hash_path(run.path("joint")),
         )
         write_report(run, report, oracle_of(*joint))
+
+
+def inputs_of(settings: EvaluateSettings) -> tuple[str, ...]:
+    """What no ranking can do without: nothing of the meshes, unless persons are to be turned for it."""
+    mesh = ("mesh",) if "turned" in settings.test_views else ()
+    return ("manifest", "images", "encoder", "joint", *mesh)

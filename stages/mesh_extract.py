@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
+
+if TYPE_CHECKING:
+    from stages.shared.estimation import MeshExtractSettings
 
 _IMAGES_PER_PIECE = 64
 _ROWS_PER_GROUP = 256
@@ -17,20 +22,21 @@ def mesh_extract(
 
     from genreid.mesh.accuracy_table import accuracy_table
     from stages.shared.body import open_body
-    from stages.shared.data import image_set, read_manifest, read_truth
+    from stages.shared.data import image_set, read_manifest, truth_if_there
     from stages.shared.estimation import MeshExtractSettings, mesh_maker, open_estimator
     from stages.shared.meshes import read_mesh
     from stages.shared.romp import finish_with, hold_files
     from stages.shared.shards import plan_shards, write_shards
 
     options = Options(fresh, device, workers, progress)
-    inputs = ("manifest", "images", "truth", "regressor")
-    with open_stage("mesh-extract", options, MeshExtractSettings, inputs=inputs) as run:
+    optional = ("truth",)
+    with open_stage("mesh-extract", options, MeshExtractSettings, inputs=inputs_of, optional=optional) as run:
         settings = run.settings
         if settings.estimator == "romp":
             hold_files(run)
         manifest = read_manifest(run).select(*settings.splits)
-        body, truth = open_body(run.root, manifest.info.body), read_truth(run)
+        body = open_body(run.root, manifest.info.body)
+        truth = truth_if_there(run, "no estimate is held against it")
         estimator = open_estimator(run, settings.estimator, body, truth)
         finish = finish_with(settings.romp, "romp", body.fingerprint) if estimator.name == "romp" else None
         write_shards(
@@ -47,3 +53,9 @@ def mesh_extract(
         run.show("Meshes", {"images": len(manifest), **dict(sorted(Counter(found.status).items()))})
         if truth.num_rows:
             run.show_table("Against the truth", *accuracy_table(found, truth, manifest, body))
+
+
+def inputs_of(settings: MeshExtractSettings) -> tuple[str, ...]:
+    """What its estimator looks at. dvc.yaml has the regressor for every one: its dependencies are fixed."""
+    own = {"regressor": ("regressor",), "ground_truth": ("truth",)}
+    return ("manifest", "images", *own.get(settings.estimator, ()))

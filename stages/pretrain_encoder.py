@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
+
+if TYPE_CHECKING:
+    from stages.shared.imported import PretrainEncoderSettings
 
 
 def pretrain_encoder(
@@ -21,9 +26,7 @@ def pretrain_encoder(
     from stages.shared.training import train_and_write, training_set
 
     options = Options(fresh, device, workers, progress)
-    with open_stage(
-        "pretrain-encoder", options, PretrainEncoderSettings, inputs=("manifest", "images")
-    ) as run:
+    with open_stage("pretrain-encoder", options, PretrainEncoderSettings, inputs=inputs_of) as run:
         settings = run.settings
         if settings.import_from is not None:
             write_imported(run, settings.encoder, settings.import_from)
@@ -42,3 +45,8 @@ def pretrain_encoder(
         )
         facts = {"images": len(train)}
         train_and_write(run, epochs, "encoder", lambda: encoder_checkpoint(encoder), "Encoder warm-up", facts)
+
+
+def inputs_of(settings: PretrainEncoderSettings) -> tuple[str, ...]:
+    """The images that it learns from: none where the encoder was trained elsewhere."""
+    return ("manifest", "images") if settings.import_from is None else ()

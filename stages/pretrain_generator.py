@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
+
+if TYPE_CHECKING:
+    from genreid.training.generator import GeneratorPretrainingSettings
 
 
 def pretrain_generator(
@@ -20,9 +25,8 @@ def pretrain_generator(
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
-    inputs = ("manifest", "images", "encoder", "mesh", "views")
     settings_class = pretraining.GeneratorPretrainingSettings
-    with open_stage("pretrain-generator", options, settings_class, inputs=inputs) as run:
+    with open_stage("pretrain-generator", options, settings_class, inputs=inputs_of) as run:
         settings = run.settings
         learns = {} if settings.epochs else {"learns": "nothing, with 0 epochs"}
         train, images = training_set(run)
@@ -52,3 +56,9 @@ def pretrain_generator(
             "Generator pretraining",
             {**learns, "images": len(train), "images with a mesh": len(loader.with_mesh)},
         )
+
+
+def inputs_of(settings: GeneratorPretrainingSettings) -> tuple[str, ...]:
+    """What it reads: meshes for a generator that repairs warped views, which another is not shown."""
+    mesh = ("mesh",) if settings.generator.paints == "views" else ()
+    return ("manifest", "images", "encoder", *mesh, "views")

@@ -78,11 +78,13 @@ def train_joint(
 
 
 def inputs_of(settings: JointSettings) -> tuple[str, ...]:
-    """What it reads: nothing of the truth, unless an oracle is to show true views.
+    """What it reads: nothing of the truth, unless an oracle is to show true views, and of meshes nothing but
+    for persons that are warped, or painted by a generator that may turn out to repair.
 
     dvc.yaml does not name the truth among what this stage depends on, or every run's lock would say that its
     training had it at hand. Nothing is lost: the truth is made with the images, by the same stage from the
     same params and code, and so is never another where the images are the same.
     """
     truth = ("truth",) if settings.wants_true_views else ()
-    return ("manifest", "images", "encoder", "generator", "mesh", "views", *truth)
+    mesh = ("mesh",) if settings.warps or settings.paints else ()
+    return ("manifest", "images", "encoder", "generator", "views", *mesh, *truth)

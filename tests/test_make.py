@@ -90,3 +90,21 @@ def test_repro_and_test_are_what_they_say() -> None:
     lines = [make(ROOT, "-n", target, "VENV=env").stdout.splitlines() for target in ("repro", "test")]
     assert [line.split("/")[-1] for line in lines[0][-2:]] == ["dvc repro", "genreid summary"]
     assert [line.split("/")[-1] for line in lines[1][-2:]] == ['pytest -q -m "not slow"', "pytest -q -m slow"]
+
+
+@pytest.mark.parametrize("has_git", [True, False])
+def test_a_project_without_git_is_run_all_the_same(project: Path, has_git: bool) -> None:
+    """As an archive of it unpacks: DVC refuses such a folder until it is told that it is meant."""
+    log = project / "log"
+    for name in ("python", "dvc", "genreid"):
+        script(project / "env" / "bin" / name, f'echo "{name} $@" >> {log}')
+    if has_git:
+        (project / ".git").mkdir()
+    script(project / "bin" / "git", "exit 128")
+    assert make(project, "install", "VENV=env").returncode == 0
+    log.write_text("")
+    done = make(project, "repro", "VENV=env")
+    assert done.returncode == 0, done.stderr
+    told = [] if has_git else ["dvc config --local core.no_scm true"]
+    assert log.read_text().splitlines() == [*told, "dvc repro", "genreid summary"]
+    assert ("No git repository here" in done.stdout) != has_git

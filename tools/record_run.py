@@ -39,6 +39,8 @@ def main() -> None:
     metrics = json.loads((project / "metrics.json").read_text(encoding="utf-8"))
     if "oracle" in metrics:
         parser.error(f"{project}/metrics.json: joint training learnt from an oracle ({metrics['oracle']})")
+    if "views" not in metrics:
+        parser.error(f"{project}/metrics.json: {metrics.get('views_unjudged', 'no view was judged')}")
     runs = {
         stage: json.loads((project / "provenance" / f"{stage}.json").read_text(encoding="utf-8"))
         for stage in STAGES

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS, PARENTS
 from genreid.body.pickles import read_pickled_arrays
 from genreid.errors import GenreidError, why_not_loaded
+from genreid.mistaken import mistaken_for
 
 SMPL_URL = "https://smpl.is.tue.mpg.de"
 NUM_POSE_FEATURES = 9 * (NUM_JOINTS - 1)
@@ -31,6 +32,8 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
     body gives the same arrays from every format.
     Raises GenreidError for a missing or unreadable file, a missing array, a wrong shape, another joint tree.
     """
+    if what := mistaken_for(path):
+        raise GenreidError(f"the body '{path}' is {what}")
     if not path.is_file():
         raise GenreidError(
             f"no body file at '{path}'; prepare_data.body is 'open' (the embedded body) or a file of SMPL's "

@@ -60,7 +60,7 @@ class Invariance:
 def judge_invariance(
     encoders: Mapping[str, IdentityEncoder],
     painter: Painter,
-    viewed: ViewedImages,
+    viewed: ViewedImages | None,
     index: np.ndarray,
     pair: Pair,
     retrievals: Mapping[str, Retrieval],
@@ -70,8 +70,8 @@ def judge_invariance(
 ) -> Invariance:
     """Warm-up and joint encoder side by side.
 
-    encoders, retrievals: by the names of the metrics. viewed: the queries; index: those whose generated views
-    are looked at. headings: the true ones by image id, see `true_headings`.
+    encoders, retrievals: by the names of the metrics. viewed: the queries, None without mesh views; index:
+    those whose generated views are looked at. headings: the true ones by image id, see `true_headings`.
     """
     if not headings or pair.undefined is not None:
         return Invariance()
@@ -92,7 +92,7 @@ def judge_invariance(
     }
     pictures = {"changed_lists": _changed_lists(pair, retrievals)}
     known = np.isin(pair.queries.manifest.person_id[index], np.setdiff1d(pair.gallery.labels[0], [-1, 0]))
-    if not known.any():
+    if viewed is None or not known.any():
         return Invariance(figures, _hit_rows(hits), pictures=pictures)
     chosen = np.unique(np.linspace(0, known.sum() - 1, _MOST_SPREAD).astype(np.int64))
     looked_at = index[known][chosen]
@@ -106,6 +106,8 @@ def judge_invariance(
 
 def true_headings(truth: pa.Table) -> dict[str, float]:
     """Image id → heading in degrees; empty where the truth has no rows, as for photographs."""
+    if not truth.num_rows:
+        return {}
     return dict(zip(truth["image_id"].to_pylist(), truth["heading_deg"].to_pylist(), strict=True))
 
 

@@ -45,24 +45,28 @@ class EvaluateSettings:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. retrievals: by the encoders' names, `warm_up` and `joint`. looking: None where no
-    ranking is defined. checkpoint: fingerprint of the joint encoder's.
+    """What was found. retrievals: by the encoders' names, `warm_up` and `joint`. views: None where no view
+    was judged, for the reason `unjudged`. looking: None where no ranking is defined. checkpoint: fingerprint
+    of the joint encoder's.
     """
 
     settings: EvaluateSettings
     pair: Pair
     retrievals: Mapping[str, Retrieval]
-    views: GeneratedViews
+    views: GeneratedViews | None
     learnt: Invariance
     looking: Looking | None
     checkpoint: str
+    unjudged: str | None
 
     def metrics(self) -> dict[str, Any]:
-        """What metrics.json holds; where the ranking is undefined, the reason in place of its figures."""
+        """What metrics.json holds; where the ranking is undefined, or no view was judged, the reason in place
+        of the figures."""
+        views = {"views_unjudged": self.unjudged} if self.views is None else {"views": self.views.figures}
         if self.pair.undefined is not None:
-            return {"undefined": self.pair.undefined, "views": self.views.figures}
+            return {"undefined": self.pair.undefined, **views}
         metrics: dict[str, Any] = {name: percentages(one) for name, one in self.retrievals.items()}
-        metrics["views"] = self.views.figures
+        metrics |= views
         if self.looking is not None:
             metrics["test_views"] = self.looking.figures()
             if self.looking.recommended is not None:
@@ -75,7 +79,7 @@ class Report:
         """Rows by name; no row where what they need is not known."""
         return {
             "cmc": cmc_rows(self.retrievals, self.settings.max_rank),
-            "identity_kept": self.views.by_yaw,
+            "identity_kept": [] if self.views is None else self.views.by_yaw,
             "hits_by_viewpoint": self.learnt.hits,
             "spread": self.learnt.spread,
             "mixtures": self.learnt.mixtures,
@@ -85,7 +89,8 @@ class Report:
         """uint8 RGB by name."""
         num_lists, seed = self.settings.num_ranked_lists, self.settings.seed
         lists = picture_of_lists(self.retrievals["joint"], self.pair, num_lists, seed)
-        return {**self.learnt.pictures, "ranked_lists": lists, "views": self.views.picture}
+        views = {} if self.views is None else {"views": self.views.picture}
+        return {**self.learnt.pictures, "ranked_lists": lists, **views}
 
     def facts(self) -> dict[str, object]:
         """What was looked at."""
@@ -102,7 +107,7 @@ class Report:
 def judge(
     encoders: Mapping[str, IdentityEncoder],
     generator: Generator,
-    viewed: ViewedImages,
+    viewed: ViewedImages | str,
     pair: Pair,
     retrievals: Mapping[str, Retrieval],
     headings: Mapping[str, float],
@@ -115,21 +120,26 @@ def judge(
     """How good the views are that the generator paints, in the eyes of the encoder that never saw any; and
     what the encoder that saw them has learnt.
 
-    encoders: `warm_up` and `joint`, whose appearance code the generator paints; viewed: the queries.
-    headings: the true ones, see `true_headings`. looking, checkpoint: as in the report.
+    encoders: `warm_up` and `joint`, whose appearance code the generator paints; viewed: the queries, or the
+    reason why none of them has views. headings: the true ones, see `true_headings`. looking, checkpoint: as
+    in the report.
     """
     painter = Painter(generator, encoders["joint"])
-    index = draw_queries(viewed, settings.num_generated, settings.seed)
-    views = judge_views(
-        painter,
-        encoders["warm_up"],
-        viewed,
-        index,
-        pair,
-        retrievals["warm_up"],
-        batch_size=settings.batch_size,
-        progress=progress,
-    )
+    seen = None if isinstance(viewed, str) else viewed
+    index, views = np.empty(0, np.int64), None
+    if seen is not None:
+        index = draw_queries(seen, settings.num_generated, settings.seed)
+        views = judge_views(
+            painter,
+            encoders["warm_up"],
+            seen,
+            index,
+            pair,
+            retrievals["warm_up"],
+            batch_size=settings.batch_size,
+            progress=progress,
+        )
     seed = settings.seed
-    learnt = judge_invariance(encoders, painter, viewed, index, pair, retrievals, headings, seed=seed)
-    return Report(settings, pair, retrievals, views, learnt, looking, checkpoint)
+    learnt = judge_invariance(encoders, painter, seen, index, pair, retrievals, headings, seed=seed)
+    unjudged = viewed if isinstance(viewed, str) else None
+    return Report(settings, pair, retrievals, views, learnt, looking, checkpoint, unjudged)

@@ -31,6 +31,7 @@ from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import matrix_to_axis_angle, rotation_6d_to_matrix
 from genreid.errors import GenreidError, why_not_loaded
 from genreid.mesh.shards import MeshEstimates
+from genreid.mistaken import mistaken_for
 
 INPUT_PX = 512
 MAP_CELLS = 64
@@ -87,6 +88,10 @@ def missing_parts(settings: RompSettings) -> dict[Part, str]:
             f"{SMPL_URL} (.pkl, .npz, or .pth as simple-romp packs it): put it there, or name its place in "
             "params.yaml"
         )
+    files: dict[Part, str] = {"weights": settings.weights, "smpl": settings.smpl}
+    for part, path in files.items():
+        if what := mistaken_for(Path(path)):
+            missing[part] = f"mesh_extract.romp.{part}: '{path}' is {what}"
     return missing
 
 

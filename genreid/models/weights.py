@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError, why_not_loaded
+from genreid.mistaken import mistaken_for
 from genreid.models.backbone import RESNETS, ResNetBackbone
 from genreid.models.timm_backbone import TimmBackbone
 
@@ -27,6 +28,8 @@ def read_weights(path: Path, remedy: str) -> dict[str, Tensor]:
     Only tensors, plain types and NumPy's numbers are taken: a pickle that holds more is refused, none of
     its code runs. Raises GenreidError, ending with the `remedy`.
     """
+    if what := mistaken_for(path):
+        raise GenreidError(f"weights {path} are {what}")
     if not path.is_file():
         raise GenreidError(f"weights {path}: no such file; {remedy}")
     try:
@@ -37,10 +40,20 @@ def read_weights(path: Path, remedy: str) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
             content = content[name]
     if isinstance(content, Mapping):
-        tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+        tensors = {
+            str(name): _plain_count(str(name), value)
+            for name, value in content.items()
+            if isinstance(value, Tensor)
+        }
         if tensors and len(tensors) == len(content):
             return tensors
     raise GenreidError(f"weights {path} hold no table of tensors; {remedy}")
+
+
+def _plain_count(name: str, tensor: Tensor) -> Tensor:
+    """fast-reid wrote a batch norm's count of batches as a list of one, torch has it as a number."""
+    is_count = name.endswith("num_batches_tracked") and tensor.numel() == 1
+    return tensor.reshape(()) if is_count else tensor
 
 
 def load_pretrained(

@@ -19,7 +19,8 @@ _BYTES_OF_VIEW_PER_PIXEL = 0.5  # a grey PNG of a body
 _BYTES_OF_IMAGE_PER_PIXEL = 2.5  # a colour PNG of the benchmark
 _BYTES_OF_MESH = 800
 _BYTES_OF_MASK_PER_PIXEL = 0.23  # a grey PNG in 16 levels: 1,886 bytes at 128×64
-_COPIES = 2  # in the workspace and in DVC's cache
+_BYTES_OF_SCENE_PER_PIXEL = 3.1  # colours and silhouette, which zstd hardly makes smaller
+_MEMORY_OF_SCENE_PER_PIXEL = 8.2  # as a table and as an array, both at once when they are read back
 _PROCESS_BYTES = 1.2 * GB  # torch, faiss and compiled kernels, before any work
 _WORKER_BYTES = 1.0 * GB  # a process that draws scenes: the empty streets of all cameras
 _MOST_WORKERS = 4
@@ -33,7 +34,8 @@ GPU_BYTES = 1.0 * GB
 class Workload:
     """What is trained on what: images, their native and training size, batches, and the networks.
 
-    num_painted: pictures that the generator paints of an image in a step.
+    num_painted: pictures that the generator paints of an image in a step. num_scenes, scene_px: what the
+    mesh regressor is fitted on, 0 where none is.
     """
 
     num_images: int
@@ -45,6 +47,8 @@ class Workload:
     num_painted: int
     is_synthetic: bool
     num_workers: int
+    num_scenes: int
+    scene_px: tuple[int, int]
     encoder: EncoderSettings
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings
@@ -52,14 +56,20 @@ class Workload:
 
 @dataclass(frozen=True)
 class Needs:
-    """Bytes: disk of the project; memory of the machine; memory of the device that trains (on the CPU, a
-    part of the machine's) in the warm-up and in the stages with the generator.
+    """Bytes: outs, in the workspace and once more in DVC's cache; state, what a stage keeps beside them
+    until it has ended; memory of the machine; memory of the device that trains (on the CPU, a part of it) in
+    the warm-up and in the stages with the generator.
     """
 
-    disk: float
+    outs: float
+    state: float
     memory: float
     warm_up: float
     joint: float
+
+    @property
+    def disk(self) -> float:
+        return 2 * self.outs + self.state
 
     @property
     def training(self) -> float:
@@ -88,23 +98,31 @@ def estimate_needs(work: Workload) -> Needs:
     joint = 4 * (encoder_bytes + rest_bytes) + work.joint_batch * joint_images
 
     native = work.native_px[0] * work.native_px[1]
-    data = work.num_images * (
-        native * (work.num_yaws * _BYTES_OF_VIEW_PER_PIXEL + _BYTES_OF_MASK_PER_PIXEL) + _BYTES_OF_MESH
-    )
-    if work.is_synthetic:
-        data += work.num_images * native * _BYTES_OF_IMAGE_PER_PIXEL
+    meshes = work.num_images * (native * _BYTES_OF_MASK_PER_PIXEL + _BYTES_OF_MESH)
+    views = work.num_images * native * work.num_yaws * _BYTES_OF_VIEW_PER_PIXEL
+    images = work.num_images * native * _BYTES_OF_IMAGE_PER_PIXEL if work.is_synthetic else 0
     weights = 2 * encoder_bytes + 2 * rest_bytes
-    state = 3 * (encoder_bytes + rest_bytes)
+    of_scene = work.scene_px[0] * work.scene_px[1]
+    # Of the stages one at a time: the pieces of shards, scenes, or a network with its moments.
+    state = max(
+        meshes,
+        views,
+        work.num_scenes * of_scene * _BYTES_OF_SCENE_PER_PIXEL,
+        3 * (encoder_bytes + rest_bytes),
+    )
     # decoded images and decoded views, each kept as far as its cache goes
     cache = sum(
         min(channels * height * width * work.num_images, _LARGEST_CACHE_BYTES)
         for channels in (3, work.num_yaws)
     )
     memory_rows = 2 * _FLOAT * work.num_images * encoder.embedding_dim
-    workers = min(work.num_workers, _MOST_WORKERS) * _WORKER_BYTES if work.is_synthetic else 0
+    draws = work.is_synthetic or work.num_scenes > 0
+    workers = min(work.num_workers, _MOST_WORKERS) * _WORKER_BYTES if draws else 0
     return Needs(
-        disk=_COPIES * (data + weights) + state,
-        memory=_PROCESS_BYTES + max(workers, cache + memory_rows),
+        outs=images + meshes + views + weights,
+        state=state,
+        memory=_PROCESS_BYTES
+        + max(workers, cache + memory_rows, work.num_scenes * of_scene * _MEMORY_OF_SCENE_PER_PIXEL),
         warm_up=warm_up,
         joint=joint,
     )

@@ -48,6 +48,14 @@ class Configuration:
         return {name: section(self.project.params, name, settings) for name, settings in classes}
 
     @cached_property
+    def native_px(self) -> tuple[int, int]:
+        """Height and width of the images as they are; set by the data set's check where it is found."""
+        name = (
+            "prepare_data" if self.value("prepare_data.dataset") != "synthetic" else "prepare_data.synthetic"
+        )
+        return self.value(f"{name}.height_px"), self.value(f"{name}.width_px")
+
+    @cached_property
     def num_images(self) -> int:
         """Of the data set; set by its check where it is found, and what is to be expected before."""
         name = self.value("prepare_data.dataset")

@@ -27,8 +27,13 @@ def conflicts(settings: Mapping[str, Any]) -> Iterator[Conflict]:
             "train_joint shows what a generator paints that never learnt: pretrain_generator.epochs is 0",
             "take recipes/painted.yaml or repaired.yaml",
         )
+    evaluate, extracted = settings["evaluate"], settings["mesh_extract"].splits
+    ranked = [name for split in there if split in (evaluate.split, "val") for name in _PAIRS[split]]
+    lacking = ", ".join(name for name in ranked if name not in extracted)
+    if lacking and "turned" in evaluate.test_views:
+        yield f"evaluate.test_views has turned, and mesh_extract.splits lacks {lacking}", f"add {lacking}"
     # A data set without any query is measured on its training images.
-    if there and (split := settings["evaluate"].split) not in there:
+    if there and (split := evaluate.split) not in there:
         yield f"evaluate.split is {split}, and the data set has no such images", f"set it to {there[0]}"
 
 

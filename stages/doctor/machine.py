@@ -6,16 +6,11 @@ import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stages.doctor.configuration import Configuration
 from stages.doctor.finding import Check, Finding, first_line, installed
 
-if TYPE_CHECKING:
-    from genreid.training.needs import Needs
-
 _PYTHONS = ((3, 11), (3, 12))
-_PAINTING = ("pretrain_generator", "train_joint")
 
 
 def _python(configuration: Configuration) -> Finding:
@@ -86,11 +81,17 @@ def _renderer(configuration: Configuration) -> Finding:
 
 
 def _tools(configuration: Configuration) -> Finding:
+    """DVC starts the stages as `genreid`, by the path of whoever starts DVC."""
     beside = Path(sys.executable).parent  # an environment that is used without being activated
-    missing = [tool for tool in ("dvc", "git") if not (shutil.which(tool) or (beside / tool).exists())]
-    if missing:
-        to_do = "activate the environment: `dvc repro` needs it"
-        return Finding("note", f"{', '.join(missing)} not on the path", to_do)
+    on_path = [tool for tool in ("dvc", "genreid") if shutil.which(tool)]
+    there = [tool for tool in ("dvc", "genreid") if tool in on_path or (beside / tool).exists()]
+    if lacking := [tool for tool in ("dvc", "genreid") if tool not in there]:
+        return Finding("missing", f"{', '.join(lacking)} not installed", "install them by `make install`")
+    if aside := [tool for tool in there if tool not in on_path]:
+        to_do = "activate the environment, or run by `make repro`: a stage would not be found"
+        return Finding("note", f"{', '.join(aside)} not on the path", to_do)
+    if not shutil.which("git"):
+        return Finding("note", "git not on the path", "install it for `dvc exp run` and studies")
     return Finding("ok", f"dvc {installed('dvc')}, git")
 
 
@@ -102,62 +103,6 @@ def _export(configuration: Configuration) -> Finding:
     return Finding("ok", ", ".join(f"{name} {found}" for name, found in packages.items()))
 
 
-def _disk(configuration: Configuration) -> Finding:
-    needed, free = needs_of(configuration).disk, shutil.disk_usage(configuration.project.root).free
-    found = f"{free / 1e9:.1f} GB free, the run needs about {needed / 1e9:.1f} GB"
-    if free < needed:
-        return Finding("missing", found, "make room, or move the project to a larger disk")
-    return Finding("ok", found)
-
-
-def _memory(configuration: Configuration) -> Finding:
-    import psutil
-    import torch
-
-    from genreid.training.needs import GPU_BYTES
-
-    needs, device = needs_of(configuration), configuration.project.device
-    machine = psutil.virtual_memory()
-    needed = needs.memory + (needs.training if device.type == "cpu" else 0)
-    free_of = f"{machine.available / 1e9:.1f} GB free of {machine.total / 1e9:.1f}"
-    found = f"{free_of}, the run needs about {needed / 1e9:.1f} GB"
-    to_do = "smaller batches, or fewer --workers"
-    if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        of_gpu = needs.training + GPU_BYTES
-        found += f"; GPU {free / 1e9:.1f} GB free, needs about {of_gpu / 1e9:.1f} GB"
-        if total < of_gpu:
-            return Finding("missing", found, "smaller batches, or precision: bfloat16")
-    if machine.total < needed:
-        return Finding("missing", found, to_do)
-    return Finding("note" if machine.available < needed else "ok", found, to_do)
-
-
-def needs_of(configuration: Configuration) -> Needs:
-    """What the configured run takes of disk and memory."""
-    from genreid.training.needs import Workload, estimate_needs
-
-    settings = configuration.settings
-    prepared, warm_up = settings["prepare_data"], settings["pretrain_encoder"]
-    drawn = prepared.synthetic
-    return estimate_needs(
-        Workload(
-            num_images=configuration.num_images,
-            native_px=(drawn.height_px, drawn.width_px),
-            training_px=(prepared.height_px, prepared.width_px),
-            num_yaws=len(settings["render_views"].yaws_deg),
-            warm_up_batch=warm_up.identities_per_batch * warm_up.images_per_identity,
-            joint_batch=settings["train_joint"].batch_size,
-            num_painted=4 + any(settings[name].generation.same_person > 0 for name in _PAINTING),
-            is_synthetic=prepared.dataset == "synthetic",
-            num_workers=configuration.project.workers,
-            encoder=warm_up.encoder,
-            generator=settings["pretrain_generator"].generator,
-            discriminator=settings["pretrain_generator"].discriminator,
-        )
-    )
-
-
 MACHINE = (
     Check("Python", _python),
     Check("torch", _torch),
@@ -165,4 +110,4 @@ MACHINE = (
     Check("faiss", _faiss),
     Check("renderer", _renderer),
 )
-TOOLS = (Check("DVC", _tools), Check("ONNX export", _export), Check("disk", _disk), Check("memory", _memory))
+TOOLS = (Check("DVC", _tools), Check("ONNX export", _export))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from genreid.mesh.romp import Part
 
 _CONNECT_SECONDS = 3.0
+_NUM_MEASURED = 64
 _FOR_PHOTOGRAPHS = "nothing: it is needed for photographs alone"
 
 
@@ -87,12 +89,29 @@ def _dataset(configuration: Configuration) -> Finding:
     from stages.shared.external import dataset_folder
 
     layout = layout_named(name, section(project.params, "prepare_data.folder", FolderSettings))
-    listing = layout.find(project.root / dataset_folder(project))
+    listing = layout.find(dataset_folder(project)[1])
     configuration.num_images = len(listing.images)
+    configuration.native_px = _typical_px([listing.root / image.path for image in listing.images])
     found = f"{name} at {listing.root}: {len(listing.images):,} images"
     if odd := list(differences(layout, listing.images)):
         return Finding("note", f"{found}; {odd[0]}", "unpack the data set again, or use it as it is")
+    if listing.notes:
+        return Finding("note", found, listing.notes[0])
     return Finding("ok", found)
+
+
+def _typical_px(paths: Sequence[Path]) -> tuple[int, int]:
+    """The mean height and width of some of the images, spread evenly; their headers are read alone."""
+    from PIL import Image
+
+    sizes = []
+    for path in paths[:: max(1, len(paths) // _NUM_MEASURED)]:
+        with contextlib.suppress(Exception), Image.open(path) as image:  # prepare-data tells of it
+            sizes.append(image.size)
+    if not sizes:
+        return 0, 0
+    width, height = (round(sum(side) / len(sizes)) for side in zip(*sizes, strict=True))
+    return height, width
 
 
 def _oracle(configuration: Configuration) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow as pa
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from pipeline.artifacts import read_table, read_torch
-from stages.shared.run import Project
+from stages.shared.run import PRODUCERS, Project, StageRun, project_path
 
 
 def read_manifest(run: Project) -> Manifest:
@@ -21,9 +22,24 @@ def read_truth(run: Project) -> pa.Table:
     return read_table(run.path("truth"), run.remedy("truth"))
 
 
+def truth_if_there(run: StageRun, lost: str) -> pa.Table:
+    """The same for a stage that only measures by it. lost: what is said to be left out without the file;
+    the table then has no rows, and no columns either."""
+    if run.has("truth"):
+        return read_truth(run)
+    run.warn(f"{run.paths.truth} is missing, so {lost}: run `dvc repro {PRODUCERS['truth']}` for it")
+    return pa.table({})
+
+
 def image_set(run: Project, manifest: Manifest) -> ImageSet:
     """The images of a (part of a) manifest, without their identities."""
-    return ImageSet(run.root / manifest.info.root, manifest, num_threads=run.workers)
+    return ImageSet(image_root(run, manifest), manifest, num_threads=run.workers)
+
+
+def image_root(run: Project, manifest: Manifest) -> Path:
+    """The folder that the manifest's paths are relative to."""
+    own = manifest.info.root == run.paths.images
+    return run.path("images") if own else project_path(run.root, manifest.info.root)
 
 
 def read_checkpoint(run: Project, key: str) -> tuple[dict[str, Any], str]:

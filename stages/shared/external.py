@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from genreid.data.datasets.counts import differences
 from genreid.data.datasets.layout import ImageFile, Layout, Listing
-from genreid.data.images import ImageSet
 from genreid.data.inspection import inspect_image
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.validation import set_aside
@@ -22,7 +21,8 @@ from genreid.synthetic import TRUTH_SCHEMA
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.errors import PipelineError
 from pipeline.pictures import png
-from stages.shared.run import Project, StageRun
+from stages.shared.data import image_set
+from stages.shared.run import Project, StageRun, project_path
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
 
 _IMAGES_PER_PIECE = 512
@@ -57,8 +57,8 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
     DVC wants the images and the truth of every data set: here they are a folder with a note, and a table
     without rows.
     """
-    given = dataset_folder(run)
-    listing = external.layout.find(run.root / given)
+    given, folder = dataset_folder(run)
+    listing = external.layout.find(folder)
     images = set_aside(listing.images, external.val_identities, external.seed)
     facts = _look_over(run, listing.root, images)
     manifest = Manifest.from_rows(
@@ -68,14 +68,19 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
         ],
         ManifestInfo(
             dataset=external.layout.name,
-            root=_root(run, given, listing.root),
+            root=_root(given, folder, listing.root),
             height_px=external.height_px,
             width_px=external.width_px,
             body=external.body,
         ),
     )
     odd = differences(external.layout, listing.images)
-    for line in [*odd, *_skipped_lines(listing), *_unreadable_lines(facts, run.paths.manifest)]:
+    for line in [
+        *odd,
+        *listing.notes,
+        *_skipped_lines(listing),
+        *_unreadable_lines(facts, run.paths.manifest),
+    ]:
         run.warn(line)
     if external.layout.citation:
         run.show("Data set", {"name": external.layout.name, "to be cited": external.layout.citation})
@@ -88,8 +93,11 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
     return manifest
 
 
-def dataset_folder(run: Project) -> str:
-    """`paths.dataset`, its `~` resolved, which must be a folder. Raises PipelineError where it is not."""
+def dataset_folder(run: Project) -> tuple[str, Path]:
+    """`paths.dataset`, its `~` resolved, and where that is, which must be a folder.
+
+    Raises PipelineError where it is not.
+    """
     given = run.paths.dataset
     place = run.params.place("paths.dataset")
     dataset = run.params.value("prepare_data.dataset")
@@ -99,17 +107,18 @@ def dataset_folder(run: Project) -> str:
             "images"
         )
     given = os.path.expanduser(given)
-    if not (run.root / given).is_dir():
+    folder = project_path(run.root, given)
+    if not folder.is_dir():
         raise PipelineError(
             f"{place}: {given} is no folder, and prepare_data.dataset is {dataset}: set paths.dataset to the "
             "folder of its images"
         )
-    return given
+    return given, folder
 
 
-def _root(run: StageRun, given: str, found: Path) -> str:
+def _root(given: str, folder: Path, found: Path) -> str:
     """The root as the manifest keeps it: as `paths.dataset` is given, relative or absolute."""
-    return (Path(given) / found.relative_to(run.root / given)).as_posix()
+    return (Path(given) / found.relative_to(folder)).as_posix()
 
 
 def _row(image: ImageFile) -> dict[str, object]:
@@ -170,7 +179,7 @@ def _sheet(run: StageRun, manifest: Manifest) -> bytes:
     cells = cells_by_identity(
         readable.person_id.tolist(), readable.camera_id.tolist()
     ) or _cells_from_all_over(len(readable))
-    pixels = ImageSet(run.root / manifest.info.root, readable, num_threads=run.workers)
+    pixels = image_set(run, readable)
     shown = [[None if cell is None else pixels.load(np.array([cell]))[0] for cell in row] for row in cells]
     return png(contact_sheet(shown))
 

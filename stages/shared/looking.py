@@ -16,7 +16,9 @@ from genreid.evaluation.report import EvaluateSettings
 from genreid.evaluation.retrieval import SPLITS, Pair, Part, embed_pair
 from genreid.models.encoder import IdentityEncoder
 from genreid.render.views import YAWS_DEG
+from stages.shared.body import open_body
 from stages.shared.data import image_set
+from stages.shared.meshes import read_mesh
 from stages.shared.run import StageRun
 from stages.shared.warped import turned_pictures
 
@@ -53,10 +55,24 @@ class PairLooker:
         validation = None
         if len(ways) > 1 and self._run.settings.split == _VALIDATION:
             validation = scores["joint"]
-        elif len(ways) > 1 and all(self._manifest.has_split(half) for half in SPLITS[_VALIDATION]):
-            other = Pair.of(self._manifest, _VALIDATION, partial(image_set, self._run))
-            validation = self._scores("joint", other, ways, _VALIDATION) if other.undefined is None else None
+        elif len(ways) > 1 and (other := self._validation()):
+            validation = self._scores("joint", other, ways, _VALIDATION)
         return Looking({name: scores[name] for name in self._encoders}, validation, milliseconds)
+
+    def require_meshes(self, pair: Pair) -> None:
+        """Raise GenreidError, before anything is embedded, where an image that is to be turned has no row."""
+        if pair.undefined is None and "turned" in self._run.settings.test_views:
+            other = self._validation()
+            for part in (pair.queries, pair.gallery, *((other.queries, other.gallery) if other else ())):
+                read_mesh(self._run, part.manifest, open_body(self._run.root, part.manifest.info.body))
+
+    def _validation(self) -> Pair | None:
+        """The pair that recommends a way beside the evaluated one; None where there is none to rank."""
+        is_there = all(self._manifest.has_split(half) for half in SPLITS[_VALIDATION])
+        if self._run.settings.split == _VALIDATION or not is_there:
+            return None
+        pair = Pair.of(self._manifest, _VALIDATION, partial(image_set, self._run))
+        return pair if pair.undefined is None else None
 
     def _scores(self, name: str, pair: Pair, ways: list[WayName], split: str = "") -> Scores:
         return {way: score(self.rows(name, pair, way, split), pair) for way in ways}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
 UNDEFINED = "undefined"
 """The key of metrics.json that holds the reason why there is no figure of retrieval."""
+UNJUDGED = "views_unjudged"
+"""The key that holds the reason why there is no figure of generated views."""
 ORACLE = "oracle"
 """The key that says what the joint encoder was told of the truth, where it was."""
 FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
@@ -49,7 +51,8 @@ def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
     metrics = report.metrics() | ({ORACLE: oracle} if oracle else {})
     write_json(run.path("metrics"), metrics)
     run.show("Evaluated on", report.facts() | ({ORACLE: oracle} if oracle else {}))
-    run.show("Generated views", metrics["views"])
+    if "views" in metrics:
+        run.show("Generated views", metrics["views"])
     if "invariance" in metrics:
         run.show("Invariance", metrics["invariance"])
     if report.looking is not None:
@@ -59,7 +62,8 @@ def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
 
 
 def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
-    """The table of retrieval, or the reason why it has no figures; and a warning where an oracle helped."""
+    """The table of retrieval, or the reason why it has no figures; the same of generated views, and a warning
+    where an oracle helped."""
     if ORACLE in metrics:
         console.print(
             f"warning: joint training: {learnt_from(metrics[ORACLE])}", markup=False, soft_wrap=True
@@ -73,6 +77,9 @@ def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
         if "test_views" in metrics:
             console.print(ways_table(metrics["test_views"]))
             print_recommended(console, metrics)
+    if UNJUDGED in metrics:
+        line = f"Generated views were not judged: {metrics[UNJUDGED]}."
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def ranking_table(metrics: Mapping[str, Any]) -> Table:

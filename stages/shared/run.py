@@ -153,6 +153,10 @@ class StageRun(Project, Generic[T]):
     tracker: Tracker
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def has(self, key: str) -> bool:
+        """Whether the artifact `key` is there."""
+        return self.path(key).exists()
+
     @property
     def plots(self) -> Path:
         """The folder of this stage's curves and pictures."""
@@ -189,12 +193,14 @@ def open_stage(
     settings_class: type[T],
     *,
     inputs: Sequence[str] | Callable[[T], Sequence[str]] = (),
+    optional: Sequence[str] = (),
     params: Sequence[str] = (),
 ) -> Iterator[StageRun[T]]:
     """The run of `stage`, whose section of params.yaml is a `settings_class`.
 
-    inputs: keys of `paths` that it reads, or a function of its settings that gives them. params: dotted keys
-    that it depends on besides its own section.
+    inputs: keys of `paths` that it needs, or a function of its settings that gives them. optional: keys that
+    it reads where they are there (see `StageRun.has`), and does a part of its work without. params: dotted
+    keys that it depends on besides its own section.
     Raises PipelineError where an input does not exist and where a param cannot be.
     """
     started = time.monotonic()
@@ -209,6 +215,8 @@ def open_stage(
     code = code_fingerprint(f"stages.{section_name(stage)}")
     fingerprint = dict(_flat(values, (section_name(stage), *params)))
     fingerprint |= {file: hash_path(root / file) for file in files.values()} | code
+    for file in (getattr(paths, key) for key in optional if key not in files):
+        fingerprint[file] = hash_path(root / file) if (root / file).exists() else "missing"
     with StageState(root, stage, fingerprint, fresh=options.fresh) as state:
         # DVC hashes this file when the stage has ended: it has to name the code that ran.
         keep_fingerprint(project.path("fingerprints") / f"{stage}.txt", code)
@@ -241,8 +249,24 @@ def _plain(value: object) -> object:
 
 
 def project_path(root: Path, text: str) -> Path:
-    """A path as params.yaml writes it: relative to the project, absolute, or with `~`."""
-    return root / os.path.expanduser(text)  # unlike pathlib's, it leaves a name that nobody has as it is
+    """A path as params.yaml writes it: relative to the project, absolute, or with `~`.
+
+    What git ignores, such as a link to a data set, is not in the copy of the project in which
+    `dvc exp run --temp` and the queue work: there it is that of the project that the copy is of.
+    """
+    given = os.path.expanduser(text)  # unlike pathlib's, it leaves a name that nobody has as it is
+    place, original = root / given, _copied_from(root)
+    if original is not None and not place.exists() and (original / given).exists():
+        return original / given
+    return place
+
+
+def _copied_from(root: Path) -> Path | None:
+    """The project of which DVC made the copy at `root`, in PROJECT/.dvc/tmp/exps; None for any other."""
+    for folder in root.parents:
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2]
+    return None
 
 
 def section_name(stage: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from genreid.mistaken import mistaken_for
 from pipeline.artifacts import hash_path, read_torch
 from pipeline.errors import PipelineError
 from stages.shared.oracle import learnt_from
@@ -62,6 +63,8 @@ def open_checkpoint(project: Project, wanted: str | None) -> Checkpoint:
                 f"{PRODUCERS['encoder']}` or all of `dvc repro` first, or name a file by --checkpoint"
             )
     path = project.path(key) if key else Path(str(wanted)).resolve()
+    if what := mistaken_for(path):
+        raise PipelineError(f"--checkpoint: {path} is {what}")
     place = getattr(project.paths, key) if key else _shortest(path, project.root)
     remedy = project.remedy(key) if key else f"name {', '.join(KINDS)} or a checkpoint of this program"
     content = read_torch(path, remedy)

@@ -68,6 +68,8 @@ def test_an_unknown_recipe_names_those_there_are(params: Params) -> None:
         "12",
         "it's",
         "a=b",
+        r"cam(?P<camera>\d{1,3})/(?!0+\D).*\.jpg$",
+        "a\\'b\\",
         "",
         "null",
         [1, "x", [2.5]],
@@ -80,7 +82,7 @@ def test_hydra_reads_every_value_back(value: object) -> None:
     (override,) = OverridesParser.create().parse_overrides([argument])
     assert override.key_or_group == "train.lr"
     read = override.value()
-    assert (read == value and type(read) is type(value)) or str(read) == f"'{value}'"
+    assert (read == value and type(read) is type(value)) or read.text == value
     if isinstance(value, str):
         assert not isinstance(read, bool | int | float | None)
 

@@ -27,7 +27,7 @@ def _finder(boxes: str) -> Callable[[Path], Listing]:
         """The images of CUHK03-NP below `folder`, which may be the folder of the boxes itself."""
         if folder.name != boxes:
             folder = locate(folder, boxes, Path.is_dir, f"CUHK03-NP ({boxes})") / boxes
-        return read_split_folders(folder, SPLITS, _NAME, f"CUHK03-NP ({boxes})")
+        return read_split_folders(folder, SPLITS, _NAME, f"CUHK03-NP ({boxes})", "0003_c1_21.png")
 
     return find
 

@@ -17,7 +17,7 @@ _NAME = re.compile(r"(?P<person>\d{1,9})_c(?P<camera>\d{1,4})_f\d+")
 
 def find(folder: Path) -> Listing:
     """The images of DukeMTMC-reID in `folder`, or in `DukeMTMC-reID` below it."""
-    return read_split_folders(folder, SPLITS, _NAME, "DukeMTMC-reID")
+    return read_split_folders(folder, SPLITS, _NAME, "DukeMTMC-reID", "0005_c2_f0046985.jpg")
 
 
 DUKEMTMC = Layout(

@@ -2,7 +2,9 @@
 
 A pattern is a regular expression that fits the whole path of an image below the folder, slashes and suffix
 included. Its named groups, both optional, are `camera` and `person`. Whole numbers are taken as they are (as
-in Market-1501, person −1 is junk and 0 a distractor); other names are numbered from 1 in sorted order.
+in Market-1501, person −1 is junk and 0 a distractor); other names are numbered from 1 in sorted order. A person
+0 among training images or queries, where a distractor has no place, is a person like all others: there they
+are numbered from 0, and each gets the next number.
 """
 
 from __future__ import annotations
@@ -10,16 +12,23 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from genreid.data.datasets.layout import ODD_NAME, ImageFile, Layout, Listing, files_below, why_no_image
+from genreid.data.datasets.layout import ANY_FOLDER, ODD_NAME, ImageFile, Layout, Listing, files_below, why_no_image
 from genreid.data.manifest import UNKNOWN_CAMERA
 from genreid.errors import GenreidError
 
 GROUPS = ("camera", "person")
+DISTRACTOR = 0
+_FROM_ZERO = (
+    "person 0 is among training images or queries, so persons are taken to be numbered from 0 and each gets the "
+    "next number; where 0 is nobody in particular, let the pattern of prepare_data.folder not fit it: "
+    r"(?P<person>(?!0+\D)\d+)"
+)
 _WHOLE_NUMBER = re.compile(r"-?\d+")
-_MOST_CAMERAS, _MOST_PERSONS = 2**15 - 1, 2**31 - 1
+_MOST_CAMERAS = 2**15 - 1
+_MOST_PERSONS = 2**31 - 2  # one less than a manifest holds, so that each has a next one
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ def folder_layout(settings: FolderSettings) -> Layout:
     def find(folder: Path) -> Listing:
         return _find(folder, settings)
 
-    return Layout("folder", citation="", official={}, num_cameras=0, find=find)
+    return Layout(ANY_FOLDER, citation="", official={}, num_cameras=0, find=find)
 
 
 def _find(folder: Path, settings: FolderSettings) -> Listing:
@@ -102,7 +111,16 @@ def _find(folder: Path, settings: FolderSettings) -> Listing:
             f"{folder}: no image fits '{settings.train}'{example}: set prepare_data.folder.train to a "
             "pattern of whole paths below that folder, '.*' for all"
         )
-    return Listing(folder, _numbered(matches), skipped)
+    images = _numbered(matches)
+    if any(image.person_id == DISTRACTOR and image.split != "gallery" for image in images):
+        return Listing(folder, [_next_number(image) for image in images], skipped, notes=(_FROM_ZERO,))
+    return Listing(folder, images, skipped)
+
+
+def _next_number(image: ImageFile) -> ImageFile:
+    """With 1 added to its person's number; junk stays junk."""
+    known = image.person_id is not None and image.person_id >= DISTRACTOR
+    return replace(image, person_id=image.person_id + 1) if known else image  # type: ignore[operator]
 
 
 def _numbered(matches: list[_Match]) -> list[ImageFile]:

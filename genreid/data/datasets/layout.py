@@ -14,6 +14,8 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 """Of files that are taken for images, whatever the case."""
 
 NO_IMAGE, ODD_NAME, NOT_UTF8 = "no image file", "name does not fit", "name is not UTF-8"
+ANY_FOLDER = "folder"
+"""The data set's name for images that lie as none of the published ones do."""
 _DEEPEST_NESTING = 2
 
 
@@ -36,12 +38,13 @@ class Listing:
     """The images of a data set.
 
     root: the folder that paths are relative to: the one that was given, or one nested in it. skipped: reason
-    → paths of files that belong to no split.
+    → paths of files that belong to no split. notes: lines on what was taken otherwise than it is written.
     """
 
     root: Path
     images: list[ImageFile]
     skipped: Mapping[str, list[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,13 @@ def why_no_image(path: str) -> str | None:
     return None
 
 
-def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str) -> Path:
+def locate(
+    folder: Path, marker: str, fits: Callable[[Path], bool], what: str, example: str = ""
+) -> Path:
     """The folder that holds `marker`: `folder` itself, or one up to two levels below it.
 
-    fits: tells whether such a marker belongs to the data set. what: the data set's name, for messages.
+    fits: tells whether such a marker belongs to the data set. what: the data set's name, and example: one
+    of its images' names, for messages.
     Raises GenreidError where there is none, and where two could be meant.
     """
     level = [folder]
@@ -125,13 +131,17 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str) -
             return found[0]
         level = [Path(entry) for place in level for entry in _folders_in(place)]
     if of_another:
+        there = [path.rpartition("/")[2] for path in files_below(of_another[0] / marker)]
+        named = f"are like {example} and not like {there[0]}" if example and there else "differ"
         raise GenreidError(
-            f"{of_another[0] / marker} is not that of {what}, whose names differ: set prepare_data.dataset to "
-            f"the data set that it is, or paths.dataset to the folder of {what}"
+            f"{of_another[0] / marker} is not that of {what}, whose names {named}: set prepare_data.dataset to "
+            f"the data set that it is, to `{ANY_FOLDER}` with patterns of your own for any other, or "
+            f"paths.dataset to the folder of {what}"
         )
     raise GenreidError(
         f"{folder}: no {marker} as {what} has it, here or two folders below: set paths.dataset to the folder "
-        "that the data set was unpacked to"
+        f"that the data set was unpacked to, or prepare_data.dataset to `{ANY_FOLDER}` with patterns of your "
+        "own"
     )
 
 
@@ -143,18 +153,18 @@ def _folders_in(place: Path) -> list[str]:
 
 
 def read_split_folders(
-    folder: Path, splits: Mapping[str, str], pattern: re.Pattern[str], what: str
+    folder: Path, splits: Mapping[str, str], pattern: re.Pattern[str], what: str, example: str
 ) -> Listing:
     """A data set in the layout of Market-1501: one folder a split, identity and camera in each file's name.
 
     splits: folder → split, the training folder first. pattern: matched against the start of file names; its
-    groups `person` and `camera` are numbers.
+    groups `person` and `camera` are numbers. example: of such a name.
     """
 
     def fits(place: Path) -> bool:
         return any(pattern.match(path.rpartition("/")[2]) for path in files_below(place))
 
-    root = locate(folder, next(iter(splits)), fits, what)
+    root = locate(folder, next(iter(splits)), fits, what, example)
     images: list[ImageFile] = []
     skipped: dict[str, list[str]] = {}
     for name, split in splits.items():

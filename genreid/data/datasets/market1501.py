@@ -17,7 +17,7 @@ _NAME = re.compile(r"(?P<person>-?\d{1,9})_c(?P<camera>\d{1,4})s\d+_")
 
 def find(folder: Path) -> Listing:
     """The images of Market-1501 in `folder`, or in `Market-1501-v15.09.15` below it."""
-    return read_split_folders(folder, SPLITS, _NAME, "Market-1501")
+    return read_split_folders(folder, SPLITS, _NAME, "Market-1501", "0002_c1s1_000451_03.jpg")
 
 
 MARKET1501 = Layout(

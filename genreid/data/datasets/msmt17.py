@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from genreid.data.datasets.layout import Count, ImageFile, Layout, Listing, locate
+from genreid.data.datasets.layout import ANY_FOLDER, Count, ImageFile, Layout, Listing, locate
 from genreid.errors import GenreidError
 
 LISTS = (
@@ -34,9 +34,24 @@ def find(folder: Path) -> Listing:
     images: list[ImageFile] = []
     for name, split in LISTS:
         part = "train" if split == "train" else "test"
-        if (root / name).is_file():
+        if _is_there(root, name, part):
             images.extend(_read_list(root, name, split, _image_folder(root, part), _FIRST_IDENTITY[part]))
     return Listing(root, images)
+
+
+def _is_there(root: Path, name: str, part: str) -> bool:
+    """Whether a list is. One of a pair without the other would be half of the data set, or queries without a
+    gallery; without both test lists there is training data all the same.
+    """
+    if (root / name).is_file():
+        return True
+    pair = [one for one, split in LISTS if (split == "train") == (part == "train")]
+    if there := [one for one in pair if (root / one).is_file()]:
+        raise GenreidError(
+            f"{root}: there is {there[0]} and no {name}: put the data set's own {name} beside it, or read the "
+            f"images without lists by prepare_data.dataset: {ANY_FOLDER}"
+        )
+    return False
 
 
 def _image_folder(root: Path, part: str) -> str:
@@ -53,10 +68,14 @@ def _image_folder(root: Path, part: str) -> str:
 
 def _read_list(root: Path, name: str, split: str, folder: str, first_identity: int) -> list[ImageFile]:
     images = []
-    for number, line in enumerate((root / name).read_text(encoding="utf-8-sig").splitlines(), start=1):
+    try:
+        lines = (root / name).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise GenreidError(f"{root / name} is no text in UTF-8: take the data set's own list") from None
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        path, _, label = line.strip().rpartition(" ")
+        path, _, label = line.strip().replace("\\", "/").rpartition(" ")  # lists that Windows wrote
         fields = path.rpartition("/")[2].split("_")
         if not _NUMBER.fullmatch(label) or len(fields) < 3 or not _NUMBER.fullmatch(fields[2]):
             raise GenreidError(

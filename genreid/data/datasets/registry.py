@@ -7,7 +7,7 @@ import difflib
 from genreid.data.datasets.cuhk03 import CUHK03_DETECTED, CUHK03_LABELLED
 from genreid.data.datasets.dukemtmc import DUKEMTMC
 from genreid.data.datasets.folder import FolderSettings, folder_layout
-from genreid.data.datasets.layout import Layout
+from genreid.data.datasets.layout import ANY_FOLDER, Layout
 from genreid.data.datasets.market1501 import MARKET1501
 from genreid.data.datasets.msmt17 import MSMT17
 from genreid.errors import GenreidError
@@ -20,7 +20,7 @@ PUBLISHED = {
 
 def layout_names() -> list[str]:
     """Every name that `layout_named` knows, sorted: for completion and for messages."""
-    return sorted([*PUBLISHED, "folder"])
+    return sorted([*PUBLISHED, ANY_FOLDER])
 
 
 def layout_named(name: str, folder: FolderSettings) -> Layout:
@@ -29,7 +29,7 @@ def layout_named(name: str, folder: FolderSettings) -> Layout:
     Raises:
         GenreidError: there is none; the nearest name is told.
     """
-    if name == "folder":
+    if name == ANY_FOLDER:
         return folder_layout(folder)
     if name not in PUBLISHED:
         (nearest,) = difflib.get_close_matches(name, layout_names(), n=1, cutoff=0.0)

@@ -175,6 +175,26 @@ def test_wrappers_and_what_programs_keep_beside_the_weights(table: str, tmp_path
     assert torch.equal(ours.neck.weight, theirs.feat_bn.weight)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("width", [0, 16])
+def test_counts_of_batches_as_fast_reid_wrote_them(width: int, tmp_path: Path) -> None:
+    """Its own batch norms kept the count as a list of one number, not as a number."""
+    theirs = trained(FastReid(small_resnet(), gem=False, width=width))
+    counts = {
+        name: torch.tensor([7])
+        for name in theirs.state_dict()
+        if name.startswith("backbone") and name.endswith("num_batches_tracked")
+    }
+    assert len(counts) == 20
+    settings = replace(SETTINGS, stem="imagenet_ceil_pool", embedding_dim=width or None)
+    ours, _ = import_encoder(settings, saved({"model": {**theirs.state_dict(), **counts}}, tmp_path))
+    image = torch.randn(3, 3, 64, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(image).embedding, theirs(image), atol=2e-6, rtol=1e-5)
+    assert torch.equal(ours.state_dict()["backbone.bn1.num_batches_tracked"], torch.tensor(7))
+    too_many = {**theirs.state_dict(), "backbone.bn1.num_batches_tracked": torch.tensor([7, 7])}
+    assert "num_batches_tracked has shape (2,), expected ()" in refusal(too_many, tmp_path, settings)
+
+
 def test_other_settings_are_told_by_the_values_that_fit(tmp_path: Path) -> None:
     source = saved(Spcl(small_resnet(width=16), relu=False, gem=True, width=0).state_dict(), tmp_path)
     # the stand-in's neck is for 64 channels, the network has 128: that is not what is looked at first

@@ -25,6 +25,8 @@ def workload(**changes: Any) -> Workload:
         "num_painted": 4,
         "is_synthetic": False,
         "num_workers": 2,
+        "num_scenes": 0,
+        "scene_px": (128, 64),
         "encoder": encoder_settings(),
         "generator": GENERATOR,
         "discriminator": DISCRIMINATOR,
@@ -75,9 +77,19 @@ def test_memory_grows_by_what_is_kept_of_an_image_until_the_caches_are_full() ->
 
 
 def test_disk_of_an_image_counted_by_hand() -> None:
-    """Of 128×64 pixels: eight views of half a byte a pixel, a mask of 1,886 bytes, a row; each twice."""
-    none, thousand = (estimate_needs(workload(num_images=num)).disk for num in (0, 1000))
-    assert thousand - none == pytest.approx(1000 * 2 * (8 * 4096 + 1886 + 800), rel=1e-3)
+    """Of 128×64 pixels: eight views of half a byte a pixel, a mask of 1,886 bytes, a row; each twice, and the
+    pieces of the views while they are joined."""
+    few, more = (estimate_needs(workload(num_images=num)).disk for num in (2000, 3000))
+    assert more - few == pytest.approx(1000 * (2 * (8 * 4096 + 1886 + 800) + 8 * 4096), rel=1e-3)
+
+
+def test_scenes_are_counted_on_the_disk_and_in_memory_by_hand() -> None:
+    """A million of 128×64: colours, and a bit a pixel; in memory a table and arrays of them at once."""
+    needs = estimate_needs(workload(num_images=0, num_scenes=10**6))
+    assert needs.state == pytest.approx(1e6 * 128 * 64 * (3 + 1 / 8), rel=0.02)
+    both = 2 * (3 + 1 / 8) + 1 + 1  # and the silhouette a byte a pixel, as it is unpacked and as it is scaled
+    assert needs.memory == pytest.approx(1.2e9 + 1e6 * 128 * 64 * both, rel=0.02)
+    assert estimate_needs(workload(num_images=0, num_scenes=10)).memory == pytest.approx(3.2e9), "two workers"
 
 
 def test_weights_are_counted_where_they_are_written() -> None:

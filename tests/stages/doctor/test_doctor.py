@@ -22,10 +22,11 @@ from stages.doctor.checks import CHECKS, examine
 from stages.doctor.configuration import Configuration
 from stages.doctor.conflicts import conflicts
 from stages.doctor.finding import Check, Finding, State
-from stages.doctor.machine import needs_of
+from stages.doctor.room import needs_of
 from stages.shared.run import Options, Project
 from tests.genreid.licensed import smpl_arrays
 from tests.genreid.mesh.romp_files import write_files
+from tests.stages.doctor.places import make_repository
 from tests.stages.small_project import ROOT, SmallProject
 
 NEEDS_ROMP = pytest.mark.skipif(not importlib.util.find_spec("romp"), reason="simple-romp is not installed")
@@ -42,6 +43,7 @@ def findings(*names: str) -> dict[str, Finding]:
 
 
 def test_the_configured_run_can_start(small: SmallProject) -> None:
+    make_repository(small.folder)
     outcome = small.run("doctor")
     assert outcome.code == 0, outcome.out + outcome.err
     assert "The configured run can start: dvc repro" in outcome.out

@@ -31,13 +31,17 @@ def test_python_is_what_the_package_asks_for(minor: int, monkeypatch: pytest.Mon
 
 def test_tools_that_are_not_on_the_path_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    there = {"git"}
+    there = {"git", "genreid"}
     monkeypatch.setattr(shutil, "which", lambda tool: tool if tool in there else None)
-    assert machine._tools(NOTHING).found == "dvc not on the path"
+    lacking = machine._tools(NOTHING)
+    assert (lacking.state, lacking.found) == ("missing", "dvc not installed")
     (tmp_path / "dvc").write_text("beside the interpreter")
+    aside = machine._tools(NOTHING)
+    assert (aside.state, aside.found) == ("note", "dvc not on the path")
+    there.add("dvc")
     assert machine._tools(NOTHING).state == "ok"
-    there.clear()
-    assert machine._tools(NOTHING).found == "git not on the path"
+    there.remove("git")
+    assert machine._tools(NOTHING).found == "git not on the path", "which experiments want, and dvc repro not"
 
 
 def test_packages_that_an_export_lacks_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from genreid.data.datasets.counts import count_split
 from genreid.data.datasets.folder import FolderSettings, folder_layout, numbers
 from genreid.data.datasets.layout import NO_IMAGE, ODD_NAME
 from genreid.errors import GenreidError
@@ -48,6 +49,35 @@ def test_splits_identities_junk_and_distractors(tmp_path: Path) -> None:
     }
 
 
+NAME = r"(?P<person>-?\d+)_c(?P<camera>\d+)_.*"
+
+
+def test_six_persons_from_0_are_six(tmp_path: Path) -> None:
+    write_images(tmp_path, [f"{person:04d}_c{camera}_a.png" for person in range(6) for camera in (1, 2)])
+    write_images(tmp_path, ["-1_c1_a.png"])
+    listing = found(tmp_path, NAME)
+    assert {person for _, _, _, person in rows(listing)} == {-1, 1, 2, 3, 4, 5, 6}
+    assert count_split(listing.images, "train").identities == 6
+    assert ("0003_c2_a.png", "train", 2, 4) in rows(listing)
+    (note,) = listing.notes
+    assert note.startswith("person 0 is among training images or queries, so persons are taken to be numbered")
+    # And what it says to do about it: 0 is nobody in particular.
+    advised = note.rpartition(": ")[2]
+    nobody_left_out = found(tmp_path, advised + r"_c(?P<camera>\d+)_.*")
+    assert {person for _, _, _, person in rows(nobody_left_out)} == {1, 2, 3, 4, 5}
+    assert nobody_left_out.notes == ()
+
+
+@pytest.mark.parametrize(("asked", "persons"), [("0000", {1, 5}), ("0004", {0, 4})])
+def test_0_is_a_distractor_in_the_gallery_alone(tmp_path: Path, asked: str, persons: set[int]) -> None:
+    names = [f"ask/{asked}_c1_a.png", "found/0000_c2_a.png", "found/0004_c2_a.png"]
+    write_images(tmp_path, ["train/x.png", *names])
+    listing = found(tmp_path, "train/.*", f"ask/{NAME}", f"found/{NAME}")
+    assert {image.person_id for image in listing.images if image.split == "gallery"} == persons
+    assert bool(listing.notes) == (asked == "0000")
+    assert {image.person_id for image in listing.images if image.split == "train"} == {None}
+
+
 def test_an_optional_group_leaves_an_image_unlabelled(tmp_path: Path) -> None:
     write_images(tmp_path, ["anna_1.png", "ben_1.png", "1.png"])
     listing = found(tmp_path, r"(?:(?P<person>[a-z]+)_)?\d+\.png")
@@ -67,8 +97,8 @@ def test_numbers_that_are_too_large_are_numbered_anew() -> None:
 @pytest.mark.parametrize(
     ("camera", "person", "expected"),
     [
-        ("32767", "2147483647", (32767, 2147483647)),
-        ("32768", "2147483648", (1, 1)),
+        ("32767", "2147483646", (32767, 2147483646)),
+        ("32768", "2147483647", (1, 1)),
         ("0", "-1", (0, -1)),
         ("-1", "-2", (1, 1)),
     ],

@@ -84,6 +84,25 @@ def test_another_data_set_of_the_same_folders_is_told_apart(tmp_path: Path) -> N
         MARKET1501.find(tmp_path)
 
 
+def test_crops_of_a_tracker_in_the_same_folders_point_to_the_layout_for_any(tmp_path: Path) -> None:
+    """As tools of multi-object tracking write them to train a re-identification network on."""
+    for name in ("bounding_box_train", "query", "bounding_box_test"):
+        write_images(tmp_path, [f"{name}/0000001_MOT17-02-FRCNN_0000001_acc_data.bmp"])
+    with pytest.raises(GenreidError) as caught:
+        MARKET1501.find(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/bounding_box_train is not that of Market-1501, whose names are like "
+        "0002_c1s1_000451_03.jpg and not like 0000001_MOT17-02-FRCNN_0000001_acc_data.bmp: set "
+        "prepare_data.dataset to the data set that it is, to `folder` with patterns of your own for any other, "
+        "or paths.dataset to the folder of Market-1501"
+    )
+    name = r"(?P<person>\d+)_(?P<camera>MOT17-\d+).*"
+    listing = layout_named("folder", FolderSettings(f"bounding_box_train/{name}", None, None)).find(tmp_path)
+    assert rows(listing) == {
+        ("bounding_box_train/0000001_MOT17-02-FRCNN_0000001_acc_data.bmp", "train", 1, 1)
+    }
+
+
 MSMT_LISTS = {
     "list_train.txt": "0000/0000_000_01_0303morning_0008_0.jpg 0\n",
     "list_val.txt": "0000/0000_001_14_0303morning_0020_1.jpg 0\n\n",
@@ -109,8 +128,65 @@ def test_msmt17(tmp_path: Path, folders: tuple[str, str]) -> None:
     }
 
 
+def msmt17(home: Path, *without: str, replacing: tuple[str, str] = ("/", "/")) -> Path:
+    """Without some of the lists."""
+    for name, text in MSMT_LISTS.items():
+        folder = "train" if name in ("list_train.txt", "list_val.txt") else "test"
+        write_images(home / folder, [line.split()[0] for line in text.splitlines() if line])
+        if name not in without:
+            (home / name).write_text(text.replace(*replacing))
+    return home
+
+
+def test_lists_with_backslashes_are_those_with_slashes(tmp_path: Path) -> None:
+    plain = rows(MSMT17.find(msmt17(tmp_path / "plain")))
+    listing = MSMT17.find(msmt17(tmp_path / "windows", replacing=("/", "\\")))
+    assert "\\" in (tmp_path / "windows" / "list_train.txt").read_text()
+    assert rows(listing) == plain
+    assert all((tmp_path / "windows" / image.path).is_file() for image in listing.images)
+
+
+@pytest.mark.parametrize(
+    ("without", "there"),
+    [
+        ("list_val.txt", "list_train.txt"),
+        ("list_query.txt", "list_gallery.txt"),
+        ("list_gallery.txt", "list_query.txt"),
+    ],
+)
+def test_one_list_of_two_is_not_enough(tmp_path: Path, without: str, there: str) -> None:
+    with pytest.raises(GenreidError) as caught:
+        MSMT17.find(msmt17(tmp_path, without))
+    assert str(caught.value) == (
+        f"{tmp_path}: there is {there} and no {without}: put the data set's own {without} beside it, or read "
+        "the images without lists by prepare_data.dataset: folder"
+    )
+
+
+def test_without_any_list_the_missing_one_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GenreidError, match=r"no list_train\.txt as MSMT17 has it.* to `folder` with patterns"):
+        MSMT17.find(msmt17(tmp_path, *MSMT_LISTS))
+    with pytest.raises(GenreidError, match=r"no list_train\.txt as MSMT17 has it"):
+        MSMT17.find(msmt17(tmp_path, "list_train.txt"))
+
+
+def test_training_goes_without_the_test_lists(tmp_path: Path) -> None:
+    listing = MSMT17.find(msmt17(tmp_path, "list_query.txt", "list_gallery.txt"))
+    assert {image.split for image in listing.images} == {"train"}
+    assert len(list(differences(MSMT17, listing.images))) == 4, "and is told to be less than the whole"
+
+
+def test_a_list_in_another_encoding_is_named(tmp_path: Path) -> None:
+    msmt17(tmp_path)
+    (tmp_path / "list_val.txt").write_bytes("0000/0000_000_01_Straße.jpg 0\n".encode("latin-1"))
+    with pytest.raises(GenreidError, match=r"list_val\.txt is no text in UTF-8: take the data set's own list"):
+        MSMT17.find(tmp_path)
+
+
 def test_a_list_of_another_kind_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
+    for name in MSMT_LISTS:
+        (tmp_path / name).touch()
     (tmp_path / "list_train.txt").write_text(MSMT_LISTS["list_train.txt"] + "0001/picture.jpg 1\n")
     with pytest.raises(GenreidError, match=r"list_train\.txt:2: expected a path such as .*picture\.jpg 1"):
         MSMT17.find(tmp_path)

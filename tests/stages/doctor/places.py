@@ -1,0 +1,13 @@
+"""What makes a test's folder one that `dvc repro` takes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+
+def make_repository(folder: Path, *, git: bool = True) -> None:
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").touch()
+    if git:
+        subprocess.run(["git", "init", "-q", str(folder)], check=True)

@@ -1,0 +1,150 @@
+"""Each stage asks for what it uses and for nothing else, and says what it goes without."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from types import SimpleNamespace as Settings
+from typing import Any
+
+import pytest
+
+from genreid.models.checkpoint import joint_checkpoint
+from genreid.models.initialisation import build_encoder
+from pipeline.artifacts import write_torch
+from stages.mesh_extract import inputs_of as inputs_of_meshes
+from stages.pretrain_encoder import inputs_of as inputs_of_warm_up
+from stages.pretrain_generator import inputs_of as inputs_of_generator
+from stages.train_joint import inputs_of as inputs_of_joint
+from tests.genreid.training.conftest import ENCODER
+from tests.stages.odd_project import refused
+from tests.stages.small_project import Outcome, SmallProject
+from tests.stages.test_wiring import painters, project, share_out
+
+__all__ = ["project"]
+
+
+def take_away(project: SmallProject, *names: str) -> None:
+    for name in names:
+        path = project.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def evaluated(project: SmallProject) -> Outcome:
+    outcome = project.run("evaluate", "--no-progress")
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def retrieval_of(project: SmallProject) -> dict[str, object]:
+    return {name: value for name, value in project.metrics().items() if not name.startswith("views")}
+
+
+def test_queries_without_views_are_ranked_all_the_same(project: SmallProject) -> None:
+    share_out(project, "query", "gallery")
+    project.set(evaluate__test_views=["mirror"])
+    evaluated(project)
+    whole = retrieval_of(project)
+    assert "joint" in whole and "views" in project.metrics()
+    project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=["train"])
+    project.set(render_views__splits=["train"])
+    for stage in ("mesh-extract", "render-views"):
+        assert project.run(stage, "--no-progress").code == 0
+
+    outcome = evaluated(project)
+    assert retrieval_of(project) == whole, "the ranking is the same to the last digit"
+    reason = (
+        "none of 4 queries has a view in data/views: for them, render_views.splits needs query, and "
+        "mesh-extract has to find their bodies"
+    )
+    assert project.metrics()["views_unjudged"] == reason and "views" not in project.metrics()
+    for said in (outcome.out, project.run("summary").out):
+        assert "Retrieval (%)" in said and f"Generated views were not judged: {reason}." in said
+    plots = project.folder / "plots" / "evaluate"
+    assert json.loads((plots / "cmc.json").read_text()) and not (plots / "views.png").exists()
+    assert json.loads((plots / "identity_kept.json").read_text()) == [], "what dvc.yaml draws is there"
+
+
+@pytest.mark.parametrize("paints", ["codes", "views"])
+def test_evaluation_asks_for_views_meshes_and_truth_for_what_they_are_good_for(
+    project: SmallProject, paints: str
+) -> None:
+    share_out(project, "query", "gallery")
+    project.set(evaluate__test_views=["mirror"])
+    networks = build_encoder(ENCODER, 3), *painters(3, paints)  # type: ignore[arg-type]
+    write_torch(project.folder / "models" / "joint.pt", joint_checkpoint(*networks))
+    take_away(project, "data/truth.parquet", "data/mesh")
+    outcome = evaluated(project)
+    assert (
+        "data/truth.parquet is missing, so nothing is held against it: run `dvc repro prepare-" in outcome.out
+    )
+    # A generator of codes is shown drawn meshes alone, one that repairs warps what the image shows.
+    unjudged = project.metrics().get("views_unjudged")
+    assert unjudged == (None if paints == "codes" else "data/mesh is missing: run `dvc repro mesh-extract`")
+    take_away(project, "data/views")
+    evaluated(project)
+    assert project.metrics()["views_unjudged"] == "data/views is missing: run `dvc repro render-views`"
+    assert "joint" in project.metrics()
+
+
+def test_views_that_are_damaged_are_no_views_that_are_missing(project: SmallProject) -> None:
+    share_out(project, "query", "gallery")
+    project.set(evaluate__test_views=["mirror"])
+    path = project.folder / "data" / "views" / "part-00000.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "dvc repro --force render-views" in refused(project, "evaluate")
+    path.unlink()
+    assert refused(project, "evaluate").startswith("data/views holds no shard; ")
+
+
+def test_persons_that_cannot_be_turned_are_told_of_before_anything_is_embedded(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share_out(project, "query", "gallery")
+    project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=["train"])
+    project.set(evaluate__test_views=["mirror", "turned"])
+    assert project.run("mesh-extract", "--no-progress").code == 0
+
+    def embed(*given: object) -> None:
+        raise AssertionError("it embeds first")
+
+    monkeypatch.setattr("stages.shared.looking.embed_pair", embed)
+    assert "data/mesh lacks 4 images" in refused(project, "evaluate")
+
+
+def test_an_estimator_asks_for_nothing_of_another(project: SmallProject) -> None:
+    take_away(project, "models", "data/truth.parquet", "data/mesh", "data/views")
+    project.set(mesh_extract__estimator="mean_pose", mesh_extract__splits=["train"])
+    outcome = project.run("mesh-extract", "--no-progress")
+    assert outcome.code == 0, outcome.err
+    assert "data/truth.parquet is missing, so no estimate is held against it" in outcome.out
+    for estimator, expected in (
+        ("regressor", "models/regressor.pt is missing: run `dvc repro fit-regressor` first"),
+        ("ground_truth", "data/truth.parquet is missing: run `dvc repro prepare-data` first"),
+    ):
+        project.set(mesh_extract__estimator=estimator)
+        assert refused(project, "mesh-extract") == expected
+
+
+def test_an_encoder_from_elsewhere_asks_for_no_image(small: SmallProject) -> None:
+    small.set(pretrain_encoder__import_from={"path": "nowhere.pth", "layout": "auto"})
+    assert "nowhere.pth: no such file; " in refused(small, "pretrain-encoder")
+
+
+def test_what_each_stage_reads_follows_its_settings() -> None:
+    def of(inputs_of: Any, **settings: Any) -> set[str]:
+        return set(inputs_of(Settings(**settings)))
+
+    joint = {"manifest", "images", "encoder", "generator", "views"}
+    shown: dict[str, Any] = {"wants_true_views": False, "warps": False, "paints": False}
+    assert of(inputs_of_joint, **shown) == joint
+    assert of(inputs_of_joint, **shown | {"warps": True}) == joint | {"mesh"}
+    assert of(inputs_of_joint, **shown | {"paints": True}) == joint | {"mesh"}, "the generator may repair"
+    assert of(inputs_of_joint, **shown | {"wants_true_views": True}) == joint | {"truth"}
+    generator = {"manifest", "images", "encoder", "views"}
+    assert of(inputs_of_generator, generator=Settings(paints="codes")) == generator
+    assert of(inputs_of_generator, generator=Settings(paints="views")) == generator | {"mesh"}
+    assert of(inputs_of_warm_up, import_from=None) == {"manifest", "images"}
+    assert of(inputs_of_warm_up, import_from=object()) == set()
+    for estimator, own in (("romp", set()), ("mean_pose", set()), ("ground_truth", {"truth"})):
+        assert of(inputs_of_meshes, estimator=estimator) == {"manifest", "images"} | own
