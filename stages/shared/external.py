@@ -127,7 +127,7 @@ def _look_over(run: StageRun, root: Path, images: Sequence[ImageFile]) -> pa.Tab
     def look(piece: range) -> pa.Table:
         rows = []
         for image in images[piece.start : piece.stop]:
-            facts = inspect_image(root / image.path)
+            facts = inspect_image(root / image.path, root)
             rows.append({**vars(facts), "path": image.path, "status": facts.status})
         return pa.Table.from_pylist(rows, schema=_FACTS_SCHEMA)
 
