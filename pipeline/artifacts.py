@@ -152,3 +152,15 @@ def hash_path(path: Path) -> str:
         return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def stamp(path: Path) -> str:
+    """Size and time of change (ns) of a file: another stamp is another file, found without reading it.
+
+    "-" where there is none.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "-"
+    return f"{found.st_size} {found.st_mtime_ns}"

@@ -159,9 +159,25 @@ def test_an_interruption_does_not_join_two_data_sets(
         assert small.run("prepare-data", "--no-progress").code == 130
     (small.folder / "set" / "b.png").rename(small.folder / "set" / "c.png")
     done = small.run("prepare-data", "--no-progress")
-    assert done.code == 2 and "has changed since prepare-data was interrupted" in done.err
-    assert small.run("prepare-data", "--no-progress", "--fresh").code == 0
+    assert done.code == 0, done.err
+    assert "1 files changed since prepare-data was interrupted; looked over again" in done.out
     assert manifest(small).path == ["a.png", "c.png"]
+
+
+def test_what_was_kept_of_a_file_is_not_believed_of_another(small: SmallProject) -> None:
+    """As a user mends a data set: all of it could not be read, so it is copied again, and the same is run."""
+    home = small.folder / "set"
+    write_images(home, ["a.png", "b.png"])
+    good = {path.name: path.read_bytes() for path in home.iterdir()}
+    for name, content in good.items():
+        (home / name).write_bytes(b"?" * len(content))  # of the same size
+    small.set(prepare_data__dataset="folder", paths__dataset="set")
+    assert "none of 2 images can be read" in small.run("prepare-data", "--no-progress").err
+    for name, content in good.items():
+        (home / name).write_bytes(content)
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 0, done.err
+    assert manifest(small).status.tolist() == ["ok", "ok"]
 
 
 def test_a_failing_disk_stops_and_what_was_looked_over_is_kept(
