@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, is_of_machine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,6 +104,8 @@ def read_table(path: Path, remedy: str) -> pa.Table:
     try:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
+        if is_of_machine(error):
+            raise
         raise PipelineError(f"{path}: no readable Parquet file ({_first_line(error)}); {remedy}") from None
 
 
@@ -128,6 +130,8 @@ def read_torch(path: Path, remedy: str) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # for a file that is not its own it raises a dozen kinds
+        if is_of_machine(error):
+            raise
         known = isinstance(error, OSError | RuntimeError)  # what others say advises to load it unsafely
         reason = _first_line(error) if known else "it is no torch file of tensors and plain types"
         raise PipelineError(f"{path}: no readable checkpoint ({reason}); {remedy}") from None
@@ -148,3 +152,15 @@ def hash_path(path: Path) -> str:
         return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def stamp(path: Path) -> str:
+    """Size and time of change (ns) of a file: another stamp is another file, found without reading it.
+
+    "-" where there is none.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "-"
+    return f"{found.st_size} {found.st_mtime_ns}"

@@ -42,7 +42,7 @@ class StageLock:
         self._file = path.open("a+")
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):  # what POSIX has for a lock that another process holds
             self._file.seek(0)
             pid = self._file.read().strip() or "unknown"
             self._file.close()

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from genreid.errors import GenreidError
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, is_of_machine
 from stages.around.overrides import overrides
 from stages.around.summary import summary
 from stages.doctor.doctor import doctor
@@ -68,6 +68,11 @@ _REMEDIES = {
     errno.EROFS: "use a folder that can be written to",
     errno.EACCES: "make it readable and writable for you",
     errno.EPERM: "make it readable and writable for you",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`), or take fewer --workers",
+    errno.ENFILE: "close programs that hold files open",
+    errno.ENOMEM: "free memory, or take fewer --workers",
+    errno.EIO: "look at the disk",
+    errno.ENODEV: "put the folder back, or connect its disk or network again",
 }
 """What the system can have against a command's files, wherever in it they are met."""
 
@@ -80,16 +85,24 @@ def main() -> None:
         app()
     except (GenreidError, PipelineError, FloatingPointError) as error:
         _end(str(error))
-    except OSError as error:
-        if error.errno not in _REMEDIES:
+    except (MemoryError, RuntimeError) as error:
+        if not is_of_machine(error):
             raise
-        place = error.filename or "a file"
-        _end(f"{place}: {error.strerror or error}: {_REMEDIES[error.errno]}, and run the command again")
+        _end(_of_machine("this machine", str(error) or os.strerror(errno.ENOMEM), errno.ENOMEM))
+    except OSError as error:
+        if not is_of_machine(error):
+            raise
+        _end(_of_machine(error.filename or "a file", error.strerror or str(error), error.errno))
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "interrupted; a stage that is run again goes on from the state that is kept"
         )
         sys.exit(130)
+
+
+def _of_machine(place: object, what: str, number: int | None) -> str:
+    remedy = _REMEDIES.get(number or 0, "see to the disk, the network and the limits of this machine")
+    return f"{place}: {what.splitlines()[0]}: {remedy}, and run the command again"
 
 
 def _end(message: str) -> NoReturn:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS, PARENTS
 from genreid.body.pickles import read_pickled_arrays
-from genreid.errors import GenreidError, why_not_loaded
+from genreid.errors import GenreidError, is_of_machine, why_not_loaded
 from genreid.mistaken import mistaken_for
 
 SMPL_URL = "https://smpl.is.tue.mpg.de"
@@ -58,6 +58,8 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in NAMES if name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if is_of_machine(error):
+            raise
         # NumPy's own line advises to load it unsafely
         reason = "it holds objects, or is no such file" if "allow_pickle" in str(error) else error
         raise GenreidError(
@@ -78,6 +80,8 @@ def _read_packed(path: Path) -> dict[str, NDArray[Any]]:
             arrays["kintree_table"] = np.stack([arrays["kintree_table"], np.arange(NUM_JOINTS)])
         return arrays
     except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
+        if is_of_machine(error):
+            raise
         raise GenreidError(
             f"'{path}' is no body as simple-romp packs it ({why_not_loaded(error)}); make it with "
             "`romp.prepare_smpl`"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genreid.errors import GenreidError
+from genreid.errors import GenreidError, is_of_machine
 
 _SPARSE = ("csc_matrix", "csr_matrix", "coo_matrix")
 
@@ -70,6 +70,8 @@ def read_pickled_arrays(path: Path, names: list[str]) -> dict[str, NDArray[Any]]
     except GenreidError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
+        if is_of_machine(error):
+            raise
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise GenreidError(
             f"'{path}' is no readable body ({reason}); expected a pickled dictionary of arrays, as SMPL is "

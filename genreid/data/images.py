@@ -9,6 +9,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from genreid.data.files import read_file
 from genreid.data.manifest import Manifest
 from genreid.data.transforms import resize
 from genreid.errors import GenreidError
@@ -17,13 +18,14 @@ _CACHE_BYTES = 2 * 1024**3
 _CHANGED = "the data set has changed, run `genreid prepare-data` again"
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, root: Path | None = None) -> np.ndarray:
     """Decode the image at `path`: (h, w, 3) uint8 RGB, EXIF rotation applied, grey and alpha converted.
 
     Raises:
         GenreidError: the file is missing or no readable image.
+        OSError: the machine's fault; see `read_file`, and there for `root`.
     """
-    return decode_image(_read_file(path), path)
+    return decode_image(_read_known(path, root), path)
 
 
 def decode_image(encoded: bytes, path: Path) -> np.ndarray:
@@ -32,18 +34,21 @@ def decode_image(encoded: bytes, path: Path) -> np.ndarray:
     if encoded:
         try:
             image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error:  # a header that claims more pixels than OpenCV will decode
+        except cv2.error as error:  # a header that claims more pixels than OpenCV will decode
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError(f"{path}: no memory to decode it") from None
             image = None
     if image is None:
         raise GenreidError(f"{path}: not a readable image: run `genreid prepare-data` to leave it out")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _read_file(path: Path) -> bytes:
+def _read_known(path: Path, root: Path | None) -> bytes:
+    """The bytes of a file that was there before."""
     try:
-        return path.read_bytes()  # cv2.imread cannot open every non-ASCII path
-    except OSError as error:
-        raise GenreidError(f"{path}: {error.strerror or error}: {_CHANGED}") from None
+        return read_file(path, root)
+    except GenreidError as error:
+        raise GenreidError(f"{error}: {_CHANGED}") from None
 
 
 class Images(Protocol):
@@ -76,6 +81,7 @@ class ImageSet:
         self.camera_id = manifest.camera_id
         self.height_px = manifest.info.height_px
         self.width_px = manifest.info.width_px
+        self._root = root
         self._paths = [root / path for path in manifest.path]
         self._num_bytes = manifest.num_bytes
         self._threads = ThreadPoolExecutor(max(1, num_threads), thread_name_prefix="decode")
@@ -92,9 +98,10 @@ class ImageSet:
 
         Raises:
             GenreidError: the file is missing, no readable image, or not the one that the manifest knows.
+            OSError: the machine's fault; see `read_file`.
         """
         path, expected = self._paths[position], int(self._num_bytes[position])
-        encoded = _read_file(path)
+        encoded = _read_known(path, self._root)
         if expected >= 0 and len(encoded) != expected:
             raise GenreidError(
                 f"{path}: {len(encoded):,} bytes, {expected:,} when the manifest was made: {_CHANGED}"

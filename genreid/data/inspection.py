@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from genreid.data.files import read_file
 from genreid.data.images import decode_image
-from genreid.errors import GenreidError
+from genreid.errors import GenreidError, is_of_machine
 
 _MOST_PX = 2**15 - 1  # what the manifest's columns hold
 
@@ -31,17 +32,24 @@ class ImageFacts:
         return "ok" if self.detail is None else "unreadable"
 
 
-def inspect_image(path: Path) -> ImageFacts:
-    """Decode the image at `path` from its first byte to its last; nothing is kept of it."""
+def inspect_image(path: Path, root: Path | None = None) -> ImageFacts:
+    """Decode the image at `path` from its first byte to its last; nothing is kept of it.
+
+    root: the folder of the data set. Only what is wrong with the file itself is a fact about it: raises
+    OSError or MemoryError where the machine cannot look at it now (`genreid.data.files`).
+    """
+    Image.init()  # all decoders, before any file: one that could not be imported would be a picture's fault
     try:
-        encoded = path.read_bytes()
-    except OSError as error:
-        return _unreadable(error.strerror or str(error))
+        encoded = read_file(path, root)
+    except GenreidError as error:
+        return _unreadable(str(error).removeprefix(f"{path}: "))
     # Two decoders: Pillow notices a file that was cut short, and OpenCV is the one that training uses.
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             image.load()
     except Exception as error:  # a damaged file may raise anything inside a decoder
+        if is_of_machine(error):
+            raise
         return _unreadable(str(error) or type(error).__name__, len(encoded))
     try:
         height, width = decode_image(encoded, path).shape[:2]

@@ -131,13 +131,14 @@ def embed_folder(
 ) -> Iterator[pa.Table]:
     """One table for each `batch_size` images, in order.
 
-    An image that cannot be read is a row without an embedding. Memory does not grow with the folder.
+    An image that cannot be read is a row without an embedding; what the machine cannot read now raises
+    OSError (`genreid.data.files`). Memory does not grow with the folder.
     """
     folder, schema = Path(info.folder), gallery_schema(info)
     with ThreadPoolExecutor(max(1, num_threads), thread_name_prefix="decode") as pool:
         for start in range(0, len(names), batch_size):
             batch = names[start : start + batch_size]
-            images = list(pool.map(lambda name: _read(folder / name), batch))
+            images = list(pool.map(lambda name: _read(folder / name, folder), batch))
             yield _rows(looker, batch, images, schema)
 
 
@@ -167,10 +168,10 @@ def _embeddings(table: pa.Table) -> np.ndarray:
     return np.concatenate([np.empty(0, np.float32), *chunks])
 
 
-def _read(path: Path) -> np.ndarray | str:
+def _read(path: Path, folder: Path) -> np.ndarray | str:
     """The image, or why there is none."""
     try:
-        return read_image(path)
+        return read_image(path, folder)
     except GenreidError as error:
         return str(error).removeprefix(f"{path}: ").split(":")[0]
 

@@ -29,7 +29,7 @@ from genreid.body.body import Body, BodyParameters
 from genreid.body.files import SMPL_URL, read_body_file
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import matrix_to_axis_angle, rotation_6d_to_matrix
-from genreid.errors import GenreidError, why_not_loaded
+from genreid.errors import GenreidError, is_of_machine, why_not_loaded
 from genreid.mesh.shards import MeshEstimates
 from genreid.mistaken import mistaken_for
 
@@ -244,6 +244,8 @@ def _load_network(path: Path) -> torch.nn.Module:
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
+        if is_of_machine(error):
+            raise
         raise GenreidError(
             f"'{path}' holds no weights of ROMP ({why_not_loaded(error)}): {remedy}"
         ) from error

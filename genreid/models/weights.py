@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genreid.errors import GenreidError, why_not_loaded
+from genreid.errors import GenreidError, is_of_machine, why_not_loaded
 from genreid.mistaken import mistaken_for
 from genreid.models.backbone import RESNETS, ResNetBackbone
 from genreid.models.timm_backbone import TimmBackbone
@@ -35,6 +35,8 @@ def read_weights(path: Path, remedy: str) -> dict[str, Tensor]:
     try:
         content = _read(path)
     except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
+        if is_of_machine(error):
+            raise
         raise GenreidError(f"weights {path} cannot be read ({why_not_loaded(error)}); {remedy}") from error
     for name in _TABLES:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):

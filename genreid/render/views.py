@@ -25,7 +25,7 @@ from torch import Tensor
 
 from genreid.body.body import Body, BodyParameters
 from genreid.body.rotations import axis_angle_to_matrix
-from genreid.errors import GenreidError
+from genreid.errors import GenreidError, is_of_machine
 from genreid.render.backend import Renderer
 from genreid.render.png import decode_png, encode_png
 
@@ -232,6 +232,9 @@ def _read_info(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, reason: object) -> GenreidError:
+    """The error to raise; one of the machine is raised as it is."""
+    if isinstance(reason, Exception) and is_of_machine(reason):
+        raise reason
     reason = str(reason).splitlines()[0]
     return GenreidError(
         f"view shard {path} cannot be read ({reason}): make it again with `dvc repro --force render-views`"

@@ -42,11 +42,11 @@ class PrepareDataSettings:
 def prepare_dataset(run: StageRun[PrepareDataSettings]) -> Manifest:
     """Draw the synthetic benchmark, or look over the data set at `paths.dataset`; its manifest."""
     settings = run.settings
+    open_body(run.root, settings.body)  # a wrong file is told here, not by a worker, nor hours later
     if settings.dataset == "synthetic":
         root, size = run.paths.images, (settings.height_px, settings.width_px)
         info = ManifestInfo(settings.dataset, root, *size, settings.body)
         return write_benchmark(run, settings.synthetic, settings.seed, info)
-    open_body(run.root, settings.body)  # a wrong file is told here rather than hours later
     external = External(
         layout=layout_named(settings.dataset, settings.folder),
         val_identities=settings.val_identities,

@@ -18,7 +18,7 @@ from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.validation import set_aside
 from genreid.render.contact_sheet import MOST_COLUMNS, MOST_ROWS, cells_by_identity, contact_sheet
 from genreid.synthetic import TRUTH_SCHEMA
-from pipeline.artifacts import atomic_directory, write_bytes, write_table
+from pipeline.artifacts import atomic_directory, read_table, stamp, write_bytes, write_table
 from pipeline.errors import PipelineError
 from pipeline.pictures import png
 from stages.shared.data import image_set
@@ -37,6 +37,8 @@ _FACTS_SCHEMA = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
+_KEPT_SCHEMA = _FACTS_SCHEMA.append(pa.field("stamp", pa.string()))
+"""Of a piece in the stage's state, with what its files were when they were looked over."""
 
 
 @dataclass(frozen=True)
@@ -131,24 +133,40 @@ def _row(image: ImageFile) -> dict[str, object]:
 
 
 def _look_over(run: StageRun, root: Path, images: Sequence[ImageFile]) -> pa.Table:
-    """Rows of `_FACTS_SCHEMA` for each image, in order."""
+    """Rows of `_KEPT_SCHEMA` for each image, in order.
+
+    A piece that an interrupted run kept is looked over again where one of its files is another one now.
+    """
 
     def look(piece: range) -> pa.Table:
         rows = []
         for image in images[piece.start : piece.stop]:
-            facts = inspect_image(root / image.path)
-            rows.append({**vars(facts), "path": image.path, "status": facts.status})
-        return pa.Table.from_pylist(rows, schema=_FACTS_SCHEMA)
+            before = stamp(root / image.path)  # replaced while it is looked at, it is looked at again
+            facts = inspect_image(root / image.path, root)
+            rows.append({**vars(facts), "path": image.path, "status": facts.status, "stamp": before})
+        return pa.Table.from_pylist(rows, schema=_KEPT_SCHEMA)
 
     (pieces,) = plan_shards(len(images), _IMAGES_PER_PIECE, len(images))
+    _forget_changed(run, root, images, pieces)
     make_pieces(run, pieces, look, "looking images over", num_threads=run.workers)
-    facts = read_pieces(run, range(len(pieces)))
-    if facts["path"].to_pylist() != [image.path for image in images]:
-        raise PipelineError(
-            f"{root}: the data set has changed since prepare-data was interrupted: start again with "
-            "`genreid prepare-data --fresh`"
-        )
-    return facts
+    return read_pieces(run, range(len(pieces)))
+
+
+def _forget_changed(run: StageRun, root: Path, images: Sequence[ImageFile], pieces: Sequence[range]) -> None:
+    """Remove the kept pieces whose files have been replaced, moved or renamed since."""
+    changed = 0
+    for index, piece in enumerate(pieces):
+        kept = run.state.chunk(index)
+        if not kept.exists():
+            continue
+        table = read_table(kept, f"start again with `genreid {run.stage} --fresh`")
+        now = [(image.path, stamp(root / image.path)) for image in images[piece.start : piece.stop]]
+        then = list(zip(table["path"].to_pylist(), table["stamp"].to_pylist(), strict=True))
+        if now != then:
+            kept.unlink()
+            changed += len(set(now) - set(then))
+    if changed:
+        run.warn(f"{root}: {changed:,} files changed since prepare-data was interrupted; looked over again")
 
 
 def _skipped_lines(listing: Listing) -> list[str]:

@@ -217,6 +217,7 @@ def open_stage(
     fingerprint |= {file: hash_path(root / file) for file in files.values()} | code
     for file in (getattr(paths, key) for key in optional if key not in files):
         fingerprint[file] = hash_path(root / file) if (root / file).exists() else "missing"
+    fingerprint |= _of_the_user(project, stage, files)
     with StageState(root, stage, fingerprint, fresh=options.fresh) as state:
         # DVC hashes this file when the stage has ended: it has to name the code that ran.
         keep_fingerprint(project.path("fingerprints") / f"{stage}.txt", code)
@@ -229,6 +230,17 @@ def open_stage(
         device = str(run.device) if "device" in vars(run) else "cpu"
         write_provenance(root, stage, device=device, seconds=time.monotonic() - started, facts=facts)
         state.succeed()
+
+
+def _of_the_user(project: Project, stage: str, files: Mapping[str, str]) -> dict[str, str]:
+    """What the state must know of the user's own files; see `stages.shared.users_files`."""
+    from stages.shared.users_files import named_files, pictures_stamp
+
+    found = dict(named_files(project.root, stage, project.params))
+    if "images" in files:
+        manifest, images = project.path("manifest"), project.paths.images
+        found |= pictures_stamp(project.root, manifest, images, project.remedy("manifest"))
+    return found
 
 
 def _flat(params: Params, keys: Sequence[str]) -> Iterator[tuple[str, str]]:

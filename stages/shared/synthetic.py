@@ -35,7 +35,7 @@ def write_benchmark(run: StageRun, settings: SyntheticSettings, seed: int, info:
     with process_pool(run.workers, _start_worker, body, settings, seed) as pool:
 
         def draw(piece: range) -> pa.Table:
-            return pool.submit(_draw, drawn, piece).result()
+            return pool.call(_draw, drawn, piece)
 
         make_pieces(run, pieces, draw, "drawing images", num_threads=run.workers)
 

@@ -27,7 +27,7 @@ def draw_scenes(run: StageRun, settings: FitSettings, body: str) -> Scenes:
 
         def draw(piece: range) -> pa.Table:
             arguments = body, settings.seed, piece.start, piece.stop, height_px, width_px
-            return pool.submit(render_scenes, *arguments).result()
+            return pool.call(render_scenes, *arguments)
 
         make_pieces(run, pieces, draw, "drawing scenes", num_threads=num_workers)
     tables = [read_pieces(run, range(index, index + 1)) for index in range(len(pieces))]

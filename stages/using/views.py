@@ -60,6 +60,6 @@ def _recommended(project: Project) -> dict[str, str]:
     """What metrics.json has of it; nothing where there is no such file, or no readable one."""
     try:
         metrics = json.loads(project.path("metrics").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return {}
     return metrics.get("recommended", {})

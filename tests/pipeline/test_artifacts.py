@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -144,3 +145,30 @@ def test_hashes_tell_content_names_and_places(tmp_path: Path) -> None:
     assert hash_path(folder) == before
     (folder / "below" / "x").rename(folder / "x")
     assert hash_path(folder) != before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_a_file_that_this_machine_cannot_read_now_is_not_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """It would be made again in vain, and hours may be in it."""
+    write_table(tmp_path / "a.parquet", pa.table({"a": [1]}))
+    write_torch(tmp_path / "a.pt", {"a": 1})
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("torch.load", fail)
+    monkeypatch.setattr("pyarrow.parquet.read_table", fail)
+    readers = (read_torch, read_table) if not isinstance(error, RuntimeError) else (read_torch,)
+    for read in readers:
+        with pytest.raises(type(error)) as told:
+            read(tmp_path / ("a.pt" if read is read_torch else "a.parquet"), "make it again")
+        assert told.value is error

@@ -105,7 +105,12 @@ def test_a_usage_error_has_typers_own_form(tmp_path: Path) -> None:
 def test_a_full_disk_and_a_forbidden_file_are_told_in_one_line(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for number, remedy in ((errno.ENOSPC, "make room on the disk"), (errno.EACCES, "make it readable")):
+    for number, remedy in (
+        (errno.ENOSPC, "make room on the disk"),
+        (errno.EACCES, "make it readable"),
+        (errno.EMFILE, "raise the limit of open files (`ulimit -n`)"),
+        (errno.ESTALE, "see to the disk, the network and the limits of this machine"),
+    ):
 
         def fail(number: int = number) -> None:
             raise OSError(number, os.strerror(number), "models/joint.pt")
@@ -116,6 +121,23 @@ def test_a_full_disk_and_a_forbidden_file_are_told_in_one_line(
         told = capfd.readouterr().err
         assert ended.value.code == 2 and told.count("\n") == 1
         assert told.startswith(f"error: models/joint.pt: {os.strerror(number)}: {remedy}")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.\nSee documentation")]
+)
+def test_want_of_memory_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capfd.readouterr().err
+    assert ended.value.code == 2 and told.count("\n") == 1
+    assert told.startswith("error: this machine: ") and "free memory" in told
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import get_args
@@ -19,7 +23,7 @@ from stages.shared.dataset import DatasetName
 from stages.shared.external import _cells_from_all_over, _skipped_lines
 from tests.genreid.data.datasets.test_layouts import MARKET, MSMT_LISTS
 from tests.genreid.data.datasets.trees import write_images
-from tests.stages.small_project import SmallProject
+from tests.stages.small_project import ROOT, SmallProject
 
 
 def manifest(project: SmallProject) -> Manifest:
@@ -155,6 +159,84 @@ def test_an_interruption_does_not_join_two_data_sets(
         assert small.run("prepare-data", "--no-progress").code == 130
     (small.folder / "set" / "b.png").rename(small.folder / "set" / "c.png")
     done = small.run("prepare-data", "--no-progress")
-    assert done.code == 2 and "has changed since prepare-data was interrupted" in done.err
-    assert small.run("prepare-data", "--no-progress", "--fresh").code == 0
+    assert done.code == 0, done.err
+    assert "1 files changed since prepare-data was interrupted; looked over again" in done.out
     assert manifest(small).path == ["a.png", "c.png"]
+
+
+def test_what_was_kept_of_a_file_is_not_believed_of_another(small: SmallProject) -> None:
+    """As a user mends a data set: all of it could not be read, so it is copied again, and the same is run."""
+    home = small.folder / "set"
+    write_images(home, ["a.png", "b.png"])
+    good = {path.name: path.read_bytes() for path in home.iterdir()}
+    for name, content in good.items():
+        (home / name).write_bytes(b"?" * len(content))  # of the same size
+    small.set(prepare_data__dataset="folder", paths__dataset="set")
+    assert "none of 2 images can be read" in small.run("prepare-data", "--no-progress").err
+    for name, content in good.items():
+        (home / name).write_bytes(content)
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 0, done.err
+    assert manifest(small).status.tolist() == ["ok", "ok"]
+
+
+def test_a_failing_disk_stops_and_what_was_looked_over_is_kept(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}.png" for number in range(4)]
+    write_images(small.folder / "set", names)
+    small.set(prepare_data__dataset="folder", paths__dataset="set")
+    monkeypatch.setattr("stages.shared.external._IMAGES_PER_PIECE", 1)
+    read = Path.read_bytes
+    looked_at: list[str] = []
+    failing = ["2.png"]
+
+    def fail(path: Path) -> bytes:
+        if path.suffix == ".png" and path.parent.name == "set":
+            looked_at.append(path.name)
+            if path.name in failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 2 and not (small.folder / "data" / "manifest.parquet").exists()
+    assert done.err == (
+        f"error: {small.folder}/set/2.png: Input/output error: look at the disk, and run the command again\n"
+    )
+    looked_at.clear()
+    failing.clear()
+    assert small.run("prepare-data", "--no-progress").code == 0
+    assert manifest(small).status.tolist() == ["ok"] * 4
+    assert looked_at[:2] == ["2.png", "3.png"], "the first two are kept"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [40, 80, 160])
+def test_too_few_descriptors_make_no_picture_unreadable(small: SmallProject, limit: int) -> None:
+    write_images(small.folder / "set", [f"{number:03d}.png" for number in range(200)])
+    small.set(prepare_data__dataset="folder", paths__dataset="set")
+    program = (
+        "import resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n"
+        "sys.argv[1:] = ['prepare-data', '--no-progress', '--workers', '150']\n"
+        "from stages.cli import main\n"
+        "main()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert "Too many open files" in done.stderr and "ulimit -n" in done.stderr
+    else:
+        assert manifest(small).status.tolist() == ["ok"] * 200
+
+
+@pytest.mark.parametrize("dataset", ["synthetic", "folder"])
+def test_a_body_that_is_not_there_is_told_before_any_worker(small: SmallProject, dataset: str) -> None:
+    write_images(small.folder / "set", ["a.png"])
+    small.set(prepare_data__dataset=dataset, paths__dataset="set", prepare_data__body="nosuch.npz")
+    done = small.run("prepare-data", "--no-progress")
+    assert done.code == 2 and done.err.count("\n") == 1, done.err
+    assert f"no body file at '{small.folder}/nosuch.npz'" in done.err

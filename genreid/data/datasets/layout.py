@@ -73,7 +73,8 @@ class Layout:
 def files_below(folder: Path) -> Iterator[str]:
     """Every file below `folder`, relative to it and with slashes, sorted; links to folders are followed.
 
-    Nothing where there is no such folder. Raises GenreidError for one that may not be looked into.
+    Nothing where there is no such folder. Raises GenreidError for one that may not be looked into, and
+    OSError where the machine fails.
     """
     seen: set[str] = set()
     if not folder.is_dir():
@@ -91,6 +92,8 @@ def files_below(folder: Path) -> Iterator[str]:
 
 
 def _refuse(error: OSError) -> None:
+    if not isinstance(error, PermissionError):
+        raise error
     raise GenreidError(f"{error.filename}: {error.strerror}: make the data set's folders readable") from None
 
 

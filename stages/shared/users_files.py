@@ -1,0 +1,44 @@
+"""What a stage's kept state must know of files that the user may replace while it is interrupted.
+
+Artifacts of the run are known by their content. A data set that was not made here may be too large to be read
+again, so each of its images counts by size and time; the few other files that params name, by content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import hash_path, read_table, stamp
+from pipeline.params import Params
+
+_WEIGHTS = ("pretrain_encoder.encoder.pretrained", "pretrain_encoder.import_from.path")
+_NAMED = {"pretrain-encoder": _WEIGHTS}
+_BODY = "prepare_data.body"
+
+
+def named_files(root: Path, stage: str, params: Params) -> Iterator[tuple[str, str]]:
+    """Key and hash of each file that params name for the stage: a body, weights. Words name none."""
+    for key in (_BODY, *_NAMED.get(stage, ())):
+        value: object = params.values
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, str) and (path := root / os.path.expanduser(value)).is_file():
+            yield f"file of {key}", hash_path(path)
+
+
+def pictures_stamp(root: Path, manifest: Path, images: str, remedy: str) -> dict[str, str]:
+    """The stamps of all images of a data set outside the run, as one; nothing for images that the run made.
+
+    images: `paths.images`. Raises PipelineError with the `remedy`, or GenreidError, for a damaged manifest.
+    """
+    known = Manifest.from_table(read_table(manifest, remedy))
+    if known.info.root == images:
+        return {}
+    digest = hashlib.sha256()
+    for path in known.path:
+        digest.update(f"{path} {stamp(root / known.info.root / path)}\n".encode())
+    return {f"images of {known.info.root}": digest.hexdigest()}
