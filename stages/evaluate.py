@@ -18,12 +18,12 @@ def evaluate(
     from genreid.evaluation.retrieval import Pair, rank_pair
     from genreid.evaluation.true_views import true_views
     from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
-    from genreid.render.views import ViewStore
     from pipeline.artifacts import hash_path
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
     from stages.shared.looking import PairLooker
     from stages.shared.results import write_report
+    from stages.shared.views import open_views
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
@@ -48,7 +48,7 @@ def evaluate(
 
         body = open_body(run.root, pair.queries.manifest.info.body) if truth.num_rows else None
         true_view = true_views(truth, body) if body else None
-        queries, store = pair.queries, ViewStore(run.parts("views"))
+        queries, store = pair.queries, open_views(run)
         persons = warped_images(run, queries.manifest, queries.images) if generator.repairs else None
         viewed = ViewedImages(queries.images, store, true_view, persons=persons)
         headings, generator = true_headings(truth), generator.to(run.device)

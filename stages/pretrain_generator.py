@@ -12,11 +12,11 @@ def pretrain_generator(
     """Train the generator to paint a person on its mesh and on its rotated mesh, by a fixed encoder."""
     from genreid.models.checkpoint import generator_checkpoint, load_encoder
     from genreid.models.initialisation import build_discriminator, build_generator
-    from genreid.render.views import ViewStore
     from genreid.training import generator as pretraining
     from genreid.training.loader import Loader
     from stages.shared.data import read_checkpoint
     from stages.shared.training import train_and_write, training_set
+    from stages.shared.views import open_views
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
@@ -28,7 +28,7 @@ def pretrain_generator(
         settings = run.settings
         train, images = training_set(run)
         warped = warped_images(run, train, images) if settings.generator.paints == "views" else None
-        loader = Loader(images, ViewStore(run.parts("views")), run.device, warped=warped)
+        loader = Loader(images, open_views(run), run.device, warped=warped)
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)

@@ -16,7 +16,6 @@ def train_joint(
 ) -> None:
     """Train encoder and generator together, by rotation contrast and mixup contrast on generated views."""
     from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
-    from genreid.render.views import ViewStore
     from genreid.training import joint
     from genreid.training.loader import Loader
     from genreid.training.settings import JointSettings, Networks, require_fitting
@@ -25,6 +24,7 @@ def train_joint(
     from stages.shared.data import read_checkpoint
     from stages.shared.oracle import learnt_from
     from stages.shared.training import train_and_write, training_set
+    from stages.shared.views import open_views
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
@@ -34,7 +34,7 @@ def train_joint(
         encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
         generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
         require_fitting(settings, generator)
-        views, labels = ViewStore(run.parts("views")), None
+        views, labels = open_views(run), None
         warped = None
         if settings.warps or (settings.paints and generator.repairs):
             warped = warped_images(run, train, images)

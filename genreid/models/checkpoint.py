@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from genreid.errors import GenreidError
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.finite import require_finite
 from genreid.models.generator import Generator, GeneratorSettings
 
 ENCODER_FORMAT = "genreid.encoder"
@@ -159,3 +160,4 @@ def _restore(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> 
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise GenreidError(f"{source}: weights and settings disagree ({reason}); train it again") from error
+    require_finite(network, source, "train it again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,19 +119,15 @@ def _joined(tables: Iterator[pa.Table]) -> pa.Table:
 def _write(output: Path, tables: Iterator[pa.Table]) -> dict[str, int]:
     """One after another; how many images there are, how many are embedded and with how many pictures."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    from pipeline.artifacts import atomic_write
+    from pipeline.artifacts import table_writer
 
     counted = {"images": 0, "embedded": 0, "embedded alone": 0}
-    with atomic_write(output) as temporary:
-        writer = None
-        for table in tables:
-            writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
+    first = next(tables)  # a folder without images is refused
+    with table_writer(output, first.schema) as writer:
+        for table in itertools.chain([first], tables):
             writer.write_table(table)
             counted["images"] += table.num_rows
             counted["embedded"] += table.num_rows - table["embedding"].null_count
             counted["embedded alone"] += pc.sum(pc.equal(table["views"], 1)).as_py() or 0
-        assert writer is not None, "a folder without images is refused"
-        writer.close()
     return counted

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pipeline.artifacts import read_json_artifact
 from pipeline.errors import PipelineError
 from stages.shared.run import Project
 from stages.using.bodies import open_turner
@@ -57,9 +57,9 @@ def open_looker(project: Project, checkpoint: Checkpoint, way: WayName, size_px:
 
 
 def _recommended(project: Project) -> dict[str, str]:
-    """What metrics.json has of it; nothing where there is no such file, or no readable one."""
-    try:
-        metrics = json.loads(project.path("metrics").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    """What metrics.json has of it; nothing where there is no such file. Raises PipelineError."""
+    if not project.path("metrics").exists():
         return {}
-    return metrics.get("recommended", {})
+    remedy = f"{project.remedy('metrics')}, or say which way by --views"
+    recommended: dict[str, str] = read_json_artifact(project.path("metrics"), remedy).get("recommended", {})
+    return recommended

@@ -35,6 +35,18 @@ def damage(name: str) -> Callable[[Path], None]:
     return cut
 
 
+def flip(name: str) -> Callable[[Path], None]:
+    """One bit in the middle, as a disk or a copy may turn it."""
+
+    def flipped(folder: Path) -> None:
+        path = folder / name
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+
+    return flipped
+
+
 def replace_image(folder: Path) -> None:
     (folder / "data" / "images" / "03.png").write_bytes(b"another")
 
@@ -82,6 +94,18 @@ ODD_INPUTS: list[tuple[str, str, Callable[[Path], None], tuple[str, ...]]] = [
         remove("data/mesh/part-00000.parquet"),
         ("holds no shard", "mesh-extract"),
     ),
+    *[
+        (f"a flipped bit in {artifact}", stage, flip(artifact), (Path(artifact).name, "damaged", producer))
+        for artifact, stage, producer in (
+            ("data/manifest.parquet", "render-views", "--force prepare-data"),
+            ("data/truth.parquet", "mesh-extract", "--force prepare-data"),
+            ("data/mesh/part-00000.parquet", "render-views", "--force mesh-extract"),
+            ("data/views/part-00000.parquet", "pretrain-generator", "--force render-views"),
+            ("models/encoder.pt", "pretrain-generator", "--force pretrain-encoder"),
+            ("models/generator.pt", "train-joint", "--force pretrain-generator"),
+            ("models/joint.pt", "evaluate", "--force train-joint"),
+        )
+    ],
     (
         "a stale mesh shard",
         "render-views",
@@ -189,5 +213,5 @@ def test_a_damaged_metrics_file(small: SmallProject) -> None:
     (small.folder / "metrics.json").write_text('{"joint": ')
     done = small.run("summary")
     assert done.code == 2 and done.err.count("\n") == 1
-    assert done.err.startswith("error: metrics.json: no readable JSON (")
+    assert done.err.startswith("error: ") and "metrics.json: no readable JSON (" in done.err
     assert "dvc repro --force evaluate" in done.err

@@ -117,6 +117,16 @@ def test_weights_of_other_settings_are_refused(networks: Any) -> None:
     assert told.startswith("Error(s) in loading state_dict for IdentityEncoder: size mismatch") and len(told) == 200
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(networks: Any, value: float) -> None:
+    checkpoint = encoder_checkpoint(networks[0])
+    checkpoint["weights"]["neck.running_var"][3] = value
+    with pytest.raises(
+        GenreidError, match=r"^x\.pt: neck\.running_var holds numbers that are not finite; train it again$"
+    ):
+        load_encoder(checkpoint, "x.pt")
+
+
 def test_every_part_is_asked_for_by_name(networks: Any) -> None:
     """Each part left out in turn, of both kinds of checkpoint."""
     encoder, generator, discriminator = networks

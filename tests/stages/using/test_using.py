@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import torch
 from PIL import Image
 
+from pipeline.artifacts import read_torch, write_torch
 from pipeline.params import load_params
 from pipeline.recipes import recipe_names
 from tests.stages.small_project import ROOT, SmallProject
@@ -172,7 +172,10 @@ def test_without_a_regressor_no_body_can_be_estimated(trained: SmallProject) -> 
         (("embed", "crops", "-o", "crops"), "crops is a folder; name a file"),
         (("export", "-o", "/dev/null"), "/dev/null is no ordinary file; name a file"),
         (("generate", "crops/0001.png", "-o", "params.yaml/views.png"), "nothing can be written in"),
-        (("embed", "crops", "-c", "params.yaml"), "it is no torch file of tensors and plain types"),
+        (
+            ("embed", "crops", "-c", "params.yaml"),
+            "params.yaml: no readable checkpoint (it carries no digest",
+        ),
         (("generate", "crops/0003.png"), "crops/0003.png: not a readable image"),
         (("generate", "crops/0001.png", "-o", "views.gif"), "views.gif: a picture's name ends in .png, .jpg"),
     ],
@@ -214,7 +217,7 @@ def test_checkpoints_complete(trained: SmallProject) -> None:
 @pytest.mark.parametrize("command", ["embed", "generate", "export"])
 def test_what_an_oracle_taught_is_told_and_not_exported(trained: SmallProject, command: str) -> None:
     path = trained.folder / "models" / "joint.pt"
-    torch.save(torch.load(path, weights_only=True) | {"oracle": "true_labels"}, path)
+    write_torch(path, read_torch(path, "never") | {"oracle": "true_labels"})
     arguments = {"embed": ["crops"], "generate": ["crops/0001.png"], "export": []}[command]
     outcome = trained.run(command, *arguments)
     told = "models/joint.pt: it learnt from an oracle (true_labels)"
