@@ -20,8 +20,9 @@ def evaluate(
     from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
     from pipeline.artifacts import hash_path
     from stages.shared.body import open_body
-    from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
+    from stages.shared.data import image_set, read_manifest, read_truth
     from stages.shared.looking import PairLooker
+    from stages.shared.preprocessing import read_fitting_checkpoint
     from stages.shared.results import write_report
     from stages.shared.views import open_views
     from stages.shared.warped import warped_images
@@ -32,10 +33,10 @@ def evaluate(
         settings, truth = run.settings, read_truth(run)
         manifest = read_manifest(run)
         pair = Pair.of(manifest, settings.split, partial(image_set, run))
-        joint = read_checkpoint(run, "joint")
+        joint = read_fitting_checkpoint(run, "joint", manifest.info)
         generator, _ = load_generator(*joint)
         encoders = {
-            "warm_up": load_encoder(*read_checkpoint(run, "encoder")).to(run.device),
+            "warm_up": load_encoder(*read_fitting_checkpoint(run, "encoder", manifest.info)).to(run.device),
             "joint": load_encoder(*joint).to(run.device),
         }
 

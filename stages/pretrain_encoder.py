@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
@@ -17,7 +19,9 @@ def pretrain_encoder(
     from genreid.models.initialisation import build_encoder
     from genreid.training import warm_up
     from stages.shared.agreement import agreement_with
+    from stages.shared.data import read_manifest
     from stages.shared.imported import PretrainEncoderSettings, write_imported
+    from stages.shared.preprocessing import preparation
     from stages.shared.training import train_and_write, training_set
 
     options = Options(fresh, device, workers, progress)
@@ -26,7 +30,7 @@ def pretrain_encoder(
     ) as run:
         settings = run.settings
         if settings.import_from is not None:
-            write_imported(run, settings.encoder, settings.import_from)
+            write_imported(run, settings.encoder, settings.import_from, preparation(read_manifest(run).info))
             return
         train, images = training_set(run)
         encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
@@ -41,4 +45,8 @@ def pretrain_encoder(
             agreement=agreement_with(train),
         )
         facts = {"images": len(train)}
-        train_and_write(run, epochs, "encoder", lambda: encoder_checkpoint(encoder), "Encoder warm-up", facts)
+
+        def checkpoint() -> dict[str, Any]:
+            return encoder_checkpoint(encoder, preparation(train.info))
+
+        train_and_write(run, epochs, "encoder", checkpoint, "Encoder warm-up", facts)

@@ -14,7 +14,7 @@ def pretrain_generator(
     from genreid.models.initialisation import build_discriminator, build_generator
     from genreid.training import generator as pretraining
     from genreid.training.loader import Loader
-    from stages.shared.data import read_checkpoint
+    from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
     from stages.shared.warped import warped_images
@@ -29,7 +29,7 @@ def pretrain_generator(
         train, images = training_set(run)
         warped = warped_images(run, train, images) if settings.generator.paints == "views" else None
         loader = Loader(images, open_views(run), run.device, warped=warped)
-        encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
+        encoder = load_encoder(*read_fitting_checkpoint(run, "encoder", train.info)).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)
         discriminator = build_discriminator(settings.discriminator, settings.seed).to(run.device)
@@ -49,7 +49,7 @@ def pretrain_generator(
             run,
             epochs,
             "generator",
-            lambda: generator_checkpoint(generator, discriminator),
+            lambda: generator_checkpoint(generator, discriminator, preparation(train.info)),
             "Generator pretraining",
             {"images": len(train), "images with a mesh": len(loader.with_mesh)},
         )

@@ -21,8 +21,8 @@ def train_joint(
     from genreid.training.settings import JointSettings, Networks, require_fitting
     from genreid.warping.images import Persons
     from stages.shared.agreement import agreement_with
-    from stages.shared.data import read_checkpoint
     from stages.shared.oracle import learnt_from
+    from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
     from stages.shared.warped import warped_images
@@ -31,8 +31,8 @@ def train_joint(
     with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run:
         settings = run.settings
         train, images = training_set(run)
-        encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
-        generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
+        encoder = load_encoder(*read_fitting_checkpoint(run, "encoder", train.info)).to(run.device)
+        generator, discriminator = load_generator(*read_fitting_checkpoint(run, "generator", train.info))
         require_fitting(settings, generator)
         views, labels = open_views(run), None
         warped = None
@@ -67,7 +67,9 @@ def train_joint(
             run,
             epochs,
             "joint",
-            lambda: joint_checkpoint(encoder, generator, discriminator, oracle=settings.oracle),
+            lambda: joint_checkpoint(
+                encoder, generator, discriminator, preparation(train.info), oracle=settings.oracle
+            ),
             "Joint training",
             {
                 **({"oracle": settings.oracle} if told else {}),

@@ -61,7 +61,7 @@ def embed(
         genreid embed crops/ --views turned --camera-pattern '^(?P<camera>[^_]+)_'
     """
     from stages.shared.run import Options, Project
-    from stages.using.checkpoint import open_checkpoint, training_size
+    from stages.using.checkpoint import open_checkpoint
     from stages.using.pictures import check_output
     from stages.using.views import open_looker, way_for
 
@@ -80,15 +80,14 @@ def embed(
     if camera_pattern is not None:
         check_pattern(camera_pattern)
     names = list_images(folder)
-    size_px = training_size(project)
     chosen = open_checkpoint(project, checkpoint)
-    looker = open_looker(project, chosen, way_for(project, chosen, views), size_px)
+    looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = GalleryInfo(
         folder=str(folder.resolve()),
         checkpoint=str(chosen.path),
         fingerprint=chosen.fingerprint,
-        height_px=size_px[0],
-        width_px=size_px[1],
+        height_px=chosen.prepared.height_px,
+        width_px=chosen.prepared.width_px,
         embedding_dim=looker.encoder.embedding_dim,
         views=looker.way,
     )
@@ -104,7 +103,7 @@ def embed(
         "views": looker.way,
         "milliseconds an image": 1e3 * (time.monotonic() - begin) / len(names),
         "embedding width": info.embedding_dim,
-        "image size": f"{info.height_px} × {info.width_px}",
+        "image size": chosen.prepared.size,
         "written to": output,
     }
     project.show("Embeddings", {**counted, **made})

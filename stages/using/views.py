@@ -40,8 +40,8 @@ def way_for(project: Project, checkpoint: Checkpoint, views: Views) -> WayName:
     return way
 
 
-def open_looker(project: Project, checkpoint: Checkpoint, way: WayName, size_px: tuple[int, int]) -> Looker:
-    """What embeds images by a checkpoint, resized to `size_px`, height and width."""
+def open_looker(project: Project, checkpoint: Checkpoint, way: WayName) -> Looker:
+    """What embeds images by a checkpoint, which are prepared as it says."""
     from genreid.deployment.looking import Looker
     from genreid.models.checkpoint import load_encoder
     from stages.shared.data import read_manifest
@@ -53,7 +53,7 @@ def open_looker(project: Project, checkpoint: Checkpoint, way: WayName, size_px:
             turner = open_turner(project, read_manifest(project).info.body)
         except PipelineError as error:
             raise PipelineError(f"{error}; or take another way: --views image") from error
-    return Looker(encoder, way, size_px, project.device, turner)
+    return Looker(encoder, way, checkpoint.prepared.size_px, project.device, turner)
 
 
 def _recommended(project: Project) -> dict[str, str]:

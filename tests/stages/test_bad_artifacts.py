@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.artifacts import write_table
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import read_table, write_table
 from tests.stages.odd_project import (
     NUM_IMAGES,
     line_of,
@@ -63,6 +65,13 @@ def forget_meshes(folder: Path) -> None:
 
 def mistake_checkpoints(folder: Path) -> None:
     shutil.copy(folder / "models" / "generator.pt", folder / "models" / "encoder.pt")
+
+
+def enlarge_images(folder: Path) -> None:
+    """The manifest was made again with another prepare_data.height_px."""
+    path = folder / "data" / "manifest.parquet"
+    made = Manifest.from_table(read_table(path, "never"))
+    write_table(path, Manifest(replace(made.info, height_px=128), made.table).to_table())
 
 
 def nothing(folder: Path) -> None:
@@ -145,6 +154,22 @@ ODD_INPUTS: list[tuple[str, str, Callable[[Path], None], tuple[str, ...]]] = [
         ("is missing", "dvc repro pretrain-encoder"),
     ),
     ("a regressor of nonsense", "mesh-extract", nothing, ("regressor.pt", "fit-regressor")),
+    *[
+        (
+            f"{checkpoint} of another input size",
+            stage,
+            enlarge_images,
+            (
+                f"models/{checkpoint}.pt takes images of 64 × 32 pixels, and data/manifest.parquet has 128",
+                f"run `dvc repro {producer}`",
+            ),
+        )
+        for checkpoint, stage, producer in (
+            ("encoder", "pretrain-generator", "pretrain-encoder"),
+            ("encoder", "train-joint", "pretrain-encoder"),
+            ("joint", "evaluate", "train-joint"),
+        )
+    ],
     ("clusters too few", "pretrain-encoder", nothing, ("clusters", "raise eps or lower min_samples")),
 ]
 

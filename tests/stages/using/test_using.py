@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pipeline.artifacts import read_torch, write_torch
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import read_table, read_torch, write_table, write_torch
 from pipeline.params import load_params
 from pipeline.recipes import recipe_names
 from tests.stages.small_project import ROOT, SmallProject
@@ -212,6 +214,33 @@ def test_checkpoints_complete(trained: SmallProject) -> None:
         *(f"models/{name}.pt" for name in ("encoder", "generator", "joint", "regressor")),
     ]
     assert _complete_checkpoint("jo") == ["joint"]
+
+
+def test_the_size_is_the_checkpoints_whatever_the_manifest_says(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops").code == 0
+    before = Path("embeddings.parquet").read_bytes()
+    path = trained.folder / "data" / "manifest.parquet"
+    made = Manifest.from_table(read_table(path, "never"))
+    write_table(path, Manifest(replace(made.info, height_px=96, width_px=48), made.table).to_table())
+    assert trained.run("embed", "crops", "-o", "again.parquet").code == 0
+    assert Path("again.parquet").read_bytes() == before
+    found = trained.run("search", "crops/0001.png", "-k", "1")
+    assert found.code == 0 and "1.0000 │ 0001.png" in found.out
+    path.unlink()
+    assert trained.run("embed", "crops", "-o", "again.parquet").code == 0, "it needs no manifest"
+
+
+def test_two_checkpoints_of_two_sizes_paint_nothing(trained: SmallProject) -> None:
+    (trained.folder / "models" / "joint.pt").unlink()
+    path = trained.folder / "models" / "generator.pt"
+    content = read_torch(path, "never")
+    content["preprocessing"]["height_px"] = 64
+    write_torch(path, content)
+    outcome = trained.run("generate", "crops/0001.png")
+    assert outcome.code == 2 and outcome.err.count("\n") == 1
+    assert (
+        "models/generator.pt takes images of 64 × 16 pixels, and models/encoder.pt of 32 × 16" in outcome.err
+    )
 
 
 @pytest.mark.parametrize("command", ["embed", "generate", "export"])
