@@ -13,12 +13,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pipeline.digest import BLANK, seal, why_damaged
 from pipeline.errors import PipelineError, is_of_machine
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_DIGEST_KEY, _DIGEST_ENTRY = "genreid.digest", "digest"
+"""Of the footer of a Parquet file, and of JSON."""
 
 
 @contextmanager
@@ -85,15 +90,52 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Indented JSON in the order given, ending with a newline."""
-    write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_bytes(path, _json(content))
+
+
+def write_json_artifact(path: Path, content: Mapping[str, Any]) -> None:
+    """The same with a digest as its last entry, for what is read back by `read_json_artifact`."""
+    # In a list, DVC does not take it for a metric, and `dvc exp show` has no column of it.
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(_json({**content, _DIGEST_ENTRY: [BLANK]}))
+        seal(temporary)
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def read_json_artifact(path: Path, remedy: str) -> dict[str, Any]:
+    """What `write_json_artifact` wrote; raises PipelineError with the `remedy` where it cannot be read."""
+    try:
+        require_whole(path)
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{path}: no readable JSON ({_first_line(error)}); {remedy}") from None
+    content.pop(_DIGEST_ENTRY)
+    return content
 
 
 def write_table(path: Path, table: pa.Table, **options: Any) -> None:
-    """A Parquet file; `options` go to pyarrow's writer, zstd by default. Equal tables give equal bytes."""
+    """A Parquet file with a digest; equal tables give equal bytes.
+
+    options: for pyarrow's writer, zstd by default.
+    """
+    row_group_size = options.pop("row_group_size", None)
+    with table_writer(path, table.schema, **options) as writer:
+        writer.write_table(table, row_group_size=row_group_size)
+
+
+@contextmanager
+def table_writer(path: Path, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
+    """Writes the same table after table: the file is there when the block ends without an error."""
     import pyarrow.parquet as pq
 
     with atomic_write(path) as temporary:
-        pq.write_table(table, temporary, **{"compression": "zstd"} | options)
+        with pq.ParquetWriter(temporary, schema, **{"compression": "zstd"} | options) as writer:
+            yield writer
+            writer.add_key_value_metadata({_DIGEST_KEY: BLANK})
+        seal(temporary)
 
 
 def read_table(path: Path, remedy: str) -> pa.Table:
@@ -101,6 +143,7 @@ def read_table(path: Path, remedy: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    require_table(path, remedy)
     try:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -109,15 +152,36 @@ def read_table(path: Path, remedy: str) -> pa.Table:
         raise PipelineError(f"{path}: no readable Parquet file ({_first_line(error)}); {remedy}") from None
 
 
+def require_table(path: Path, remedy: str) -> None:
+    """Raise PipelineError with the `remedy` where a Parquet file, to be read piece by piece, is damaged."""
+    try:
+        require_whole(path)
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{path}: no readable Parquet file ({_first_line(error)}); {remedy}") from None
+
+
 def write_torch(path: Path, content: Mapping[str, Any]) -> None:
-    """A torch file of plain types and tensors; the same content gives the same bytes.
+    """A torch file of plain types and tensors, with a digest; the same content gives the same bytes.
 
     Given a file name, torch writes it into the archive, and the temporary one is another each time.
     """
     import torch
 
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+    with atomic_write(path) as temporary:
+        with temporary.open("w+b") as file:
+            torch.save(content, file)
+            _comment(file, BLANK.encode())
+        seal(temporary)
+
+
+def _comment(archive: BinaryIO, text: bytes) -> None:
+    """Append the comment that a ZIP archive, as torch writes, may have after its last entry (two bytes that
+    tell its length, and itself).
+    """
+    archive.seek(-2, os.SEEK_END)
+    assert archive.read(2) == b"\0\0", "torch's archive has a comment already"
+    archive.seek(-2, os.SEEK_END)
+    archive.write(len(text).to_bytes(2, "little") + text)
 
 
 def read_torch(path: Path, remedy: str) -> dict[str, Any]:
@@ -128,13 +192,25 @@ def read_torch(path: Path, remedy: str) -> dict[str, Any]:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # for a file that is not its own it raises a dozen kinds
+        require_whole(path)
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # for a file that is not its own torch raises a dozen kinds
         if is_of_machine(error):
             raise
-        known = isinstance(error, OSError | RuntimeError)  # what others say advises to load it unsafely
+        known = isinstance(error, OSError | RuntimeError | Damaged)  # others advise to load it unsafely
         reason = _first_line(error) if known else "it is no torch file of tensors and plain types"
         raise PipelineError(f"{path}: no readable checkpoint ({reason}); {remedy}") from None
+    return content
+
+
+class Damaged(ValueError):
+    """A file's digest is not that of its content, or is not there; the text says which."""
+
+
+def require_whole(path: Path) -> None:
+    """Raise Damaged where the file's content is not what was written, OSError where it cannot be read."""
+    if reason := why_damaged(path):
+        raise Damaged(reason)
 
 
 def _first_line(error: Exception) -> str:

@@ -24,7 +24,7 @@ from pipeline.errors import PipelineError
 STATE_FOLDER = Path(".genreid") / "state"
 SAVE_SECONDS_VARIABLE = "GENREID_SAVE_SECONDS"
 _DEFAULT_SAVE_SECONDS = 30.0
-_STATE_VERSION = "1"  # of the files below; a change makes every state kept so far stale
+_STATE_VERSION = "2"  # of the files below; a change makes every state kept so far stale
 
 Fingerprint = Mapping[str, str]
 """What a result depends on, by name: {"train_joint.lr": "0.1", "data/manifest.parquet": "9f3…"}."""
@@ -150,9 +150,10 @@ class StageState:
 
     def _read_fingerprint(self) -> dict[str, str] | None:
         try:
-            return json.loads(self._fingerprint_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            kept = json.loads(self._fingerprint_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # a damaged one is that of no state
             return None
+        return kept if isinstance(kept, dict) else None
 
     def _why_stale(self, kept: Mapping[str, str]) -> str:
         if self._fresh:

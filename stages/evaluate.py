@@ -25,8 +25,9 @@ def evaluate(
     from genreid.evaluation.retrieval import Pair, rank_pair
     from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
     from pipeline.artifacts import hash_path
-    from stages.shared.data import image_set, read_checkpoint, read_manifest, truth_if_there
+    from stages.shared.data import image_set, read_manifest, truth_if_there
     from stages.shared.looking import PairLooker
+    from stages.shared.preprocessing import read_fitting_checkpoint
     from stages.shared.results import write_report
     from stages.shared.viewed import viewed_queries
 
@@ -37,10 +38,10 @@ def evaluate(
         truth = truth_if_there(run, "nothing is held against it")
         manifest = read_manifest(run)
         pair = Pair.of(manifest, settings.split, partial(image_set, run))
-        joint = read_checkpoint(run, "joint")
+        joint = read_fitting_checkpoint(run, "joint", manifest.info)
         generator, _ = load_generator(*joint)
         encoders = {
-            "warm_up": load_encoder(*read_checkpoint(run, "encoder")).to(run.device),
+            "warm_up": load_encoder(*read_fitting_checkpoint(run, "encoder", manifest.info)).to(run.device),
             "joint": load_encoder(*joint).to(run.device),
         }
         viewed = viewed_queries(run, pair.queries, truth, repairs=generator.repairs)

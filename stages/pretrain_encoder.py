@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
@@ -22,14 +22,16 @@ def pretrain_encoder(
     from genreid.models.initialisation import build_encoder
     from genreid.training import warm_up
     from stages.shared.agreement import agreement_with
+    from stages.shared.data import read_manifest
     from stages.shared.imported import PretrainEncoderSettings, write_imported
+    from stages.shared.preprocessing import preparation
     from stages.shared.training import train_and_write, training_set
 
     options = Options(fresh, device, workers, progress)
     with open_stage("pretrain-encoder", options, PretrainEncoderSettings, inputs=inputs_of) as run:
         settings = run.settings
         if settings.import_from is not None:
-            write_imported(run, settings.encoder, settings.import_from)
+            write_imported(run, settings.encoder, settings.import_from, preparation(read_manifest(run).info))
             return
         train, images = training_set(run)
         encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
@@ -44,9 +46,13 @@ def pretrain_encoder(
             agreement=agreement_with(train),
         )
         facts = {"images": len(train)}
-        train_and_write(run, epochs, "encoder", lambda: encoder_checkpoint(encoder), "Encoder warm-up", facts)
+
+        def checkpoint() -> dict[str, Any]:
+            return encoder_checkpoint(encoder, preparation(train.info))
+
+        train_and_write(run, epochs, "encoder", checkpoint, "Encoder warm-up", facts)
 
 
 def inputs_of(settings: PretrainEncoderSettings) -> tuple[str, ...]:
-    """The images that it learns from: none where the encoder was trained elsewhere."""
-    return ("manifest", "images") if settings.import_from is None else ()
+    """What it reads: of an encoder that was trained elsewhere, how the pictures here are prepared."""
+    return ("manifest", "images") if settings.import_from is None else ("manifest",)

@@ -17,11 +17,11 @@ def pretrain_generator(
     """Train the generator to paint a person on its mesh and on its rotated mesh, by a fixed encoder."""
     from genreid.models.checkpoint import generator_checkpoint, load_encoder
     from genreid.models.initialisation import build_discriminator, build_generator
-    from genreid.render.views import ViewStore
     from genreid.training import generator as pretraining
     from genreid.training.loader import Loader
-    from stages.shared.data import read_checkpoint
+    from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import train_and_write, training_set
+    from stages.shared.views import open_views
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
@@ -31,8 +31,8 @@ def pretrain_generator(
         learns = {} if settings.epochs else {"learns": "nothing, with 0 epochs"}
         train, images = training_set(run)
         warped = warped_images(run, train, images) if settings.generator.paints == "views" else None
-        loader = Loader(images, ViewStore(run.parts("views")), run.device, warped=warped)
-        encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
+        loader = Loader(images, open_views(run), run.device, warped=warped)
+        encoder = load_encoder(*read_fitting_checkpoint(run, "encoder", train.info)).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)
         discriminator = build_discriminator(settings.discriminator, settings.seed).to(run.device)
@@ -52,7 +52,7 @@ def pretrain_generator(
             run,
             epochs,
             "generator",
-            lambda: generator_checkpoint(generator, discriminator),
+            lambda: generator_checkpoint(generator, discriminator, preparation(train.info)),
             "Generator pretraining",
             {**learns, "images": len(train), "images with a mesh": len(loader.with_mesh)},
         )

@@ -16,25 +16,25 @@ def train_joint(
 ) -> None:
     """Train encoder and generator together, by rotation contrast and mixup contrast on generated views."""
     from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
-    from genreid.render.views import ViewStore
     from genreid.training import joint
     from genreid.training.loader import Loader
     from genreid.training.settings import JointSettings, Networks, require_fitting
     from genreid.warping.images import Persons
     from stages.shared.agreement import agreement_with
-    from stages.shared.data import read_checkpoint
     from stages.shared.oracle import learnt_from
+    from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import train_and_write, training_set
+    from stages.shared.views import open_views
     from stages.shared.warped import warped_images
 
     options = Options(fresh, device, workers, progress)
     with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run:
         settings = run.settings
         train, images = training_set(run)
-        encoder = load_encoder(*read_checkpoint(run, "encoder")).to(run.device)
-        generator, discriminator = load_generator(*read_checkpoint(run, "generator"))
+        encoder = load_encoder(*read_fitting_checkpoint(run, "encoder", train.info)).to(run.device)
+        generator, discriminator = load_generator(*read_fitting_checkpoint(run, "generator", train.info))
         require_fitting(settings, generator)
-        views, labels = ViewStore(run.parts("views")), None
+        views, labels = open_views(run), None
         warped = None
         if settings.warps or (settings.paints and generator.repairs):
             warped = warped_images(run, train, images)
@@ -67,7 +67,9 @@ def train_joint(
             run,
             epochs,
             "joint",
-            lambda: joint_checkpoint(encoder, generator, discriminator, oracle=settings.oracle),
+            lambda: joint_checkpoint(
+                encoder, generator, discriminator, preparation(train.info), oracle=settings.oracle
+            ),
             "Joint training",
             {
                 **({"oracle": settings.oracle} if told else {}),

@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import yaml
 
+from pipeline.artifacts import read_json_artifact
 from pipeline.provenance import processor
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def main() -> None:
     )
     parser.add_argument("project", nargs="?", type=Path, default=ROOT)
     project: Path = parser.parse_args().project
-    metrics = json.loads((project / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_json_artifact(project / "metrics.json", "run `dvc repro` again")
     if "oracle" in metrics:
         parser.error(f"{project}/metrics.json: joint training learnt from an oracle ({metrics['oracle']})")
     if "views" not in metrics:

@@ -60,7 +60,8 @@ def unpack_body(table: pa.Table) -> tuple[BodyParameters, Tensor, np.ndarray]:
     Rows without a body are zeros and not valid.
 
     Raises:
-        GenreidError: a column is missing or of another type, or a row is null in some of them only.
+        GenreidError: a column is missing or of another type, a row is null in some of them only, or a number
+            is not finite.
     """
     for field in BODY_FIELDS:
         if field.name not in table.column_names or table.schema.field(field.name).type != field.type:
@@ -80,6 +81,11 @@ def unpack_body(table: pa.Table) -> tuple[BodyParameters, Tensor, np.ndarray]:
             )
         array = np.zeros((len(valid), width), dtype=np.float32)
         array[rows] = column.flatten().to_numpy().reshape(-1, width)
+        if not np.isfinite(array).all():
+            raise GenreidError(
+                f"a table of bodies has numbers in `{name}` that are not finite: make it again with the "
+                "stage that wrote it"
+            )
         values[name] = torch.from_numpy(array)
     camera = values.pop("camera")
     return BodyParameters(**values), camera, valid

@@ -12,10 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from genreid.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from genreid.ranges import Share
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)

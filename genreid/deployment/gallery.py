@@ -75,6 +75,8 @@ class Gallery:
             raise GenreidError(f"{place} holds no embedding: none of its {table.num_rows} images is readable")
         means = table.schema.metadata.get(_MEANS_KEY)
         rows = _embeddings(kept).reshape(-1, info.embedding_dim)
+        if not np.isfinite(rows).all():
+            raise GenreidError(f"{place} holds embeddings that are not finite; {_REMEDY}")
         return cls(info, kept["path"].to_pylist(), rows, CameraMeans.decoded(means) if means else None)
 
     def name_of(self, query: Path) -> str:

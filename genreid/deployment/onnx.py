@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genreid.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from genreid.errors import GenreidError
 from genreid.models.encoder import IdentityEncoder
+from genreid.preprocessing import Preprocessing
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -27,19 +27,19 @@ INPUT, OUTPUT = "image", "embedding"
 _CHECKED_BATCHES = (1, 3)
 
 
-def preprocessing(height_px: int, width_px: int) -> dict[str, Any]:
+def preprocessing(prepared: Preprocessing) -> dict[str, Any]:
     """What has to be done to a picture before the file sees it, and what comes out: for its metadata."""
     return {
-        "input": f"{INPUT}: float32 (batch, 3, {height_px}, {width_px}), RGB",
-        "resize": "to that size; area averaging where it has fewer pixels then, bilinear where more",
+        "input": f"{INPUT}: float32 (batch, 3, {prepared.height_px}, {prepared.width_px}), RGB",
+        "resize": f"to that size; {prepared.resize}",
         "scale": "divide the bytes by 255, subtract mean, divide by std, channel by channel",
-        "mean": list(IMAGENET_MEAN),
-        "std": list(IMAGENET_STD),
+        "mean": list(prepared.mean),
+        "std": list(prepared.std),
         "output": f"{OUTPUT}: float32 (batch, width), of length 1 already; compare by the dot product",
     }
 
 
-def export_encoder(encoder: IdentityEncoder, path: Path, height_px: int, width_px: int, source: str) -> float:
+def export_encoder(encoder: IdentityEncoder, path: Path, prepared: Preprocessing, source: str) -> float:
     """Write the encoder (on the CPU, in evaluation mode) to `path` and check it by onnxruntime.
 
     Batch size is free; the L2 normalisation is inside. source: named in the metadata, beside
@@ -49,7 +49,7 @@ def export_encoder(encoder: IdentityEncoder, path: Path, height_px: int, width_p
     onnx, _ = _import("onnx"), _import("onnxscript")
     runtime = _import("onnxruntime")
     model = _EmbeddingOnly(encoder).eval()
-    example = torch.randn(2, 3, height_px, width_px, generator=torch.Generator().manual_seed(0))
+    example = torch.randn(2, 3, *prepared.size_px, generator=torch.Generator().manual_seed(0))
     with _quiet():
         torch.onnx.export(
             model,
@@ -63,8 +63,8 @@ def export_encoder(encoder: IdentityEncoder, path: Path, height_px: int, width_p
             external_data=False,
             verbose=False,
         )
-    _state_facts(onnx, path, preprocessing(height_px, width_px), source)
-    difference = _difference(runtime, model, path, height_px, width_px)
+    _state_facts(onnx, path, preprocessing(prepared), source)
+    difference = _difference(runtime, model, path, *prepared.size_px)
     if not difference <= TOLERANCE:
         raise GenreidError(
             f"the exported network differs from torch by {difference:.2g}, more than {TOLERANCE:g}: "

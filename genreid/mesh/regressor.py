@@ -22,6 +22,7 @@ from genreid.body.body import Body
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import rotation_6d_to_matrix
 from genreid.errors import GenreidError
+from genreid.models.finite import require_finite
 from genreid.ranges import Count
 
 FORMAT, VERSION = "genreid.regressor", 2
@@ -221,7 +222,8 @@ def load_regressor(
     """The network of a checkpoint, in evaluation mode.
 
     Raises:
-        GenreidError: it is no regressor, is of another version, or was fitted to another body.
+        GenreidError: it is no regressor, is of another version, was fitted to another body, or has weights
+            that are not finite.
     """
     remedy = "fit it again with `dvc repro --force fit-regressor`"
     found = checkpoint.get("format"), checkpoint.get("version")
@@ -239,4 +241,5 @@ def load_regressor(
         raise GenreidError(f"{source}: its settings {sorted(values)} are not this program's; {remedy}")
     network = Regressor(NetworkSettings(**{**values, "widths": tuple(values["widths"])}))
     network.load_state_dict(checkpoint["weights"])
+    require_finite(network, source, remedy)
     return network.eval()

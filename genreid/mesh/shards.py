@@ -167,6 +167,10 @@ def read_mesh_table(table: pa.Table, body_fingerprint: str) -> tuple[list[str], 
     parameters, camera, valid = unpack_body(table)
     status = table["status"].to_pylist()
     score = table["score"].fill_null(0.0).to_numpy().astype(np.float32)
+    if not np.isfinite(score).all():
+        raise GenreidError(
+            "a mesh table has a score that is not finite: make it again with `dvc repro --force mesh-extract`"
+        )
     masks = table["mask"].to_pylist() if "mask" in table.column_names else ()
     estimates = MeshEstimates(status, score, parameters, camera, masks)
     if not np.array_equal(estimates.valid, valid):

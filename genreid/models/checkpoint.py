@@ -16,32 +16,38 @@ from torch import Tensor, nn
 from genreid.errors import GenreidError
 from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.finite import require_finite
 from genreid.models.generator import Generator, GeneratorSettings
+from genreid.preprocessing import Preprocessing
 
 ENCODER_FORMAT = "genreid.encoder"
 GENERATOR_FORMAT = "genreid.generator"
 JOINT_FORMAT = "genreid.joint"
-VERSION = 1
+VERSION = 2
 NO_ORACLE = "none"
 
 Settings = TypeVar("Settings", EncoderSettings, GeneratorSettings, DiscriminatorSettings)
 
 
-def encoder_checkpoint(encoder: IdentityEncoder) -> dict[str, Any]:
-    """All that `load_encoder` needs; weights are copies on the CPU."""
+def encoder_checkpoint(encoder: IdentityEncoder, prepared: Preprocessing) -> dict[str, Any]:
+    """All that `load_encoder` needs, and how its pictures are prepared; weights are copies on the CPU."""
     return {
         "format": ENCODER_FORMAT,
         "version": VERSION,
+        "preprocessing": prepared.as_plain(),
         "settings": asdict(encoder.settings),
         "weights": _weights(encoder),
     }
 
 
-def generator_checkpoint(generator: Generator, discriminator: Discriminator) -> dict[str, Any]:
-    """All that `load_generator` needs; weights are copies on the CPU."""
+def generator_checkpoint(
+    generator: Generator, discriminator: Discriminator, prepared: Preprocessing
+) -> dict[str, Any]:
+    """All that `load_generator` needs, and how its pictures are prepared; weights are copies on the CPU."""
     return {
         "format": GENERATOR_FORMAT,
         "version": VERSION,
+        "preprocessing": prepared.as_plain(),
         "generator_settings": asdict(generator.settings),
         "discriminator_settings": asdict(discriminator.settings),
         "appearance_dim": generator.appearance_dim,
@@ -55,6 +61,7 @@ def joint_checkpoint(
     encoder: IdentityEncoder,
     generator: Generator,
     discriminator: Discriminator,
+    prepared: Preprocessing,
     *,
     oracle: str = NO_ORACLE,
 ) -> dict[str, Any]:
@@ -63,8 +70,8 @@ def joint_checkpoint(
         "format": JOINT_FORMAT,
         "version": VERSION,
         "oracle": oracle,
-        "encoder": encoder_checkpoint(encoder),
-        "generator": generator_checkpoint(generator, discriminator),
+        "encoder": encoder_checkpoint(encoder, prepared),
+        "generator": generator_checkpoint(generator, discriminator, prepared),
     }
 
 
@@ -85,6 +92,17 @@ def oracle_of(checkpoint: Mapping[str, Any], source: str = "joint checkpoint") -
         return None
     oracle: str = _part(checkpoint, "oracle", source)
     return None if oracle == NO_ORACLE else oracle
+
+
+def preprocessing_of(checkpoint: Mapping[str, Any], source: str = "checkpoint") -> Preprocessing:
+    """How pictures have to be prepared for the networks of a checkpoint of any kind.
+
+    Raises GenreidError where it does not say, and where this program prepares them otherwise.
+    """
+    kind = checkpoint.get("format") if isinstance(checkpoint, Mapping) else None
+    expected, part = (GENERATOR_FORMAT, "generator") if kind == GENERATOR_FORMAT else (ENCODER_FORMAT, "encoder")
+    values = _part(_expect(checkpoint, expected, part, source), "preprocessing", source)
+    return Preprocessing.from_plain(values, source, "train it again")
 
 
 def load_generator(
@@ -159,3 +177,4 @@ def _restore(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> 
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise GenreidError(f"{source}: weights and settings disagree ({reason}); train it again") from error
+    require_finite(network, source, "train it again")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
+from pipeline.artifacts import read_json_artifact
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
 from pipeline.params import load_params, section
@@ -19,14 +19,9 @@ def summary() -> None:
     """Print the table of results, warm-up beside joint training, and where the pictures are."""
     root = find_root(Path.cwd())
     paths = section(load_params(root / "params.yaml"), "paths", Paths)
-    try:
-        metrics = json.loads((root / paths.metrics).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PipelineError(f"{paths.metrics} is missing: run `dvc repro` first") from None
-    except json.JSONDecodeError as error:
-        raise PipelineError(
-            f"{paths.metrics}: no readable JSON ({error}); make it again with `dvc repro --force evaluate`"
-        ) from None
+    if not (root / paths.metrics).exists():
+        raise PipelineError(f"{paths.metrics} is missing: run `dvc repro` first")
+    metrics = read_json_artifact(root / paths.metrics, "make it again with `dvc repro --force evaluate`")
     console = Console(highlight=False)
     print_ranking(console, metrics)
     typer.echo("Pictures:")

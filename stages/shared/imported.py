@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from genreid.models.checkpoint import encoder_checkpoint
 from genreid.models.encoder import EncoderSettings
 from genreid.models.imported import ImportSettings, import_encoder
+from genreid.preprocessing import Preprocessing
 from genreid.training.warm_up import WarmUpSettings
 from pipeline.artifacts import hash_path, write_torch
 from stages.shared.run import StageRun, project_path
@@ -19,11 +20,16 @@ class PretrainEncoderSettings(WarmUpSettings):
     import_from: ImportSettings | None
 
 
-def write_imported(run: StageRun, settings: EncoderSettings, source: ImportSettings) -> None:
-    """Import the encoder that `source` names (relative to the project), and report what matched."""
+def write_imported(
+    run: StageRun, settings: EncoderSettings, source: ImportSettings, prepared: Preprocessing
+) -> None:
+    """Import the encoder that `source` names (relative to the project), and report what matched.
+
+    prepared: how its pictures will be.
+    """
     path = project_path(run.root, source.path)
     encoder, report = import_encoder(settings, replace(source, path=str(path)))
-    write_torch(run.path("encoder"), encoder_checkpoint(encoder))
+    write_torch(run.path("encoder"), encoder_checkpoint(encoder, prepared))
     run.tracker.publish(run.plots)
     run.show(
         "Imported encoder",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.artifacts import atomic_directory, write_bytes, write_json
+from pipeline.artifacts import atomic_directory, write_bytes, write_json, write_json_artifact
 from pipeline.pictures import png
 from stages.shared.oracle import learnt_from
 from stages.shared.run import StageRun
@@ -49,7 +49,7 @@ def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
         for name, picture in report.pictures().items():
             write_bytes(folder / f"{name}.png", png(picture))
     metrics = report.metrics() | ({ORACLE: oracle} if oracle else {})
-    write_json(run.path("metrics"), metrics)
+    write_json_artifact(run.path("metrics"), metrics)
     run.show("Evaluated on", report.facts() | ({ORACLE: oracle} if oracle else {}))
     if "views" in metrics:
         run.show("Generated views", metrics["views"])

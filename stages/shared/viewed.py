@@ -7,10 +7,10 @@ import pyarrow as pa
 from genreid.evaluation.generation import ViewedImages
 from genreid.evaluation.retrieval import Part
 from genreid.evaluation.true_views import true_views
-from genreid.render.views import ViewStore
 from pipeline.errors import PipelineError
 from stages.shared.body import open_body
 from stages.shared.run import PRODUCERS, StageRun
+from stages.shared.views import open_views
 from stages.shared.warped import warped_images
 
 
@@ -23,10 +23,9 @@ def viewed_queries(run: StageRun, queries: Part, truth: pa.Table, *, repairs: bo
     for key in ("views", *(["mesh"] if repairs else [])):
         if not run.has(key):
             return f"{getattr(run.paths, key)} is missing: run `dvc repro {PRODUCERS[key]}`"
-    parts = run.parts("views")
-    if not parts:
+    if not run.parts("views"):
         raise PipelineError(f"{run.paths.views} holds no shard; {run.remedy('views')}")
-    store = ViewStore(parts)
+    store = open_views(run)
     if not any(image_id in store for image_id in queries.images.image_id):
         (split,) = set(queries.manifest.split)
         return (

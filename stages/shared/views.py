@@ -13,8 +13,10 @@ from genreid.data.manifest import Manifest, SplitName
 from genreid.mesh.shards import MeshEstimates
 from genreid.ranges import Count, YawDeg
 from genreid.render.backend import BackendName, Renderer
-from genreid.render.views import render_views, view_table
+from genreid.render.views import ViewStore, render_views, view_table
+from pipeline.artifacts import require_table
 from pipeline.errors import PipelineError
+from stages.shared.run import Project
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class RenderViewsSettings:
                 f"yaws_deg is {list(self.yaws_deg)}: expected 0, the image's own viewpoint, and one or more "
                 "others, each once"
             )
+
+
+def open_views(run: Project) -> ViewStore:
+    """The pictures of the view shards, each of which is read once to see that it is whole."""
+    for part in run.parts("views"):
+        require_table(part, run.remedy("views"))
+    return ViewStore(run.parts("views"))
 
 
 def view_maker(

@@ -39,7 +39,7 @@ class Workers:
 
 @contextmanager
 def process_pool(
-    num_workers: int, start: Callable[..., None] | None = None, *arguments: Any
+    num_workers: int, start: Callable[..., object] | None = None, *arguments: Any
 ) -> Iterator[Workers]:
     """Processes of one thread each; every one calls `start(*arguments)` once, before its first work.
 
@@ -56,7 +56,7 @@ def process_pool(
 _failure: Exception | None = None
 
 
-def _start_alone(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+def _start_alone(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
     global _failure
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

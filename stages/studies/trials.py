@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from pipeline.artifacts import read_json_artifact
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
 from pipeline.provenance import git_revision, processor
@@ -127,7 +128,7 @@ class Slot:
             "warm_up_fingerprint": _fingerprint(self.folder / "dvc.lock"),
             **{column: joint.get(name) for column, name in _COST.items()},
         }
-        columns |= _flat(_read(self.folder / "metrics.json"))
+        columns |= _flat(read_json_artifact(self.folder / "metrics.json", "run the study again"))
         curves = {name: _read(self.folder / "plots" / "evaluate" / f"{name}.json") for name in _CURVES}
         return Finished(columns, {name: points for name, points in curves.items() if points})
 

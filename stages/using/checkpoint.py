@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,9 @@ from pipeline.artifacts import hash_path, read_torch
 from pipeline.errors import PipelineError
 from stages.shared.oracle import learnt_from
 from stages.shared.run import PRODUCERS, Project
+
+if TYPE_CHECKING:
+    from genreid.preprocessing import Preprocessing
 
 KINDS = {"joint": "of joint training", "encoder": "of the warm-up"}
 """The artifacts that hold an encoder, the one to prefer first."""
@@ -51,6 +55,13 @@ class Checkpoint:
     def fingerprint(self) -> str:
         return hash_path(self.path)
 
+    @cached_property
+    def prepared(self) -> Preprocessing:
+        """How its pictures have to be prepared, whatever the manifest says by now. Raises GenreidError."""
+        from genreid.models.checkpoint import preprocessing_of
+
+        return preprocessing_of(self.content, self.place)
+
 
 def open_checkpoint(project: Project, wanted: str | None) -> Checkpoint:
     """The checkpoint that the user names, or the best there is; says which. Raises PipelineError."""
@@ -83,11 +94,3 @@ def warn_of_oracle(project: Project, content: dict[str, Any], place: str) -> str
 
 def _shortest(path: Path, root: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
-
-
-def training_size(project: Project) -> tuple[int, int]:
-    """Height and width that the networks were trained at, as the manifest says."""
-    from stages.shared.data import read_manifest
-
-    info = read_manifest(project).info
-    return info.height_px, info.width_px

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,7 @@ def embed(
         genreid embed crops/ --views turned --camera-pattern '^(?P<camera>[^_]+)_'
     """
     from stages.shared.run import Options, Project
-    from stages.using.checkpoint import open_checkpoint, training_size
+    from stages.using.checkpoint import open_checkpoint
     from stages.using.pictures import check_output
     from stages.using.views import open_looker, way_for
 
@@ -79,15 +80,14 @@ def embed(
     if camera_pattern is not None:
         check_pattern(camera_pattern)
     names = list_images(folder)
-    size_px = training_size(project)
     chosen = open_checkpoint(project, checkpoint)
-    looker = open_looker(project, chosen, way_for(project, chosen, views), size_px)
+    looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = GalleryInfo(
         folder=str(folder.resolve()),
         checkpoint=str(chosen.path),
         fingerprint=chosen.fingerprint,
-        height_px=size_px[0],
-        width_px=size_px[1],
+        height_px=chosen.prepared.height_px,
+        width_px=chosen.prepared.width_px,
         embedding_dim=looker.encoder.embedding_dim,
         views=looker.way,
     )
@@ -103,7 +103,7 @@ def embed(
         "views": looker.way,
         "milliseconds an image": 1e3 * (time.monotonic() - begin) / len(names),
         "embedding width": info.embedding_dim,
-        "image size": f"{info.height_px} × {info.width_px}",
+        "image size": chosen.prepared.size,
         "written to": output,
     }
     project.show("Embeddings", {**counted, **made})
@@ -118,19 +118,15 @@ def _joined(tables: Iterator[pa.Table]) -> pa.Table:
 def _write(output: Path, tables: Iterator[pa.Table]) -> dict[str, int]:
     """One after another; how many images there are, how many are embedded and with how many pictures."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    from pipeline.artifacts import atomic_write
+    from pipeline.artifacts import table_writer
 
     counted = {"images": 0, "embedded": 0, "embedded alone": 0}
-    with atomic_write(output) as temporary:
-        writer = None
-        for table in tables:
-            writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
+    first = next(tables)  # a folder without images is refused
+    with table_writer(output, first.schema) as writer:
+        for table in itertools.chain([first], tables):
             writer.write_table(table)
             counted["images"] += table.num_rows
             counted["embedded"] += table.num_rows - table["embedding"].null_count
             counted["embedded alone"] += pc.sum(pc.equal(table["views"], 1)).as_py() or 0
-        assert writer is not None, "a folder without images is refused"
-        writer.close()
     return counted

@@ -29,7 +29,7 @@ def export(
         genreid export --checkpoint encoder --output warm_up.onnx
     """
     from stages.shared.run import Options, Project
-    from stages.using.checkpoint import open_checkpoint, training_size
+    from stages.using.checkpoint import open_checkpoint
     from stages.using.pictures import check_output
 
     check_output(output)
@@ -41,7 +41,6 @@ def export(
     from pipeline.errors import PipelineError
     from stages.shared.oracle import learnt_from
 
-    height_px, width_px = training_size(project)
     chosen = open_checkpoint(project, checkpoint)
     if chosen.oracle:
         raise PipelineError(
@@ -51,11 +50,11 @@ def export(
     encoder = load_encoder(chosen.content, chosen.place)
     with atomic_write(output) as temporary, project.console.status("exporting"):
         source = f"{chosen.path.name}, sha256 {chosen.fingerprint}"
-        difference = export_encoder(encoder, temporary, height_px, width_px, source)
+        difference = export_encoder(encoder, temporary, chosen.prepared, source)
     project.show(
         "Exported encoder",
         {
-            "input": f"image: batch × 3 × {height_px} × {width_px}, normalised RGB",
+            "input": f"image: batch × 3 × {chosen.prepared.size}, normalised RGB",
             "output": f"embedding: batch × {encoder.embedding_dim}, of length 1",
             "difference from torch": f"{difference:.1e} at most",
             "written to": f"{output} ({output.stat().st_size / 1e6:.1f} MB)",

@@ -43,7 +43,7 @@ def generate(
     from genreid.deployment.pictures import views_picture
     from genreid.deployment.views import generate_views, mesh_views
     from genreid.evaluation.generation import Painter
-    from genreid.models.checkpoint import load_encoder, load_generator
+    from genreid.models.checkpoint import load_encoder, load_generator, preprocessing_of
     from genreid.render.backend import choose_renderer
     from genreid.render.views import YAWS_DEG
     from pipeline.errors import PipelineError
@@ -60,12 +60,17 @@ def generate(
     project.console.print(f"checkpoint: {where}", markup=False)
     painting, seeing = (read_checkpoint(project, key) for key in keys)
     warn_of_oracle(project, *painting)
+    prepared, other_prepared = preprocessing_of(*painting), preprocessing_of(*seeing)
+    if prepared != other_prepared:
+        raise PipelineError(
+            f"{painting[1]} takes images of {prepared.size} pixels, and {seeing[1]} of "
+            f"{other_prepared.size}: run `dvc repro`"
+        )
     generator, _ = load_generator(*painting)
     encoder = load_encoder(*seeing)
     body = open_body(project.root, info.body)
     estimator = open_estimator_of_params(project, body)
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
-    size = info.height_px, info.width_px
     painter = Painter(generator.to(project.device), encoder.to(project.device))
     with project.console.status("painting"):
         mesh = mesh_views(
@@ -75,7 +80,7 @@ def generate(
             body,
             renderer,
             YAWS_DEG,
-            size,
+            prepared.size_px,
             repairs=generator.repairs,
             other=None if pictures[1] is None else (str(other), pictures[1]),
         )

@@ -90,8 +90,8 @@ def search(
             f"`genreid embed {info.folder} --views {views.value} --output {gallery}`"
         )
     own_camera = _camera(embedded, gallery, image, camera)
-    size = info.height_px, info.width_px
-    looker = open_looker(project, chosen, info.views, size)
+    size = chosen.prepared.size_px
+    looker = open_looker(project, chosen, info.views)
     with project.console.status("searching"):
         rows, _ = looker.embed([embedded.name_of(image)], [query])
         if embedded.means is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pipeline.artifacts import read_json_artifact
 from pipeline.errors import PipelineError
 from stages.shared.run import Project
 from stages.using.bodies import open_turner
@@ -40,8 +40,8 @@ def way_for(project: Project, checkpoint: Checkpoint, views: Views) -> WayName:
     return way
 
 
-def open_looker(project: Project, checkpoint: Checkpoint, way: WayName, size_px: tuple[int, int]) -> Looker:
-    """What embeds images by a checkpoint, resized to `size_px`, height and width."""
+def open_looker(project: Project, checkpoint: Checkpoint, way: WayName) -> Looker:
+    """What embeds images by a checkpoint, which are prepared as it says."""
     from genreid.deployment.looking import Looker
     from genreid.models.checkpoint import load_encoder
     from stages.shared.data import read_manifest
@@ -53,13 +53,13 @@ def open_looker(project: Project, checkpoint: Checkpoint, way: WayName, size_px:
             turner = open_turner(project, read_manifest(project).info.body)
         except PipelineError as error:
             raise PipelineError(f"{error}; or take another way: --views image") from error
-    return Looker(encoder, way, size_px, project.device, turner)
+    return Looker(encoder, way, checkpoint.prepared.size_px, project.device, turner)
 
 
 def _recommended(project: Project) -> dict[str, str]:
-    """What metrics.json has of it; nothing where there is no such file, or no readable one."""
-    try:
-        metrics = json.loads(project.path("metrics").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    """What metrics.json has of it; nothing where there is no such file. Raises PipelineError."""
+    if not project.path("metrics").exists():
         return {}
-    return metrics.get("recommended", {})
+    remedy = f"{project.remedy('metrics')}, or say which way by --views"
+    recommended: dict[str, str] = read_json_artifact(project.path("metrics"), remedy).get("recommended", {})
+    return recommended

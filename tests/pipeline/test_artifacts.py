@@ -121,7 +121,7 @@ def test_an_unreadable_checkpoint_names_the_remedy(tmp_path: Path, kind: str) ->
         write_torch(path, {"weight": torch.arange(1000.0)})
         path.write_bytes(path.read_bytes()[:2000])
     elif kind == "code":
-        torch.save({"weight": Dangerous()}, path)
+        write_torch(path, {"weight": Dangerous()})
     with pytest.raises(PipelineError, match=r"model.pt: no readable checkpoint .*; run it again") as error:
         read_torch(path, "run it again")
     assert "\n" not in str(error.value) and "weights_only" not in str(error.value)

@@ -12,6 +12,7 @@ import pytest
 from genreid.body.body import load_body
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.mesh.shards import MeshEstimates, mesh_table
+from genreid.preprocessing import Preprocessing
 from genreid.render.views import view_table, write_options
 from genreid.synthetic import TRUTH_SCHEMA
 from pipeline.artifacts import write_table
@@ -20,6 +21,7 @@ from tests.stages.small_project import SmallProject
 
 YAWS = (0, 90)
 NUM_IMAGES = 12
+PREPARED = Preprocessing(64, 32)
 
 
 def refused(project: SmallProject, stage: str) -> str:
@@ -80,9 +82,9 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str,
     generator = build_generator(GENERATOR, encoder.appearance_dim, ENCODER.num_stripes, 0)
     discriminator = build_discriminator(DiscriminatorSettings(4, 1, 1), 0)
     return {
-        "encoder": encoder_checkpoint(encoder),
-        "generator": generator_checkpoint(generator, discriminator),
-        "joint": joint_checkpoint(encoder, generator, discriminator),
+        "encoder": encoder_checkpoint(encoder, PREPARED),
+        "generator": generator_checkpoint(generator, discriminator, PREPARED),
+        "joint": joint_checkpoint(encoder, generator, discriminator, PREPARED),
     }
 
 

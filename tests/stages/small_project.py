@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.artifacts import read_json_artifact
 from pipeline.params import load_params
 from pipeline.recipes import load_overrides, write_overrides
 from stages.cli import main
@@ -49,7 +50,7 @@ class SmallProject:
         path.write_text("\n".join(lines) + "\n")
 
     def metrics(self) -> dict[str, Any]:
-        return json.loads((self.folder / "metrics.json").read_text())
+        return read_json_artifact(self.folder / "metrics.json", "never")
 
 
 @cache

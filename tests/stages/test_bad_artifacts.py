@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.artifacts import write_table
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import read_table, write_table
 from tests.stages.odd_project import (
     NUM_IMAGES,
     line_of,
@@ -35,6 +37,18 @@ def damage(name: str) -> Callable[[Path], None]:
     return cut
 
 
+def flip(name: str) -> Callable[[Path], None]:
+    """One bit in the middle, as a disk or a copy may turn it."""
+
+    def flipped(folder: Path) -> None:
+        path = folder / name
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+
+    return flipped
+
+
 def replace_image(folder: Path) -> None:
     (folder / "data" / "images" / "03.png").write_bytes(b"another")
 
@@ -51,6 +65,13 @@ def forget_meshes(folder: Path) -> None:
 
 def mistake_checkpoints(folder: Path) -> None:
     shutil.copy(folder / "models" / "generator.pt", folder / "models" / "encoder.pt")
+
+
+def enlarge_images(folder: Path) -> None:
+    """The manifest was made again with another prepare_data.height_px."""
+    path = folder / "data" / "manifest.parquet"
+    made = Manifest.from_table(read_table(path, "never"))
+    write_table(path, Manifest(replace(made.info, height_px=128), made.table).to_table())
 
 
 def nothing(folder: Path) -> None:
@@ -82,6 +103,18 @@ ODD_INPUTS: list[tuple[str, str, Callable[[Path], None], tuple[str, ...]]] = [
         remove("data/mesh/part-00000.parquet"),
         ("holds no shard", "mesh-extract"),
     ),
+    *[
+        (f"a flipped bit in {artifact}", stage, flip(artifact), (Path(artifact).name, "damaged", producer))
+        for artifact, stage, producer in (
+            ("data/manifest.parquet", "render-views", "--force prepare-data"),
+            ("data/truth.parquet", "mesh-extract", "--force prepare-data"),
+            ("data/mesh/part-00000.parquet", "render-views", "--force mesh-extract"),
+            ("data/views/part-00000.parquet", "pretrain-generator", "--force render-views"),
+            ("models/encoder.pt", "pretrain-generator", "--force pretrain-encoder"),
+            ("models/generator.pt", "train-joint", "--force pretrain-generator"),
+            ("models/joint.pt", "evaluate", "--force train-joint"),
+        )
+    ],
     (
         "a stale mesh shard",
         "render-views",
@@ -121,6 +154,22 @@ ODD_INPUTS: list[tuple[str, str, Callable[[Path], None], tuple[str, ...]]] = [
         ("is missing", "dvc repro pretrain-encoder"),
     ),
     ("a regressor of nonsense", "mesh-extract", nothing, ("regressor.pt", "fit-regressor")),
+    *[
+        (
+            f"{checkpoint} of another input size",
+            stage,
+            enlarge_images,
+            (
+                f"models/{checkpoint}.pt takes images of 64 × 32 pixels, and data/manifest.parquet has 128",
+                f"run `dvc repro {producer}`",
+            ),
+        )
+        for checkpoint, stage, producer in (
+            ("encoder", "pretrain-generator", "pretrain-encoder"),
+            ("encoder", "train-joint", "pretrain-encoder"),
+            ("joint", "evaluate", "train-joint"),
+        )
+    ],
     ("clusters too few", "pretrain-encoder", nothing, ("clusters", "raise eps or lower min_samples")),
 ]
 
@@ -189,5 +238,5 @@ def test_a_damaged_metrics_file(small: SmallProject) -> None:
     (small.folder / "metrics.json").write_text('{"joint": ')
     done = small.run("summary")
     assert done.code == 2 and done.err.count("\n") == 1
-    assert done.err.startswith("error: metrics.json: no readable JSON (")
+    assert done.err.startswith("error: ") and "metrics.json: no readable JSON (" in done.err
     assert "dvc repro --force evaluate" in done.err

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.artifacts import write_json_artifact
 from stages import cli
 from stages.cli import STAGES
 from stages.shared.results import FIGURES
@@ -180,7 +181,7 @@ def test_recipe_names_complete(project: Path) -> None:
 
 def test_summary_prints_the_table_and_the_pictures(project: Path) -> None:
     figures = {figure: 50.0 + place for place, figure in enumerate(FIGURES)}
-    (project / "metrics.json").write_text(str({"warm_up": figures, "joint": figures}).replace("'", '"'))
+    write_json_artifact(project / "metrics.json", {"warm_up": figures, "joint": figures})
     (project / "plots" / "evaluate").mkdir(parents=True)
     (project / "plots" / "evaluate" / "views.png").write_bytes(b"")
     done = genreid("summary", folder=project)

@@ -17,7 +17,7 @@ from stages.pretrain_encoder import inputs_of as inputs_of_warm_up
 from stages.pretrain_generator import inputs_of as inputs_of_generator
 from stages.train_joint import inputs_of as inputs_of_joint
 from tests.genreid.training.conftest import ENCODER
-from tests.stages.odd_project import refused
+from tests.stages.odd_project import PREPARED, refused
 from tests.stages.small_project import Outcome, SmallProject
 from tests.stages.test_wiring import painters, project, share_out
 
@@ -72,7 +72,7 @@ def test_evaluation_asks_for_views_meshes_and_truth_for_what_they_are_good_for(
     share_out(project, "query", "gallery")
     project.set(evaluate__test_views=["mirror"])
     networks = build_encoder(ENCODER, 3), *painters(3, paints)  # type: ignore[arg-type]
-    write_torch(project.folder / "models" / "joint.pt", joint_checkpoint(*networks))
+    write_torch(project.folder / "models" / "joint.pt", joint_checkpoint(*networks, PREPARED))
     take_away(project, "data/truth.parquet", "data/mesh")
     outcome = evaluated(project)
     assert (

@@ -28,7 +28,7 @@ from pipeline.artifacts import write_table, write_torch
 from pipeline.code import code_fingerprint
 from pipeline.params import load_params
 from tests.genreid.synthetic.conftest import small_settings
-from tests.stages.odd_project import refused, write_checkpoints, write_inputs
+from tests.stages.odd_project import PREPARED, refused, write_checkpoints, write_inputs
 from tests.stages.small_project import ROOT, SmallProject
 
 TOLD = "learnt from an oracle (true_labels), which shows what limits a gain and is no result of the method"
@@ -213,6 +213,6 @@ def test_a_joint_checkpoint_that_does_not_say_is_refused(
 
 def test_a_joint_checkpoint_is_told_nothing_unless_it_says_so(checkpoints: dict[str, dict[str, Any]]) -> None:
     networks = load_encoder(checkpoints["encoder"]), *load_generator(checkpoints["generator"])
-    assert oracle_of(joint_checkpoint(*networks)) is None
-    assert oracle_of(joint_checkpoint(*networks, oracle="true_views")) == "true_views"
+    assert oracle_of(joint_checkpoint(*networks, PREPARED)) is None
+    assert oracle_of(joint_checkpoint(*networks, PREPARED, oracle="true_views")) == "true_views"
     assert oracle_of(checkpoints["encoder"]) is None and oracle_of({"state_dict": 1}) is None

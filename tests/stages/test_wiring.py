@@ -42,7 +42,7 @@ from genreid.training.settings import JointSettings
 from pipeline.artifacts import write_table, write_torch
 from pipeline.params import load_params, section
 from tests.genreid.training.conftest import ENCODER, GENERATOR
-from tests.stages.odd_project import NUM_IMAGES, open_body_fingerprint, write_inputs
+from tests.stages.odd_project import NUM_IMAGES, PREPARED, open_body_fingerprint, write_inputs
 from tests.stages.small_project import SmallProject
 
 NUM_TRAIN = 4
@@ -55,9 +55,9 @@ def project(small: SmallProject) -> SmallProject:
     write_inputs(small)
     share_out(small, "query", "query")
     models = small.folder / "models"
-    write_torch(models / "encoder.pt", encoder_checkpoint(build_encoder(ENCODER, 1)))
-    write_torch(models / "generator.pt", generator_checkpoint(*painters(2)))
-    write_torch(models / "joint.pt", joint_checkpoint(build_encoder(ENCODER, 3), *painters(3)))
+    write_torch(models / "encoder.pt", encoder_checkpoint(build_encoder(ENCODER, 1), PREPARED))
+    write_torch(models / "generator.pt", generator_checkpoint(*painters(2), PREPARED))
+    write_torch(models / "joint.pt", joint_checkpoint(build_encoder(ENCODER, 3), *painters(3), PREPARED))
     (models / "regressor.pt").write_bytes(b"not read in these cases")
     return small
 
@@ -185,7 +185,7 @@ def test_evaluation_looks_at_repaired_views(project: SmallProject) -> None:
     """Of a generator that has learnt nothing, and of bodies that stand beside their images: the images."""
     share_out(project, "query", "gallery")
     networks = build_encoder(ENCODER, 3), *painters(3, "views")
-    write_torch(project.folder / "models" / "joint.pt", joint_checkpoint(*networks))
+    write_torch(project.folder / "models" / "joint.pt", joint_checkpoint(*networks, PREPARED))
     outcome = project.run("evaluate", "--no-progress")
     assert outcome.code == 0, outcome.err
     assert project.metrics()["views"]["reconstruction_l1"] == 0

@@ -58,6 +58,15 @@ def test_a_number_that_is_not_finite_is_refused() -> None:
         pack_body(parameters, camera, np.ones(3, bool))
 
 
+def test_a_table_with_a_number_that_is_not_finite_is_refused() -> None:
+    parameters, camera = _random(3)
+    columns = pack_body(parameters, camera, np.ones(3, bool))
+    betas = [[0.0] * 10, [0.0] * 9 + [float("-inf")], [0.0] * 10]
+    columns["betas"] = pa.array(betas, columns["betas"].type)
+    with pytest.raises(GenreidError, match="numbers in `betas` that are not finite"):
+        unpack_body(pa.table(columns))
+
+
 def test_tables_that_hold_no_bodies_are_refused() -> None:
     parameters, camera = _random(2)
     columns = pack_body(parameters, camera, np.ones(2, bool))

@@ -114,6 +114,14 @@ def test_tables_that_are_none_are_refused(folder: Path) -> None:
         Gallery.from_table(table.replace_schema_metadata({}), "here")
     with pytest.raises(GenreidError, match="here holds no embedding: none of its 1 images is readable"):
         Gallery.from_table(table.slice(2, 1), "here")
+    rows = table["embedding"].to_pylist()
+    rows[1][5] = float("nan")
+    column = table.schema.get_field_index("embedding")
+    broken = table.set_column(
+        column, table.schema.field(column), pa.array(rows, table.schema.field(column).type)
+    )
+    with pytest.raises(GenreidError, match="here holds embeddings that are not finite; embed the folder"):
+        Gallery.from_table(broken, "here")
     gallery = Gallery.from_table(table, "here")
     with pytest.raises(GenreidError, match="queries are 3 wide and the gallery 64"):
         replace(gallery).nearest(np.array([1, 0, 0], np.float32), 1)

@@ -16,9 +16,11 @@ from genreid.deployment import onnx as export
 from genreid.errors import GenreidError
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
+from genreid.preprocessing import Preprocessing
 from tests.genreid.models.small import STANDARD_ENCODER, encoder_settings
 
 SIZE = 32, 16
+PREPARED = Preprocessing(*SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def encoder() -> IdentityEncoder:
 def test_any_batch_gives_torchs_embeddings(encoder: IdentityEncoder, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     path = tmp_path / "encoder.onnx"
-    difference = export.export_encoder(encoder, path, *SIZE, "joint.pt")
+    difference = export.export_encoder(encoder, path, PREPARED, "joint.pt")
     assert 0 <= difference < 1e-5
     assert [file.name for file in tmp_path.iterdir()] == ["encoder.onnx"], "one file holds all"
     session = onnxruntime.InferenceSession(str(path))
@@ -45,7 +47,7 @@ def test_any_batch_gives_torchs_embeddings(encoder: IdentityEncoder, tmp_path: P
     facts = session.get_modelmeta().custom_metadata_map
     assert facts["genreid.source"] == "joint.pt"
     stated = json.loads(facts["genreid.preprocessing"])
-    assert stated == export.preprocessing(*SIZE) and stated["mean"] == [0.485, 0.456, 0.406]
+    assert stated == export.preprocessing(PREPARED) and stated["mean"] == [0.485, 0.456, 0.406]
 
 
 @pytest.mark.slow
@@ -54,7 +56,10 @@ def test_networks_of_timm_are_exported_too(name: str, tmp_path: Path) -> None:
     settings = replace(STANDARD_ENCODER, backbone=name)
     network = build_encoder(settings, 0)
     network(torch.randn(4, 3, 64, 32))
-    assert export.export_encoder(network.eval(), tmp_path / "encoder.onnx", 64, 32, "a") < export.TOLERANCE
+    assert (
+        export.export_encoder(network.eval(), tmp_path / "encoder.onnx", Preprocessing(64, 32), "a")
+        < export.TOLERANCE
+    )
 
 
 def test_a_difference_is_an_error(
@@ -66,7 +71,7 @@ def test_a_difference_is_an_error(
     monkeypatch.setattr(export, "_state_facts", lambda *_args: None)
     monkeypatch.setattr(export, "_difference", lambda *_args: 2e-4)
     with pytest.raises(GenreidError, match=r"differs from torch by 0.0002, more than 0.0001"):
-        export.export_encoder(encoder, tmp_path / "encoder.onnx", *SIZE, "joint.pt")
+        export.export_encoder(encoder, tmp_path / "encoder.onnx", PREPARED, "joint.pt")
 
 
 def test_without_the_extra_the_error_names_it(
@@ -77,4 +82,4 @@ def test_without_the_extra_the_error_names_it(
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(GenreidError, match=r"needs the package onnx .*pip install 'genreid\[export\]'"):
-        export.export_encoder(encoder, tmp_path / "encoder.onnx", *SIZE, "joint.pt")
+        export.export_encoder(encoder, tmp_path / "encoder.onnx", PREPARED, "joint.pt")

@@ -256,6 +256,9 @@ def test_checkpoints_that_do_not_fit(network: Regressor, body: Body) -> None:
         load_regressor({**checkpoint, "version": 1}, body)
     with pytest.raises(GenreidError, match="are not this program's"):
         load_regressor({**checkpoint, "settings": {"height_px": 64}}, body)
+    next(iter(checkpoint["weights"].values())).view(-1)[0] = float("nan")
+    with pytest.raises(GenreidError, match=r"numbers that are not finite; fit it again with .*fit-regressor"):
+        load_regressor(checkpoint, body)
 
 
 def test_a_network_that_cannot_be_built() -> None:

@@ -111,6 +111,12 @@ def test_tables_that_cannot_be_trusted(people: MeshEstimates) -> None:
     lying = table.set_column(column, table.schema.field(column), [["no_person"] + ["ok"] * 7])
     with pytest.raises(GenreidError, match="says 'no_person' of '0' and has mesh"):
         read_mesh_table(lying, "a body")
+    column = table.schema.get_field_index("score")
+    unsure = table.set_column(
+        column, table.schema.field(column), [pa.array([float("nan")] * 8, pa.float32())]
+    )
+    with pytest.raises(GenreidError, match=r"a score that is not finite.*mesh-extract"):
+        read_mesh_table(unsure, "a body")
 
 
 def test_the_bodies_of_some_images_in_their_order(people: MeshEstimates) -> None:

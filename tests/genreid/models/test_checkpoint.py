@@ -16,12 +16,16 @@ from genreid.models.checkpoint import (
     joint_checkpoint,
     load_encoder,
     load_generator,
+    preprocessing_of,
 )
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.preprocessing import Preprocessing
 from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR, encoder_settings
+
+PREPARED = Preprocessing(64, 32)
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def _equal(first: nn.Module, second: nn.Module) -> bool:
 
 def test_an_encoder_comes_back(networks: Any, tmp_path: Path) -> None:
     encoder = networks[0].eval()
-    again = load_encoder(_through_a_file(encoder_checkpoint(encoder), tmp_path / "encoder.pt"))
+    again = load_encoder(_through_a_file(encoder_checkpoint(encoder, PREPARED), tmp_path / "encoder.pt"))
     image = torch.randn(2, 3, 64, 32)
     assert torch.equal(again(image).embedding, encoder(image).embedding)
     assert again.settings == encoder.settings
@@ -53,7 +57,7 @@ def test_an_encoder_comes_back(networks: Any, tmp_path: Path) -> None:
 
 def test_a_generator_comes_back_with_its_discriminator(networks: Any, tmp_path: Path) -> None:
     _, generator, discriminator = networks
-    checkpoint = _through_a_file(generator_checkpoint(generator, discriminator), tmp_path / "generator.pt")
+    checkpoint = _through_a_file(generator_checkpoint(generator, discriminator, PREPARED), tmp_path / "generator.pt")
     again, judge = load_generator(checkpoint)
     assert _equal(again, generator) and _equal(judge, discriminator)
     mesh, appearance = torch.randn(2, 1, 64, 32), torch.randn(2, generator.appearance_dim)
@@ -61,14 +65,16 @@ def test_a_generator_comes_back_with_its_discriminator(networks: Any, tmp_path: 
 
 
 def test_a_joint_checkpoint_gives_all_three_and_each_alone(networks: Any, tmp_path: Path) -> None:
-    checkpoint = _through_a_file(joint_checkpoint(*networks), tmp_path / "joint.pt")
+    encoder, generator, discriminator = networks
+    whole = joint_checkpoint(encoder, generator, discriminator, PREPARED)
+    checkpoint = _through_a_file(whole, tmp_path / "joint.pt")
     loaded = load_encoder(checkpoint), *load_generator(checkpoint)
     assert all(_equal(a, b) for a, b in zip(loaded, networks, strict=True))
 
 
 def test_a_checkpoint_does_not_follow_further_training(networks: Any) -> None:
     encoder = networks[0]
-    checkpoint = encoder_checkpoint(encoder)
+    checkpoint = encoder_checkpoint(encoder, PREPARED)
     before = load_encoder(checkpoint).neck.weight.clone()
     nn.init.constant_(encoder.neck.weight, 7.0)
     assert torch.equal(load_encoder(checkpoint).neck.weight, before)
@@ -76,7 +82,30 @@ def test_a_checkpoint_does_not_follow_further_training(networks: Any) -> None:
 
 def test_loading_never_fetches_pretrained_weights(tmp_path: Path) -> None:
     encoder = IdentityEncoder(encoder_settings(pretrained=str(tmp_path / "gone.pt")))
-    assert _equal(load_encoder(encoder_checkpoint(encoder)), encoder)
+    assert _equal(load_encoder(encoder_checkpoint(encoder, PREPARED)), encoder)
+
+
+def test_every_kind_says_how_its_pictures_are_prepared(networks: Any, tmp_path: Path) -> None:
+    encoder, generator, discriminator = networks
+    kinds = (
+        encoder_checkpoint(encoder, PREPARED),
+        generator_checkpoint(generator, discriminator, PREPARED),
+        joint_checkpoint(encoder, generator, discriminator, PREPARED),
+    )
+    for checkpoint in kinds:
+        told = preprocessing_of(_through_a_file(checkpoint, tmp_path / "a.pt"))
+        assert told == PREPARED and told.size_px == (64, 32)
+        assert told.mean == (0.485, 0.456, 0.406) and told.std == (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize(("name", "value"), [("mean", [0.5, 0.5, 0.5]), ("resize", "nearest")])
+def test_pictures_that_were_prepared_otherwise_are_refused(networks: Any, name: str, value: object) -> None:
+    checkpoint = encoder_checkpoint(networks[0], PREPARED)
+    checkpoint["preprocessing"][name] = value
+    with pytest.raises(GenreidError, match=f"^x.pt: its pictures were prepared with {name} .*; train it again"):
+        preprocessing_of(checkpoint, "x.pt")
+    with pytest.raises(GenreidError, match=r"^x.pt: has no 'preprocessing', it is damaged; train it again$"):
+        preprocessing_of({k: v for k, v in checkpoint.items() if k != "preprocessing"}, "x.pt")
 
 
 def test_the_wrong_kind_is_refused(networks: Any) -> None:
@@ -84,9 +113,9 @@ def test_the_wrong_kind_is_refused(networks: Any) -> None:
     with pytest.raises(
         GenreidError, match=r"models/a.pt: expected .*'genreid.encoder', found 'genreid.generator'"
     ):
-        load_encoder(generator_checkpoint(generator, discriminator), "models/a.pt")
+        load_encoder(generator_checkpoint(generator, discriminator, PREPARED), "models/a.pt")
     with pytest.raises(GenreidError, match=r"'genreid.generator', found 'genreid.encoder'"):
-        load_generator(encoder_checkpoint(encoder))
+        load_generator(encoder_checkpoint(encoder, PREPARED))
     with pytest.raises(GenreidError, match="found 'list'"):
         load_encoder([1])  # type: ignore[arg-type]
     with pytest.raises(GenreidError, match="found None"):
@@ -96,7 +125,7 @@ def test_the_wrong_kind_is_refused(networks: Any) -> None:
 
 
 def test_another_version_or_other_settings_are_refused(networks: Any) -> None:
-    checkpoint = encoder_checkpoint(networks[0])
+    checkpoint = encoder_checkpoint(networks[0], PREPARED)
     with pytest.raises(GenreidError, match=r"version 99 of genreid.encoder, this program reads version 1"):
         load_encoder({**checkpoint, "version": 99})
     with pytest.raises(GenreidError, match="EncoderSettings differs in colour"):
@@ -104,7 +133,7 @@ def test_another_version_or_other_settings_are_refused(networks: Any) -> None:
 
 
 def test_weights_of_other_settings_are_refused(networks: Any) -> None:
-    checkpoint = encoder_checkpoint(networks[0])
+    checkpoint = encoder_checkpoint(networks[0], PREPARED)
     settings = {**checkpoint["settings"], "base_width": 16}
     with pytest.raises(GenreidError, match="weights and settings disagree") as caught:
         load_encoder({**checkpoint, "settings": settings}, "models/encoder.pt")
@@ -117,15 +146,25 @@ def test_weights_of_other_settings_are_refused(networks: Any) -> None:
     assert told.startswith("Error(s) in loading state_dict for IdentityEncoder: size mismatch") and len(told) == 200
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(networks: Any, value: float) -> None:
+    checkpoint = encoder_checkpoint(networks[0], PREPARED)
+    checkpoint["weights"]["neck.running_var"][3] = value
+    with pytest.raises(
+        GenreidError, match=r"^x\.pt: neck\.running_var holds numbers that are not finite; train it again$"
+    ):
+        load_encoder(checkpoint, "x.pt")
+
+
 def test_every_part_is_asked_for_by_name(networks: Any) -> None:
     """Each part left out in turn, of both kinds of checkpoint."""
     encoder, generator, discriminator = networks
     whole = [
-        (load_encoder, encoder_checkpoint(encoder)),
-        (load_generator, generator_checkpoint(generator, discriminator)),
+        (load_encoder, encoder_checkpoint(encoder, PREPARED)),
+        (load_generator, generator_checkpoint(generator, discriminator, PREPARED)),
     ]
     for load, checkpoint in whole:
-        for name in checkpoint.keys() - {"format", "version"}:
+        for name in checkpoint.keys() - {"format", "version", "preprocessing"}:
             partial = {key: value for key, value in checkpoint.items() if key != name}
             with pytest.raises(GenreidError, match=f"x.pt: has no '{name}', it is damaged; train it again"):
                 load(partial, "x.pt")

@@ -13,6 +13,7 @@ from genreid.models.checkpoint import generator_checkpoint, load_generator
 from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_generator
+from genreid.preprocessing import Preprocessing
 from tests.genreid.models.small import GENERATOR
 
 SETTINGS = replace(GENERATOR, paints="views")
@@ -80,7 +81,7 @@ def test_what_starts_silent_learns_everywhere_after_a_step() -> None:
 def test_a_checkpoint_says_what_the_generator_paints() -> None:
     generator = _generator(learnt=True)
     judge = build_discriminator(DiscriminatorSettings(4, 1, 1), 0)
-    again, _ = load_generator(generator_checkpoint(generator, judge))
+    again, _ = load_generator(generator_checkpoint(generator, judge, Preprocessing(64, 32)))
     canvas, codes = canvas_of(*_parts()), torch.randn(2, 24)
     assert again.repairs and torch.equal(again(canvas, codes), generator.eval()(canvas, codes))
 

@@ -10,6 +10,7 @@ import torch
 from genreid.models.checkpoint import load_encoder
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.imported import ImportSettings
+from genreid.preprocessing import Preprocessing
 from pipeline.artifacts import read_torch
 from pipeline.params import load_params, section
 from stages.shared.imported import PretrainEncoderSettings, write_imported
@@ -28,7 +29,7 @@ def test_the_stage_writes_what_it_imported(project: Path, capsys: pytest.Capture
         state[names[prefix] + name.removeprefix(prefix)] = tensor
     torch.save({**state, "classifier.weight": torch.ones(3, 24)}, project / "jvtc.pth")
     with opened() as run:
-        write_imported(run, settings, ImportSettings("jvtc.pth", "auto"))
+        write_imported(run, settings, ImportSettings("jvtc.pth", "auto"), Preprocessing(64, 32))
         assert run.facts["layout"] == "jvtc" and run.facts["left out"] == "classifier.weight"
         assert run.facts["tensors matched"] == sum("tracked" not in name for name in state)
     ours = load_encoder(read_torch(project / "models" / "encoder.pt", ""))

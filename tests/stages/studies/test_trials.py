@@ -49,6 +49,7 @@ stages:
 """
 MAKE = """\
 import json, os, pathlib, sys, yaml
+from pipeline.artifacts import write_json_artifact
 what, values = sys.argv[1], yaml.safe_load(open("params.yaml"))
 with open(os.environ["DONE"], "a") as done:
     print(what, os.environ["OMP_NUM_THREADS"], file=done)
@@ -66,7 +67,7 @@ elif what == "joint":
     json.dump(record, open("provenance/train-joint.json", "w"))
 else:
     score = float(open("joint.pt").read())
-    json.dump({"joint": {"mAP": score}}, open("metrics.json", "w"))
+    write_json_artifact(pathlib.Path("metrics.json"), {"joint": {"mAP": score}})
     pathlib.Path("plots/evaluate").mkdir(parents=True, exist_ok=True)
     json.dump([{"yaw_deg": 45, "joint": score}], open("plots/evaluate/spread.json", "w"))
 """

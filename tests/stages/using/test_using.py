@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import torch
 from PIL import Image
 
+from genreid.data.manifest import Manifest
+from pipeline.artifacts import read_table, read_torch, write_table, write_torch
 from pipeline.params import load_params
 from pipeline.recipes import recipe_names
 from tests.stages.small_project import ROOT, SmallProject
@@ -172,7 +174,10 @@ def test_without_a_regressor_no_body_can_be_estimated(trained: SmallProject) -> 
         (("embed", "crops", "-o", "crops"), "crops is a folder; name a file"),
         (("export", "-o", "/dev/null"), "/dev/null is no ordinary file; name a file"),
         (("generate", "crops/0001.png", "-o", "params.yaml/views.png"), "nothing can be written in"),
-        (("embed", "crops", "-c", "params.yaml"), "it is no torch file of tensors and plain types"),
+        (
+            ("embed", "crops", "-c", "params.yaml"),
+            "params.yaml: no readable checkpoint (it carries no digest",
+        ),
         (("generate", "crops/0003.png"), "crops/0003.png: not a readable image"),
         (("generate", "crops/0001.png", "-o", "views.gif"), "views.gif: a picture's name ends in .png, .jpg"),
     ],
@@ -211,10 +216,37 @@ def test_checkpoints_complete(trained: SmallProject) -> None:
     assert _complete_checkpoint("jo") == ["joint"]
 
 
+def test_the_size_is_the_checkpoints_whatever_the_manifest_says(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops").code == 0
+    before = Path("embeddings.parquet").read_bytes()
+    path = trained.folder / "data" / "manifest.parquet"
+    made = Manifest.from_table(read_table(path, "never"))
+    write_table(path, Manifest(replace(made.info, height_px=96, width_px=48), made.table).to_table())
+    assert trained.run("embed", "crops", "-o", "again.parquet").code == 0
+    assert Path("again.parquet").read_bytes() == before
+    found = trained.run("search", "crops/0001.png", "-k", "1")
+    assert found.code == 0 and "1.0000 │ 0001.png" in found.out
+    path.unlink()
+    assert trained.run("embed", "crops", "-o", "again.parquet").code == 0, "it needs no manifest"
+
+
+def test_two_checkpoints_of_two_sizes_paint_nothing(trained: SmallProject) -> None:
+    (trained.folder / "models" / "joint.pt").unlink()
+    path = trained.folder / "models" / "generator.pt"
+    content = read_torch(path, "never")
+    content["preprocessing"]["height_px"] = 64
+    write_torch(path, content)
+    outcome = trained.run("generate", "crops/0001.png")
+    assert outcome.code == 2 and outcome.err.count("\n") == 1
+    assert (
+        "models/generator.pt takes images of 64 × 16 pixels, and models/encoder.pt of 32 × 16" in outcome.err
+    )
+
+
 @pytest.mark.parametrize("command", ["embed", "generate", "export"])
 def test_what_an_oracle_taught_is_told_and_not_exported(trained: SmallProject, command: str) -> None:
     path = trained.folder / "models" / "joint.pt"
-    torch.save(torch.load(path, weights_only=True) | {"oracle": "true_labels"}, path)
+    write_torch(path, read_torch(path, "never") | {"oracle": "true_labels"})
     arguments = {"embed": ["crops"], "generate": ["crops/0001.png"], "export": []}[command]
     outcome = trained.run(command, *arguments)
     told = "models/joint.pt: it learnt from an oracle (true_labels)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 
 from genreid.data.transforms import normalise, resize
 from genreid.models.checkpoint import load_encoder
+from pipeline.artifacts import write_json_artifact
 from tests.stages.small_project import SmallProject
 from tests.stages.using.trained_project import HEIGHT_PX, WIDTH_PX, crop, embedding, trained
 
@@ -73,7 +73,7 @@ def test_auto_is_what_evaluate_recommends_for_this_very_checkpoint(trained: Smal
     assert views_of() == 1, "nobody has evaluated"
     digest = hashlib.sha256((trained.folder / "models" / "joint.pt").read_bytes()).hexdigest()
     recommended = {"recommended": {"views": "mirror", "checkpoint": digest}}
-    (trained.folder / "metrics.json").write_text(json.dumps(recommended))
+    write_json_artifact(trained.folder / "metrics.json", recommended)
     assert views_of() == 2
     assert views_of("--views", "image") == 1
     assert views_of("--checkpoint", "encoder") == 1, "it is the joint encoder that was looked at"

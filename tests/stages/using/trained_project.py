@@ -20,12 +20,14 @@ from genreid.models.checkpoint import (
     load_encoder,
 )
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.preprocessing import Preprocessing
 from genreid.training.regressor import build_regressor
 from pipeline.artifacts import write_table, write_torch
 from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR
 from tests.stages.small_project import SmallProject
 
 HEIGHT_PX, WIDTH_PX = 32, 16
+PREPARED = Preprocessing(HEIGHT_PX, WIDTH_PX)
 NUM_CROPS = 5
 REGRESSOR = NetworkSettings(height_px=32, width_px=32, widths=(8, 8, 8, 8), head_width=8, mask_width=8)
 
@@ -55,9 +57,9 @@ def fill(folder: Path) -> None:
     generator = build_generator(GENERATOR, encoder.appearance_dim, ENCODER.num_stripes, 1)
     discriminator = build_discriminator(DISCRIMINATOR, 1)
     models = folder / "models"
-    write_torch(models / "joint.pt", joint_checkpoint(encoder, generator, discriminator))
-    write_torch(models / "encoder.pt", encoder_checkpoint(warm_up))
-    write_torch(models / "generator.pt", generator_checkpoint(generator, discriminator))
+    write_torch(models / "joint.pt", joint_checkpoint(encoder, generator, discriminator, PREPARED))
+    write_torch(models / "encoder.pt", encoder_checkpoint(warm_up, PREPARED))
+    write_torch(models / "generator.pt", generator_checkpoint(generator, discriminator, PREPARED))
     network = build_regressor(REGRESSOR, 1)
     write_torch(models / "regressor.pt", regressor_checkpoint(network, load_body("open")))
 
