@@ -11,8 +11,8 @@ from rich.console import Console
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
 from pipeline.params import load_params, section
+from stages.shared.paths import Paths
 from stages.shared.results import print_ranking
-from stages.shared.run import Paths
 
 
 def summary() -> None:

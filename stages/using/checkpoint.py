@@ -11,7 +11,8 @@ import typer
 from pipeline.artifacts import hash_path, read_torch
 from pipeline.errors import PipelineError
 from stages.shared.oracle import learnt_from
-from stages.shared.run import PRODUCERS, Project
+from stages.shared.paths import PRODUCERS
+from stages.shared.run import Project
 
 KINDS = {"joint": "of joint training", "encoder": "of the warm-up"}
 """The artifacts that hold an encoder, the one to prefer first."""
