@@ -1,7 +1,8 @@
 """Files that are there whole or not at all, what is in them by hash, and where they came from.
 
 Everything that a stage writes goes to a temporary name beside its place first, is forced to the disk and
-then renamed: whoever is killed in between leaves the old file, or none.
+then renamed: whoever is killed in between leaves the old file, or none. A folder that is replaced is moved
+aside, and removed when the new one is in its place.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 _DIGEST_KEY, _DIGEST_ENTRY = "genreid.digest", "digest"
 """Of the footer of a Parquet file, and of JSON."""
+
+FOLDER_MARK = ".made-by-genreid"
+"""The file in a folder of ours that lists the others."""
+_MARK_LINE = "Made by genreid, which replaces this folder, but not with others than these files in it:"
+_TEMPORARY = re.compile(r"\.(.+)\.(?:\d+|old)\.tmp", re.DOTALL)
 
 
 @contextmanager
@@ -41,22 +48,44 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yields an empty temporary folder; when the block ends without an error it takes `path`'s place."""
+    """Yields an empty temporary folder; when the block ends without an error it takes `path`'s place.
+
+    A list of its files goes with it, by which `pipeline.outputs` knows them from others.
+    """
     temporary = _temporary_name(path)
     temporary.mkdir()
     try:
         yield temporary
+        files = sorted(file.relative_to(temporary).as_posix() for file in _files_below(temporary))
+        (temporary / FOLDER_MARK).write_text("\n".join([_MARK_LINE, *files, ""]), encoding="utf-8")
         move_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def listed_files(folder: Path) -> set[str]:
+    """What the mark of a folder that a run made lists, as paths below it; nothing where it has no mark."""
+    try:
+        first, *files = (folder / FOLDER_MARK).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return set()
+    return set(files) if first == _MARK_LINE else set()
+
+
 def move_directory(source: Path, path: Path) -> None:
-    """Put the finished folder `source` (on the same disk) in the place of `path`, whatever was there."""
-    remove(path)
+    """Put the finished folder `source` (on the same disk) in the place of `path`, whatever was there.
+
+    What was there is moved aside first and removed last: a kill leaves the old or the new, whole, and the
+    next writer puts the old back where there is no new, or removes it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    aside = _aside(path)
+    remove(aside)
+    if os.path.lexists(path):
+        os.replace(path, aside)
     os.replace(source, path)
     _flush(path.parent)
+    remove(aside)
 
 
 def remove(path: Path) -> None:
@@ -67,12 +96,29 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def leftover_of(name: str) -> str | None:
+    """Whose temporary file this is by its name, `.manifest.parquet.4711.tmp`; None for any other name."""
+    found = _TEMPORARY.fullmatch(name)
+    return found[1] if found else None
+
+
 def _temporary_name(path: Path) -> Path:
-    """A free name beside `path`; what a killed writer of the same file left behind is removed."""
+    """A free name beside `path`; what a killed writer of the same file left behind is put back or removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-        remove(leftover)
+    if not os.path.lexists(path) and os.path.lexists(_aside(path)):
+        os.replace(_aside(path), path)
+    for name in os.listdir(path.parent):
+        if name.startswith(f".{path.name}.") and leftover_of(name) == path.name:
+            remove(path.with_name(name))
     return path.parent / f".{path.name}.{os.getpid()}.tmp"
+
+
+def _aside(path: Path) -> Path:
+    return path.parent / f".{path.name}.old.tmp"
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if not file.is_dir())
 
 
 def _flush(path: Path) -> None:

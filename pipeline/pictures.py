@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+MADE_BY = "genreid"
+"""The `Software` of pictures that are put where a user says: by it they are known, and may be replaced."""
+PNG_MARK = f"tEXtSoftware\0{MADE_BY}".encode()
+"""The chunk of a PNG that says so."""
+
 
 def png(picture: np.ndarray) -> bytes:
     """A uint8 RGB (H, W, 3) or grey (H, W) picture as PNG; equal pictures give equal bytes."""

@@ -69,6 +69,17 @@ def git_revision(root: Path, *, but: str = "") -> str:
     return revision + ("+changes" if changed else "")
 
 
+def is_committed(root: Path, path: Path) -> bool:
+    """Whether git has this file as it is: then nothing is lost with it."""
+    from subprocess import CalledProcessError
+
+    try:
+        _git(root, "ls-files", "--error-unmatch", "--", str(path))
+        return not _git(root, "status", "--porcelain", "--", str(path))
+    except (OSError, CalledProcessError):
+        return False
+
+
 def _git(root: Path, *arguments: str) -> str:
     from subprocess import run
 

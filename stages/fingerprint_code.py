@@ -10,17 +10,21 @@ from pipeline.code import code_fingerprint, keep_fingerprint
 from pipeline.graph import find_root
 from pipeline.params import load_params, section
 from pipeline.resume import some_of
-from stages.shared.run import PRODUCERS, Paths, section_name
+from stages.shared.outputs import require_outputs
+from stages.shared.paths import PRODUCERS, Paths
+from stages.shared.run import section_name
 
 
 def fingerprint_code() -> None:
     """Write down which code and packages each stage depends on, so that DVC sees what has changed.
 
-    DVC runs it before all others, whatever has changed: what has to be checked before DVC removes an out
-    belongs here too.
+    DVC runs it before all others, whatever has changed, and removes the outs of each of them before it runs
+    it. So this one first looks whether a run has made all that is there, and stops where it has not.
     """
     root = find_root(Path.cwd())
-    folder = root / section(load_params(root / "params.yaml"), "paths", Paths).fingerprints
+    params = load_params(root / "params.yaml")
+    require_outputs(root, params)
+    folder = root / section(params, "paths", Paths).fingerprints
     for stage in dict.fromkeys(PRODUCERS.values()):
         if stage != PRODUCERS["fingerprints"]:
             code = code_fingerprint(f"stages.{section_name(stage)}")

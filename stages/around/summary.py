@@ -11,8 +11,8 @@ from pipeline.artifacts import read_json_artifact
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
 from pipeline.params import load_params, section
+from stages.shared.paths import Paths
 from stages.shared.results import print_ranking
-from stages.shared.run import Paths
 
 
 def summary() -> None:

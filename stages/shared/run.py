@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 from numbers import Integral
@@ -35,50 +35,13 @@ from pipeline.provenance import write_provenance
 from pipeline.resume import StageState
 from pipeline.tracking import Tracker
 from stages.shared.options import num_cores
+from stages.shared.outputs import require_outputs
+from stages.shared.paths import PRODUCERS, Paths
 
 if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Paths:
-    """The section `paths`: where each artifact is, relative to the project; dvc.yaml uses the same keys.
-
-    dataset: the folder of a data set that was not made here, or null. plots: a folder with one folder of
-    curves and pictures a stage. fingerprints: a folder with a text a stage on the code that it runs.
-    """
-
-    dataset: str | None
-    images: str
-    manifest: str
-    truth: str
-    regressor: str
-    mesh: str
-    views: str
-    encoder: str
-    generator: str
-    joint: str
-    metrics: str
-    plots: str
-    fingerprints: str
-
-
-PRODUCERS = {
-    "fingerprints": "fingerprint-code",
-    "images": "prepare-data",
-    "manifest": "prepare-data",
-    "truth": "prepare-data",
-    "regressor": "fit-regressor",
-    "mesh": "mesh-extract",
-    "views": "render-views",
-    "encoder": "pretrain-encoder",
-    "generator": "pretrain-generator",
-    "joint": "train-joint",
-    "metrics": "evaluate",
-}
-"""The stage that writes each artifact."""
 
 
 @dataclass(frozen=True)
@@ -201,12 +164,14 @@ def open_stage(
     inputs: keys of `paths` that it needs, or a function of its settings that gives them. optional: keys that
     it reads where they are there (see `StageRun.has`), and does a part of its work without. params: dotted
     keys that it depends on besides its own section.
-    Raises PipelineError where an input does not exist and where a param cannot be.
+    Raises PipelineError where an input does not exist, where a param cannot be, and where an output would
+    replace what no run has made.
     """
     started = time.monotonic()
     project = Project.open(options)
     root, values, paths = project.root, project.params, project.paths
     settings = section(values, section_name(stage), settings_class)
+    require_outputs(root, values, stage)
     keys = inputs(settings) if callable(inputs) else inputs
     files = {key: getattr(paths, key) for key in keys}
     for key, file in files.items():
@@ -299,6 +264,3 @@ def choose_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise PipelineError(f"device {name}: this machine cannot use it ({reason}); try auto") from None
     return device
-
-
-assert set(PRODUCERS) == {field.name for field in fields(Paths)} - {"dataset", "plots"}

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from genreid.evaluation.comparison import Difference
 from pipeline.artifacts import atomic_write
+from pipeline.pictures import MADE_BY
 from stages.studies.definition import Study
 from stages.studies.rows import KEYS, curves_of
 
@@ -174,4 +175,4 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, study: Study) ->
 def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": MADE_BY})

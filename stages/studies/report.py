@@ -10,6 +10,9 @@ import pandas as pd
 from genreid.evaluation.comparison import Difference, compare
 from pipeline.artifacts import write_bytes
 from pipeline.errors import PipelineError
+from pipeline.outputs import Output, holds, require
+from pipeline.pictures import PNG_MARK
+from pipeline.provenance import is_committed
 from stages.studies.definition import Study, load_study
 from stages.studies.pictures import draw, draw_learnt, draw_series
 from stages.studies.rows import FOLDER, figures, read_rows, runs_of
@@ -48,6 +51,7 @@ def write_report(root: Path, study: Study, split: str) -> list[Path]:
     page = root / RESULTS
     stem = f"{FOLDER}/{study.name}-{split}"
     picture, learnt, along = (root / f"{stem}{kind}.png" for kind in ("", "-learnt", "-series"))
+    _require_ours(root, picture, learnt, along)
     draw(study, compare(figures(rows, SCORE), study.reference), costs, picture)
     written, below = [page, picture], [_image(study.title, picture, page)]
     if pairs := draw_learnt(root, study, split, learnt):
@@ -63,6 +67,18 @@ def write_report(root: Path, study: Study, split: str) -> list[Path]:
         page, place, "\n".join([*_tables(study, rows, costs, split), *below, "", _made_at(rows)])
     )
     return written
+
+
+def _require_ours(root: Path, *pictures: Path) -> None:
+    """Raises PipelineError for a picture that is there and not ours; git keeps what it has of others."""
+
+    def is_ours(path: Path) -> bool:
+        return holds(PNG_MARK)(path) or is_committed(root, path)
+
+    outputs = [
+        Output("", str(path.relative_to(root)), path, False, is_ours, "`genreid study`") for path in pictures
+    ]
+    require(outputs, [])
 
 
 def require_one_encoder_a_warm_up(rows: pd.DataFrame, file: str) -> None:

@@ -13,7 +13,8 @@ from genreid.mistaken import mistaken_for
 from pipeline.artifacts import hash_path, read_torch
 from pipeline.errors import PipelineError
 from stages.shared.oracle import learnt_from
-from stages.shared.run import PRODUCERS, Project
+from stages.shared.paths import PRODUCERS
+from stages.shared.run import Project
 
 if TYPE_CHECKING:
     from genreid.preprocessing import Preprocessing

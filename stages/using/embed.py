@@ -60,13 +60,14 @@ def embed(
 
         genreid embed crops/ --views turned --camera-pattern '^(?P<camera>[^_]+)_'
     """
+    from pipeline.outputs import holds
     from stages.shared.run import Options, Project
     from stages.using.checkpoint import open_checkpoint
     from stages.using.pictures import check_output
     from stages.using.views import open_looker, way_for
 
-    check_output(output)
     project = Project.open(Options(device=device, workers=workers, progress=progress))
+    check_output(project, output, "embed", holds(b"genreid.embeddings"))
 
     from genreid.deployment.cameras import check_pattern
     from genreid.deployment.gallery import (

@@ -28,12 +28,13 @@ def export(
 
         genreid export --checkpoint encoder --output warm_up.onnx
     """
+    from pipeline.outputs import holds
     from stages.shared.run import Options, Project
     from stages.using.checkpoint import open_checkpoint
     from stages.using.pictures import check_output
 
-    check_output(output)
     project = Project.open(Options())
+    check_output(project, output, "export", holds(b"genreid.preprocessing"))
 
     from genreid.deployment.onnx import export_encoder
     from genreid.models.checkpoint import load_encoder

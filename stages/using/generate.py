@@ -35,10 +35,10 @@ def generate(
     from stages.shared.run import Options, Project
     from stages.using.bodies import open_estimator_of_params
     from stages.using.checkpoint import warn_of_oracle
-    from stages.using.pictures import check_picture_name, read_picture, write_picture
+    from stages.using.pictures import check_picture, read_picture, write_picture
 
-    check_picture_name(output)
     project = Project.open(Options(device=device))
+    check_picture(project, output, "generate")
 
     from genreid.deployment.pictures import views_picture
     from genreid.deployment.views import generate_views, mesh_views

@@ -58,11 +58,11 @@ def search(
     """
     from stages.shared.run import Options, Project
     from stages.using.checkpoint import open_checkpoint
-    from stages.using.pictures import check_picture_name, read_picture, write_picture
+    from stages.using.pictures import check_picture, read_picture, write_picture
     from stages.using.views import open_looker
 
-    check_picture_name(picture)
     project = Project.open(Options(device=device))
+    check_picture(project, picture, "search")
 
     from genreid.data.images import read_image
     from genreid.data.transforms import resize

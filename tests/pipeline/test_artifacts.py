@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from pipeline.artifacts import (
+    FOLDER_MARK,
     atomic_directory,
     atomic_write,
     hash_path,
@@ -63,8 +65,52 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert os.listdir(folder) == ["part-00007"]
     with atomic_directory(folder) as temporary:
         (temporary / "part-00000").write_text("new")
-    assert os.listdir(folder) == ["part-00000"]
+    assert sorted(os.listdir(folder)) == [FOLDER_MARK, "part-00000"]
     assert os.listdir(tmp_path) == ["shards"]
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_a_kill_leaves_the_old_or_the_new_and_the_next_run_cleans_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    """Killed before, between and after the two renames that replace a folder."""
+    folder = tmp_path / "shards"
+    with atomic_directory(folder) as temporary:
+        (temporary / "part").write_text("old")
+    done: list[Path] = []
+    replace = os.replace
+
+    def replace_or_die(source: Path, target: Path) -> None:
+        if len(done) == renames:
+            raise KeyboardInterrupt
+        done.append(target)
+        replace(source, target)
+
+    def die_or_remove(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:  # of what was moved aside
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace_or_die)
+        patch.setattr(shutil, "rmtree", die_or_remove)
+        with pytest.raises(KeyboardInterrupt), atomic_directory(folder) as temporary:
+            (temporary / "part").write_text("new")
+    whole = [path.read_text() for path in tmp_path.glob("*shards*/part")]
+    assert "old" in whole or "new" in whole
+    with pytest.raises(RuntimeError), atomic_directory(folder):
+        raise RuntimeError
+    assert os.listdir(tmp_path) == ["shards"]
+    assert (folder / "part").read_text() == ("new" if renames == 2 else "old")
+
+
+def test_what_only_looks_like_a_leftover_stays(tmp_path: Path) -> None:
+    kept = [".a.notes.tmp", ".a.12.tmp.txt", ".ab.12.tmp", "a.12.tmp"]
+    for name in kept:
+        (tmp_path / name).write_text("mine")
+    for name in ("a", "*", "[a]"):
+        with atomic_write(tmp_path / name) as temporary:
+            temporary.write_text("new")
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, "a", "*", "[a]"])
 
 
 def test_tables_have_equal_bytes_and_small_row_groups(tmp_path: Path) -> None:

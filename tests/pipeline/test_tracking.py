@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from pipeline import tracking
+from pipeline.artifacts import FOLDER_MARK
 from pipeline.tracking import Bars, Tracker, progress_line
 
 
@@ -123,6 +124,7 @@ def test_dvclive_writes_nothing_but_its_folder(tmp_path: Path) -> None:
     assert sorted(
         str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()
     ) == [
+        FOLDER_MARK,
         "metrics.json",
         "plots/metrics/loss.tsv",
     ]
