@@ -15,6 +15,7 @@ from stages.doctor.conflicts import conflicts
 from stages.doctor.finding import Check, Finding, problem_and_remedy
 from stages.doctor.machine import MACHINE, TOOLS
 from stages.doctor.material import MATERIAL
+from stages.doctor.model_files import MODEL_FILES
 
 
 def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
@@ -34,4 +35,4 @@ def _params(configuration: Configuration) -> Finding:
     return Finding("ok", f"all {len(settings)} sections of {name} are readable")
 
 
-CHECKS = (Check("params", _params), *MACHINE, *MATERIAL, *TOOLS)
+CHECKS = (Check("params", _params), *MACHINE, *MATERIAL, *MODEL_FILES, *TOOLS)
