@@ -15,6 +15,7 @@ from rich.console import Console
 
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError, is_of_machine
+from stages.around.models import models
 from stages.around.overrides import overrides
 from stages.around.summary import summary
 from stages.doctor.doctor import doctor
@@ -59,6 +60,7 @@ for _use in (embed, search, generate, export):
 app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)
+app.add_typer(models, name="models", rich_help_panel="Around them")
 app.add_typer(study, name="study", rich_help_panel="Around them")
 
 

@@ -18,7 +18,15 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "rooms.svg"
-COLUMNS = {"deployment": 1.0, "training": 2.0, "evaluation": 3.5, "mesh": 0.0, "synthetic": 1.0, "body": 1.0}
+COLUMNS = {
+    "deployment": 1.0,
+    "training": 2.0,
+    "evaluation": 3.5,
+    "mesh": 0.0,
+    "synthetic": 1.0,
+    "body": 1.0,
+    "zoo": 3.0,
+}
 """Where a room stands, in columns from the left; the others are counted in their layer."""
 WIDTH, HEIGHT, COLUMN, ROW, LEFT, TOP = 150, 80, 166, 128, 40, 270
 LINE, BOLD, MIDDLE = "#52606d", 'font-weight="bold"', 'text-anchor="middle"'

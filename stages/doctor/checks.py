@@ -15,6 +15,7 @@ from stages.doctor.conflicts import conflicts
 from stages.doctor.finding import Check, Finding, problem_and_remedy
 from stages.doctor.machine import MACHINE, TOOLS
 from stages.doctor.material import MATERIAL
+from stages.doctor.model_files import MODEL_FILES
 from stages.doctor.outputs import OUTPUTS
 from stages.doctor.place import PLACE
 from stages.doctor.room import ROOM
@@ -37,4 +38,4 @@ def _params(configuration: Configuration) -> Finding:
     return Finding("ok", f"all {len(settings)} sections of {name} are readable")
 
 
-CHECKS = (Check("params", _params), *PLACE, OUTPUTS, *MACHINE, *MATERIAL, *TOOLS, *ROOM)
+CHECKS = (Check("params", _params), *PLACE, OUTPUTS, *MACHINE, *MATERIAL, *MODEL_FILES, *TOOLS, *ROOM)
