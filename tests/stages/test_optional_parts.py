@@ -126,9 +126,11 @@ def test_an_estimator_asks_for_nothing_of_another(project: SmallProject) -> None
         assert refused(project, "mesh-extract") == expected
 
 
-def test_an_encoder_from_elsewhere_asks_for_no_image(small: SmallProject) -> None:
-    small.set(pretrain_encoder__import_from={"path": "nowhere.pth", "layout": "auto"})
-    assert "nowhere.pth: no such file; " in refused(small, "pretrain-encoder")
+def test_an_encoder_from_elsewhere_asks_for_no_image(project: SmallProject) -> None:
+    """The manifest alone, which says how pictures are prepared."""
+    take_away(project, "data/images")
+    project.set(pretrain_encoder__import_from={"path": "nowhere.pth", "layout": "auto"})
+    assert "nowhere.pth: no such file; " in refused(project, "pretrain-encoder")
 
 
 def test_what_each_stage_reads_follows_its_settings() -> None:
@@ -145,6 +147,6 @@ def test_what_each_stage_reads_follows_its_settings() -> None:
     assert of(inputs_of_generator, generator=Settings(paints="codes")) == generator
     assert of(inputs_of_generator, generator=Settings(paints="views")) == generator | {"mesh"}
     assert of(inputs_of_warm_up, import_from=None) == {"manifest", "images"}
-    assert of(inputs_of_warm_up, import_from=object()) == set()
+    assert of(inputs_of_warm_up, import_from=object()) == {"manifest"}
     for estimator, own in (("romp", set()), ("mean_pose", set()), ("ground_truth", {"truth"})):
         assert of(inputs_of_meshes, estimator=estimator) == {"manifest", "images"} | own
