@@ -16,7 +16,7 @@ from genreid.models.generator import Generator, GeneratorSettings
 GB = 1e9
 
 _BYTES_OF_VIEW_PER_PIXEL = 0.5  # a grey PNG of a body
-_BYTES_OF_IMAGE_PER_PIXEL = 2.5  # a colour PNG of the benchmark
+_BYTES_OF_IMAGE_PER_PIXEL = 1.8  # a colour PNG of the benchmark
 _BYTES_OF_MESH = 800
 _BYTES_OF_MASK_PER_PIXEL = 0.23  # a grey PNG in 16 levels: 1,886 bytes at 128×64
 _BYTES_OF_SCENE_PER_PIXEL = 3.1  # colours and silhouette, which zstd hardly makes smaller
