@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from genreid.ranges import Share
+from genreid.ranges import Padding, Share
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -29,7 +29,7 @@ class AugmentationSettings:
     """
 
     flip: Share
-    pad_px: int
+    pad_px: Padding
     erase: Share
     colour: float
 
