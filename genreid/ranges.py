@@ -1,26 +1,41 @@
-"""Ranges of settings, written beside the field that they bound: `lr: Positive`.
+"""Ranges of settings, written beside the field that they bound: `lr: Rate`.
 
-`pipeline.params` checks them while it reads params.yaml. A number without a range may be anything that is not
-negative.
+`pipeline.params` checks them while it reads params.yaml. Every number has two ends: the upper one is far
+beyond what anybody has tried, and well below what overflows, fills the memory at once or never ends. A number
+without a range is anything from 0 to a million.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Interval, MultipleOf
+from annotated_types import Interval, MultipleOf
 
-Positive = Annotated[float, Gt(0)]
+MOST = 1_000_000
+
+Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
+"""What NumPy's and torch's generators both take."""
+
+Positive = Annotated[float, Interval(gt=0, le=MOST)]
+Rate = Annotated[float, Interval(gt=0, le=100)]
+"""A learning rate."""
 Share = Annotated[float, Interval(ge=0, le=1)]
 InnerShare = Annotated[float, Interval(gt=0, lt=1)]
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 """What a moving average keeps of the old."""
 
-Count = Annotated[int, Ge(1)]
-TwoOrMore = Annotated[int, Ge(2)]
-BatchSize = Annotated[int, Ge(2)]
+Count = Annotated[int, Interval(ge=1, le=MOST)]
+TwoOrMore = Annotated[int, Interval(ge=2, le=MOST)]
+BatchSize = Annotated[int, Interval(ge=2, le=65_536)]
 """Batch norm needs something to compare."""
-MultipleOf4 = Annotated[int, Ge(4), MultipleOf(4)]
-TrainingSize = Annotated[int, Ge(16), MultipleOf(4)]
+Width = Annotated[int, Interval(ge=1, le=8192)]
+"""Channels."""
+Depth = Annotated[int, Interval(ge=1, le=64)]
+"""Blocks, one after another."""
+MultipleOf4 = Annotated[int, Interval(ge=4, le=8192), MultipleOf(4)]
+TrainingSize = Annotated[int, Interval(ge=16, le=4096), MultipleOf(4)]
 """Pixels of a side of what the generator paints, which halves it twice."""
+Side = Annotated[int, Interval(ge=16, le=4096)]
+"""Pixels of a side."""
+Padding = Annotated[int, Interval(ge=0, le=1024)]
 YawDeg = Annotated[int, Interval(ge=0, le=359)]

@@ -14,10 +14,12 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import BLANK, seal, why_damaged
+from pipeline.ending import unfinished
 from pipeline.errors import PipelineError, is_of_machine
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _TEMPORARY = re.compile(r"\.(.+)\.(?:\d+|old)\.tmp", re.DOTALL)
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yields a temporary file's path; when the block ends without an error it becomes `path`."""
     temporary = _temporary_name(path)
+    unfinished.add(str(temporary))
     try:
         yield temporary
         _flush(temporary)
@@ -44,6 +47,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        unfinished.discard(str(temporary))
 
 
 @contextmanager
@@ -210,17 +214,46 @@ def write_torch(path: Path, content: Mapping[str, Any]) -> None:
     """A torch file of plain types and tensors, with a digest; the same content gives the same bytes.
 
     Given a file name, torch writes it into the archive, and the temporary one is another each time.
+    Raises OSError with the `path` for a disk that is full.
     """
     import torch
 
     with atomic_write(path) as temporary:
-        with temporary.open("w+b") as file:
-            torch.save(content, file)
+        with temporary.open("w+b", buffering=0) as file:
+            stream = _Writing(file)
+            try:
+                torch.save(content, stream)  # type: ignore[arg-type]
+            except Exception:  # torch's writer makes something else of what the disk says
+                if stream.failure is None:
+                    raise
+                raise OSError(stream.failure.errno, stream.failure.strerror, str(path)) from None
             _comment(file, BLANK.encode())
         seal(temporary)
 
 
-def _comment(archive: BinaryIO, text: bytes) -> None:
+class _Writing:
+    """A file to write to that remembers why it could not be."""
+
+    def __init__(self, file: RawIOBase) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        rest = memoryview(content).cast("B")
+        size = len(rest)
+        try:
+            while len(rest):  # a disk that is nearly full takes a part
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self.failure = error
+            raise
+        return size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def _comment(archive: RawIOBase, text: bytes) -> None:
     """Append the comment that a ZIP archive, as torch writes, may have after its last entry (two bytes that
     tell its length, and itself).
     """

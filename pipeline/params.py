@@ -3,7 +3,7 @@
 Values live in params.yaml alone, so settings classes have no defaults: a missing key is an error, an
 unknown one is refused with the nearest known one, and every message names the file and the line. The
 range of a number stands in its annotation (`Annotated[float, Gt(0)]`, of annotated-types); without one it
-may be anything that is not negative.
+is anything from 0 to a million.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
 
-from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MultipleOf
+from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Lt, MultipleOf
 
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
+
+_LONGEST_SHOWN = 80  # characters
+_LONGEST_TEXT = 1000
+_LARGEST = 1_000_000
 
 _BOUNDS: dict[Any, tuple[str, Callable[[Any, Any], bool], str]] = {
     Ge: ("ge", operator.ge, "at least"),
@@ -66,27 +70,65 @@ class Params:
 def load_params(path: Path) -> Params:
     """Read a YAML file of nested mappings; raises PipelineError where it is none."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PipelineError(
-            f"{path}: cannot be read ({error.strerror}); is this the project's folder?"
-        ) from None
+    text = _text_of(path)
     try:
         tree = YAML(typ="safe", pure=True).compose(text)
         if twice := _second_visit(tree, set()):
             raise PipelineError(f"{path.name}:{twice}: aliases (*name) are not read: write the value out")
         values = YAML(typ="safe", pure=True).load(text) or {}
-    except MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise PipelineError(f"{path.name}{line}: not valid YAML: {error.problem}") from None
+        if not isinstance(values, dict):
+            raise PipelineError(f"{path.name}: expected sections of keys, got {type(values).__name__}")
+        return Params(path, values, dict(_key_lines(tree)))
+    except PipelineError:
+        raise
     except RecursionError:
-        raise PipelineError(f"{path.name}: nested too deeply; expected sections of keys") from None
-    if not isinstance(values, dict):
-        raise PipelineError(f"{path.name}: expected sections of keys, got {type(values).__name__}")
-    return Params(path, values, dict(_key_lines(tree)))
+        raise PipelineError(f"{path.name}: nested too deep, or in itself; write its values out") from None
+    except Exception as error:  # of text that is no YAML the parser may raise anything
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise PipelineError(
+            f"{path.name}{line}: not valid YAML: {_problem(error)}; mend that place"
+        ) from None
+
+
+def _text_of(path: Path) -> str:
+    """What the file says; raises PipelineError where it cannot be read, or is no UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")  # some editors begin a file with its encoding
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise PipelineError(
+            f"{path.name}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise PipelineError(
+            f"{path}: cannot be read ({error.strerror}); is this the project's folder?"
+        ) from None
+
+
+def _problem(error: Exception) -> str:
+    """The parser's reason in one line."""
+    problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+    return _cut(" ".join(str(problem).split()))
+
+
+def shown(value: object) -> str:
+    """A value of params.yaml as messages show it: as Python writes it, and no longer than a line takes."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "an integer of thousands of digits"
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}… ({len(text):,} characters)"
+
+
+def _name(key: object) -> str:
+    """A key as messages show it; YAML has keys that are no words."""
+    return _cut(key) if isinstance(key, str) and key.isprintable() else shown(key)
 
 
 def _second_visit(node: Any, seen: set[int]) -> int | None:
@@ -125,11 +167,12 @@ def section(params: Params, name: str, settings_class: type[T]) -> T:
 def _settings(params: Params, place: str, raw: Any, settings_class: type[T]) -> T:
     assert is_dataclass(settings_class)
     if not isinstance(raw, Mapping):
-        raise PipelineError(f"{params.place(place)}: expected keys and values, got {raw!r}")
+        raise PipelineError(f"{params.place(place)}: expected keys and values, got {shown(raw)}")
     known = [field.name for field in fields(settings_class)]
     for key in raw:
         if key not in known:
-            raise PipelineError(f"{params.place(f'{place}.{key}')}: unknown key{nearest(str(key), known)}")
+            name = _name(key)
+            raise PipelineError(f"{params.place(f'{place}.{name}')}: unknown key{nearest(name, known)}")
     if missing := [key for key in known if key not in raw]:
         raise PipelineError(
             f"{params.place(place)}: missing {', '.join(missing)}; add it to {params.path.name}"
@@ -160,52 +203,66 @@ def _convert(params: Params, place: str, raw: Any, hint: Any) -> Any:
         if raw in arguments and type(raw) is type(arguments[arguments.index(raw)]):
             return raw
         choices = ", ".join(repr(choice) for choice in arguments)
-        closest = nearest(str(raw), [str(choice) for choice in arguments])
-        raise PipelineError(f"{params.place(place)}: expected one of {choices}, got {raw!r}{closest}")
+        closest = nearest(shown(raw), [str(choice) for choice in arguments])
+        raise PipelineError(f"{params.place(place)}: expected one of {choices}, got {shown(raw)}{closest}")
     if origin is tuple:
         return _convert_tuple(params, place, raw, arguments)
     if hint is Mapping or origin is Mapping:
         if isinstance(raw, Mapping):
             return raw
     elif hint is float:
-        if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
-            return _in_range(params, place, float(raw), bounds)
+        if isinstance(raw, int | float) and not isinstance(raw, bool) and abs(raw) < math.inf:
+            return float(_in_range(params, place, raw, bounds))
     elif hint in (int, bool, str):
         if type(raw) is hint:
+            if hint is str:
+                return _text(params, place, raw)
             return _in_range(params, place, raw, bounds) if hint is int else raw
     else:
         raise AssertionError(f"{place}: params know no type {hint}")
     expected = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}.get(
         hint, "keys and values"
     )
-    raise PipelineError(f"{params.place(place)}: expected {expected}, got {raw!r}")
+    raise PipelineError(f"{params.place(place)}: expected {expected}, got {shown(raw)}")
+
+
+def _text(params: Params, place: str, raw: str) -> str:
+    """A word, a path or a pattern: no file's name, nor anything to be printed, has other characters."""
+    if len(raw) > _LONGEST_TEXT or not raw.isprintable():
+        wanted = f"at most {_LONGEST_TEXT:,} printable characters"
+        raise PipelineError(f"{params.place(place)}: expected {wanted}, got {shown(raw)}")
+    return raw
 
 
 def _in_range(params: Params, place: str, value: Any, bounds: Sequence[Any]) -> Any:
     """The number itself, which has to keep its annotation's bounds."""
     is_kept, expected = True, []
-    for bound in bounds or [Ge(0)]:
+    for bound in bounds or [Interval(ge=0, le=_LARGEST)]:
         for simple in bound if isinstance(bound, GroupedMetadata) else [bound]:
             name, keeps, said = _BOUNDS[type(simple)]
             limit = getattr(simple, name)
             is_kept &= keeps(value, limit)
-            expected.append(f"{said} {limit:g}")
+            expected.append(f"{said} {_number(limit)}")
     if not is_kept:
         wanted = " and ".join(expected)
         raise PipelineError(
-            f"{params.place(place)} is {value:g}: expected {wanted}; set it so in {params.path.name}"
+            f"{params.place(place)} is {_number(value)}: expected {wanted}; set it so in {params.path.name}"
         )
     return value
 
 
+def _number(value: int | float) -> str:
+    return f"{value:g}" if isinstance(value, float) else shown(value)
+
+
 def _convert_tuple(params: Params, place: str, raw: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(raw, Sequence) or isinstance(raw, str):
-        raise PipelineError(f"{params.place(place)}: expected a list, got {raw!r}")
+        raise PipelineError(f"{params.place(place)}: expected a list, got {shown(raw)}")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         arguments = (arguments[0],) * len(raw)
     if len(raw) != len(arguments):
         raise PipelineError(
-            f"{params.place(place)}: expected {len(arguments)} values, got {len(raw)}: {raw!r}"
+            f"{params.place(place)}: expected {len(arguments)} values, got {len(raw)}: {shown(raw)}"
         )
     return tuple(
         _convert(params, f"{place}.{i}", item, hint)

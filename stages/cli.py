@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from genreid.errors import GenreidError
+from pipeline.ending import INTERRUPTED
 from pipeline.errors import PipelineError, is_of_machine
 from stages.around.models import models
 from stages.around.overrides import overrides
@@ -95,10 +96,8 @@ def main() -> None:
         if not is_of_machine(error):
             raise
         _end(_of_machine(error.filename or "a file", error.strerror or str(error), error.errno))
-    except KeyboardInterrupt:
-        Console(stderr=True).print(
-            "interrupted; a stage that is run again goes on from the state that is kept"
-        )
+    except KeyboardInterrupt:  # of a caller that did not come through `stages.entry`
+        Console(stderr=True).print(f"interrupted; {INTERRUPTED}")
         sys.exit(130)
 
 

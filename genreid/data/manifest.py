@@ -84,14 +84,21 @@ class Manifest:
                 "the manifest has no genreid metadata, so it was not written by `genreid prepare-data`: "
                 "run that stage again"
             )
-        values = json.loads(encoded)
-        version = values.pop("version")
-        if version != SCHEMA_VERSION:
+        try:
+            values = json.loads(encoded)
+            version = values.pop("version")
+            if version != SCHEMA_VERSION:
+                raise GenreidError(
+                    f"the manifest has schema version {version}, this program reads {SCHEMA_VERSION}: "
+                    "run `genreid prepare-data` again"
+                )
+            return cls(ManifestInfo(**values), _checked(table.cast(MANIFEST_SCHEMA)))
+        except GenreidError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             raise GenreidError(
-                f"the manifest has schema version {version}, this program reads {SCHEMA_VERSION}: "
-                "run `genreid prepare-data` again"
-            )
-        return cls(ManifestInfo(**values), _checked(table.cast(MANIFEST_SCHEMA)))
+                f"the manifest is damaged ({type(error).__name__}): run `genreid prepare-data` again"
+            ) from error
 
     def overview(self) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Header and rows of a table for people: what there is of each split."""

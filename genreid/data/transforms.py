@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from genreid.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from genreid.ranges import Share
+from genreid.ranges import Padding, Share
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class AugmentationSettings:
     """
 
     flip: Share
-    pad_px: int
+    pad_px: Padding
     erase: Share
     colour: float
 

@@ -17,7 +17,7 @@ from genreid.evaluation.reranking import RerankingSettings
 from genreid.evaluation.retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
-from genreid.ranges import Count, TwoOrMore
+from genreid.ranges import Count, Seed, TwoOrMore
 
 if TYPE_CHECKING:
     from genreid.progress import Progress
@@ -33,7 +33,7 @@ class EvaluateSettings:
     those of the image alone.
     """
 
-    seed: int
+    seed: Seed
     split: Literal["test", "val"]
     batch_size: Count
     max_rank: Count

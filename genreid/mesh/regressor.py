@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
 from torch import Tensor, nn
 
 from genreid.body.body import Body
@@ -23,7 +22,7 @@ from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import rotation_6d_to_matrix
 from genreid.errors import GenreidError
 from genreid.models.finite import require_finite
-from genreid.ranges import Count
+from genreid.ranges import Side, Width
 
 FORMAT, VERSION = "genreid.regressor", 2
 _STEM_STRIDE = 4
@@ -37,11 +36,11 @@ class NetworkSettings:
     mask_width: channels of the maps that the mask is read from.
     """
 
-    height_px: Annotated[int, Ge(16)]
-    width_px: Annotated[int, Ge(16)]
-    widths: tuple[Count, ...]
-    head_width: Count
-    mask_width: Count
+    height_px: Side
+    width_px: Side
+    widths: tuple[Width, ...]
+    head_width: Width
+    mask_width: Width
 
     def __post_init__(self) -> None:
         step = _STEM_STRIDE * 2 ** (len(self.widths) - 1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch.nn.functional as F
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from genreid.models.blocks import ConvBlock, ResidualBlock
-from genreid.ranges import Count
+from genreid.ranges import Depth, Width
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,9 @@ class DiscriminatorSettings:
     width: channels of the first convolution (32); num_blocks: residual blocks of a scale (4); num_scales (3).
     """
 
-    width: Count
-    num_blocks: Count
-    num_scales: Count
+    width: Width
+    num_blocks: Depth
+    num_scales: Annotated[int, Interval(ge=1, le=8)]
 
 
 class Discriminator(nn.Module):

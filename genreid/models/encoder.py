@@ -11,13 +11,13 @@ from typing import Annotated, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
 from genreid.models.backbone import RESNETS, STANDARD_WIDTH, ResNetBackbone, Stem
 from genreid.models.timm_backbone import TimmBackbone
-from genreid.ranges import Count
+from genreid.ranges import Depth, Width
 
 Pooling = Literal["average", "gem"]
 
@@ -38,12 +38,12 @@ class EncoderSettings:
     """
 
     backbone: str
-    base_width: Annotated[int, Ge(8)]  # see ResNetBackbone
+    base_width: Annotated[int, Interval(ge=8, le=8192)]  # see ResNetBackbone
     stem: Stem
     last_stride: int
-    num_stripes: Count
+    num_stripes: Depth
     pooling: Pooling
-    embedding_dim: Count | None
+    embedding_dim: Width | None
     pretrained: str
 
     def __post_init__(self) -> None:

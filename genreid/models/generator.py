@@ -12,7 +12,7 @@ from genreid.errors import GenreidError
 from genreid.models.canvas import CANVAS_CHANNELS, picture_of, share_of
 from genreid.models.decoder import Decoder
 from genreid.models.structure import StructureEncoder
-from genreid.ranges import Count, MultipleOf4
+from genreid.ranges import Depth, MultipleOf4, Width
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class GeneratorSettings:
     """
 
     paints: Literal["codes", "views"]
-    structure_width: Count
-    structure_blocks: Count
+    structure_width: Width
+    structure_blocks: Depth
     decoder_width: MultipleOf4
-    mlp_width: Count
+    mlp_width: Width
 
 
 class Generator(nn.Module):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Interval
 
 from genreid.errors import GenreidError
-from genreid.ranges import Count, TwoOrMore
+from genreid.ranges import Count, Side, TwoOrMore
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class SyntheticSettings:
     val_identities: int
     test_identities: Count
     num_cameras: TwoOrMore
-    min_images: Annotated[int, Ge(4)]
+    min_images: Annotated[int, Interval(ge=4, le=10_000)]
     max_images: int
-    height_px: Annotated[int, Ge(32)]
-    width_px: Annotated[int, Ge(16)]
+    height_px: Annotated[int, Interval(ge=32, le=4096)]
+    width_px: Side
 
     def __post_init__(self) -> None:
         if self.max_images < self.min_images:

@@ -19,7 +19,7 @@ from genreid.models.discriminator import Discriminator, DiscriminatorSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator, GeneratorSettings
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.ranges import BatchSize, Count
+from genreid.ranges import BatchSize, Count, Seed
 from genreid.training.draws import Positives
 from genreid.training.features import embed_all
 from genreid.training.generation import (
@@ -61,7 +61,7 @@ class GeneratorPretrainingSettings:
     pictures, 0 for none.
     """
 
-    seed: int
+    seed: Seed
     precision: Precision
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings

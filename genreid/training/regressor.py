@@ -18,7 +18,7 @@ from genreid.mesh.loss import LossSettings, regression_losses
 from genreid.mesh.regressor import NetworkSettings, Prediction, Regressor, network_input
 from genreid.mesh.skeleton import Skeleton
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.ranges import BatchSize, Count, Positive, Share
+from genreid.ranges import BatchSize, Count, Rate, Seed, Share
 from genreid.render.shading import grey_view
 from genreid.seeding import derive_seed, numpy_rng
 from genreid.training.ahead import one_ahead
@@ -39,7 +39,7 @@ class FitSettings:
     lr · weight_decay of its length off every weight. pictures_every: epochs.
     """
 
-    seed: int
+    seed: Seed
     precision: Precision
     network: NetworkSettings
     num_scenes: Count
@@ -47,8 +47,8 @@ class FitSettings:
     epochs: Count
     steps_per_epoch: Count
     batch_size: BatchSize
-    lr: Positive
-    matrix_lr: Positive
+    lr: Rate
+    matrix_lr: Rate
     warm_up_share: Share
     weight_decay: float
     loss: LossSettings

@@ -16,7 +16,7 @@ from genreid.models.batchnorm import GeneratedStatistics
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
-from genreid.ranges import BatchSize, Count, Decay, InnerShare, Positive, Share
+from genreid.ranges import BatchSize, Count, Decay, InnerShare, Positive, Rate, Seed, Share
 from genreid.training.run import Precision
 
 ClusterViews = Literal["none", "mirror", "turned", "turned_rows"]
@@ -44,7 +44,7 @@ class GenerationSettings:
     r1: float
     r1_every: Count
     mixup_alpha: Positive
-    lr: Positive
+    lr: Rate
     beta1: Decay
     beta2: Decay
     weight_decay: float
@@ -134,7 +134,7 @@ class JointSettings:
     pictures, 0 for none.
     """
 
-    seed: int
+    seed: Seed
     precision: Precision
     oracle: Oracle
     contrast: ContrastSettings
@@ -153,7 +153,7 @@ class JointSettings:
     epochs: Count
     steps_per_epoch: Count
     batch_size: BatchSize
-    lr: Positive
+    lr: Rate
     momentum: InnerShare
     weight_decay: float
     lr_step_epochs: Count

@@ -30,7 +30,7 @@ from genreid.data.transforms import AugmentationSettings, augment, normalise
 from genreid.losses.contrastive import cluster_nce
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.ranges import Count, Positive, Share, TwoOrMore
+from genreid.ranges import Count, Positive, Rate, Seed, Share, TwoOrMore
 from genreid.seeding import numpy_rng
 from genreid.training.features import embed_all
 from genreid.training.loader import to_device
@@ -49,7 +49,7 @@ class WarmUpSettings:
     that an update leaves in place. lr falls by 10 every `lr_step_epochs`.
     """
 
-    seed: int
+    seed: Seed
     precision: Precision
     encoder: EncoderSettings
     clustering: PseudoLabelSettings
@@ -62,7 +62,7 @@ class WarmUpSettings:
     images_per_identity: TwoOrMore
     temperature: Positive
     keep_old: Share
-    lr: Positive
+    lr: Rate
     weight_decay: float
     lr_step_epochs: Count
     embed_batch_size: Count

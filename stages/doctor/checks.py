@@ -22,7 +22,12 @@ from stages.doctor.room import ROOM
 
 
 def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
-    """Every check's name and finding, in order."""
+    """Every check's name and finding, in order; the first alone where no run is described."""
+    try:
+        _ = configuration.settings
+    except PipelineError as error:
+        yield CHECKS[0].name, Finding("missing", *problem_and_remedy(str(error)))
+        return
     for check in CHECKS:
         try:
             yield check.name, check.look(configuration)

@@ -9,7 +9,9 @@ import pyarrow as pa
 
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
+from genreid.synthetic import TRUTH_SCHEMA
 from pipeline.artifacts import read_table, read_torch
+from pipeline.errors import PipelineError
 from stages.shared.run import PRODUCERS, Project, StageRun, project_path
 
 
@@ -18,8 +20,20 @@ def read_manifest(run: Project) -> Manifest:
 
 
 def read_truth(run: Project) -> pa.Table:
-    """What the synthetic benchmark knows of its images; without rows for other data sets."""
-    return read_table(run.path("truth"), run.remedy("truth"))
+    """What the synthetic benchmark knows of its images; without rows for other data sets.
+
+    Raises PipelineError where it is no whole table of truth.
+    """
+    table = read_table(run.path("truth"), run.remedy("truth"))
+    try:
+        whole = table.cast(TRUTH_SCHEMA.with_metadata(table.schema.metadata))
+        whole.validate(full=True)
+    except (ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise PipelineError(
+            f"{run.path('truth')}: no table of truth ({reason}); {run.remedy('truth')}"
+        ) from None
+    return whole
 
 
 def truth_if_there(run: StageRun, lost: str) -> pa.Table:

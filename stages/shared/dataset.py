@@ -8,7 +8,7 @@ from typing import Literal
 from genreid.data.datasets.folder import FolderSettings
 from genreid.data.datasets.registry import layout_named
 from genreid.data.manifest import Manifest, ManifestInfo
-from genreid.ranges import TrainingSize
+from genreid.ranges import Seed, TrainingSize
 from genreid.synthetic import SyntheticSettings
 from stages.shared.body import open_body
 from stages.shared.external import External, prepare_external
@@ -29,7 +29,7 @@ class PrepareDataSettings:
     in either is told.
     """
 
-    seed: int
+    seed: Seed
     dataset: DatasetName
     body: str
     height_px: TrainingSize

@@ -14,7 +14,7 @@ from genreid.mesh.estimator import EstimatorName, MeshEstimator, build_estimator
 from genreid.mesh.heading_noise import with_heading_noise
 from genreid.mesh.romp import RompSettings
 from genreid.mesh.shards import mesh_table
-from genreid.ranges import Count
+from genreid.ranges import Count, Seed
 from pipeline.artifacts import read_torch
 from stages.shared.romp import romp_settings
 from stages.shared.run import Project
@@ -27,7 +27,7 @@ class MeshExtractSettings:
     looks at.
     """
 
-    seed: int
+    seed: Seed
     estimator: EstimatorName
     romp: RompSettings
     heading_noise_deg: float

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any, TypeVar
 
 import cv2
 import torch
 
+from pipeline.ending import EXIT_CODES, undisturbed
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
@@ -29,7 +33,9 @@ class Workers:
         Raises PipelineError where a worker was killed: that says nothing of its pictures.
         """
         try:
-            return self._pool.submit(_after_start, function, *arguments).result()
+            with undisturbed(), _signals_blocked():  # a submission may start a process
+                done = self._pool.submit(_after_start, function, *arguments)
+            return done.result()
         except BrokenProcessPool:
             raise PipelineError(
                 "a worker process was killed, most often for want of memory: free some, or take fewer "
@@ -51,6 +57,16 @@ def process_pool(
         yield Workers(pool)
 
 
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """A process that is started meanwhile never gets the signals that end a command: its parent ends it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, EXIT_CODES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # What follows runs in the worker processes.
 
 _failure: Exception | None = None
@@ -58,6 +74,7 @@ _failure: Exception | None = None
 
 def _start_alone(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
     global _failure
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     if start is not None:
@@ -65,6 +82,13 @@ def _start_alone(start: Callable[..., object] | None, arguments: tuple[Any, ...]
             start(*arguments)
         except Exception as error:  # raised here, it would be printed and leave a broken pool
             _failure = error
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _after_start(function: Callable[..., T], *arguments: Any) -> T:

@@ -218,3 +218,16 @@ def test_a_file_that_this_machine_cannot_read_now_is_not_a_damaged_one(
         with pytest.raises(type(error)) as told:
             read(tmp_path / ("a.pt" if read is read_torch else "a.parquet"), "make it again")
         assert told.value is error
+
+
+@pytest.mark.parametrize("size", [1, 3_000_000])
+def test_a_full_disk_under_torchs_writer_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")  # every write to it finds no space left
+    monkeypatch.setattr("pipeline.artifacts._temporary_name", lambda path: tmp_path / "full")
+    (tmp_path / "a.pt").write_bytes(b"old")
+    with pytest.raises(OSError, match="No space left") as told:
+        write_torch(tmp_path / "a.pt", {"weights": torch.zeros(size)})
+    assert told.value.errno == errno.ENOSPC and told.value.filename == str(tmp_path / "a.pt")
+    assert os.listdir(tmp_path) == ["a.pt"] and (tmp_path / "a.pt").read_bytes() == b"old"

@@ -89,7 +89,7 @@ def test_part_of_a_section_by_its_dotted_name(tmp_path: Path) -> None:
         (
             "seed: 7",
             "seed: -7",
-            "params.yaml:4: train.seed is -7: expected at least 0; set it so in params.yaml",
+            "params.yaml:4: train.seed is -7: expected at least 0 and at most 1000000; set it so",
         ),
         ("seed: 7", "seed: 101", "params.yaml:4: train.seed is 101: expected at most 100 where flip is set"),
         ("name: a word", "name: odd", "params.yaml:3: train: nothing fits"),
@@ -129,7 +129,7 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, old: str, new: str
 @pytest.mark.parametrize(
     ("bounds", "inside", "outside"),
     [
-        ((), [0, 1e9], [-1e-9]),
+        ((), [0, 1e6], [-1e-9, 1.1e6, 1e300]),
         ((Ge(-2),), [-2, 0], [-2.1]),
         ((Gt(0),), [1e-9], [0, -1]),
         ((Le(3),), [3, -4], [3.1]),
@@ -176,3 +176,80 @@ def test_a_file_that_is_no_params(tmp_path: Path, text: str, message: str) -> No
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="cannot be read"):
         load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"lr: 1\nname: caf\xe9\n", "params.yaml:2: not UTF-8 (byte 0xe9); save it as UTF-8"),
+        ("lr: 1\n".encode("utf-16"), "params.yaml:1: not UTF-8 (byte 0xff); save it as UTF-8"),
+        (b"lr: \x00\n", "params.yaml: not valid YAML: unacceptable character"),
+        (b"lr: 1\nlr: 2\n", "params.yaml:2: not valid YAML: found duplicate key"),
+        (b"day: 2026-99-99\n", "params.yaml: not valid YAML: month must be in"),
+        (b"seed: " + 5000 * b"9", "params.yaml: not valid YAML: Exceeds the limit"),
+        (5000 * b"[" + b"\n", "params.yaml: nested too deep"),
+        (b"a: &a {b: *a}\n", "params.yaml: nested too deep, or in itself"),
+        (b"a: !!python/object:os.system {}\n", "params.yaml:1: not valid YAML: could not determine"),
+        (b"- a\n", "params.yaml: expected sections of keys, got list"),
+    ],
+)
+def test_what_is_no_params_file_is_told_in_one_line(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(PipelineError) as error:
+        load_params(tmp_path / "params.yaml")
+    assert str(error.value).startswith(told) and "\n" not in str(error.value) and len(str(error.value)) < 250
+
+
+def test_a_file_that_begins_with_its_encoding_is_read(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"\xef\xbb\xbflr: 1\n")
+    assert load_params(tmp_path / "params.yaml").values == {"lr": 1}
+
+
+@pytest.mark.parametrize(
+    "value", ["9" * 4000, "-" + "9" * 4000, 300 * "x", "[" + 300 * "1, " + "]", "18446744073709551616"]
+)
+@pytest.mark.parametrize("key", ["count", "share", "name", "whole"])
+def test_values_of_any_length_are_refused_in_a_line(tmp_path: Path, key: str, value: str) -> None:
+    @dataclass(frozen=True)
+    class Settings:
+        """All kinds of values."""
+
+        count: int
+        share: float
+        name: Literal["a", "b"]
+        whole: bool
+
+    values = {"count": "1", "share": "0.5", "name": "a", "whole": "true"} | {key: value}
+    text = "".join(f"  {name}: {one}\n" for name, one in values.items())
+    (tmp_path / "params.yaml").write_text(f"toy:\n{text}")
+    with pytest.raises(PipelineError, match=rf"params\.yaml:\d: toy\.{key}") as error:
+        section(load_params(tmp_path / "params.yaml"), "toy", Settings)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 250
+
+
+def test_words_are_printable_and_not_endless(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Settings:
+        """A path."""
+
+        body: str
+
+    for value in ('"a\\0b"', '"a\\nb"', 2000 * "x"):
+        (tmp_path / "params.yaml").write_text(f"toy: {{body: {value}}}\n")
+        with pytest.raises(PipelineError, match=r"toy\.body: expected at most 1,000 print"):
+            section(load_params(tmp_path / "params.yaml"), "toy", Settings)
+
+
+def test_keys_that_are_no_words(tmp_path: Path) -> None:
+    for key in ("1", "true", "[a, b]", '"a\\nb"', 300 * "x", "null"):
+        (tmp_path / "params.yaml").write_text(f"toy:\n  ? {key}\n  : 1\n")
+        with pytest.raises(PipelineError, match="unknown key") as error:
+            section(load_params(tmp_path / "params.yaml"), "toy", Limits)
+        assert "\n" not in str(error.value) and len(str(error.value)) < 250
+
+
+@dataclass(frozen=True)
+class Limits:
+    """One number."""
+
+    share: float

@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ruamel.yaml import YAML
 
 from genreid.data.manifest import Manifest
 from pipeline.artifacts import read_table, write_table
@@ -240,3 +242,38 @@ def test_a_damaged_metrics_file(small: SmallProject) -> None:
     assert done.code == 2 and done.err.count("\n") == 1
     assert done.err.startswith("error: ") and "metrics.json: no readable JSON (" in done.err
     assert "dvc repro --force evaluate" in done.err
+
+
+def test_a_table_of_something_else_in_the_place_of_the_truth(small: SmallProject) -> None:
+    write_inputs(small)
+    small.set(mesh_extract__estimator="mean_pose")
+    (small.folder / "models").mkdir()
+    (small.folder / "models" / "regressor.pt").touch()
+    for table in ({"a": [1]}, {"image_id": [None]}):
+        write_table(small.folder / "data" / "truth.parquet", pa.table(table))
+        message = refused(small, "mesh-extract")
+        assert "truth.parquet: no table of truth (" in message and "--force prepare-data" in message
+
+
+@pytest.mark.parametrize("info", [b"{", b"[1]", b"{}", b'{"version": 2, "root": 3, "odd": 1}'])
+def test_a_manifest_with_damaged_metadata(small: SmallProject, info: bytes) -> None:
+    write_inputs(small)
+    path = small.folder / "data" / "manifest.parquet"
+    table = pq.read_table(path)
+    (key,) = table.schema.metadata
+    write_table(path, table.replace_schema_metadata({key: info}))
+    assert "prepare-data` again" in refused(small, "render-views")
+
+
+@pytest.mark.parametrize("section", ["prepare_data", "mesh_extract", "train_joint"])
+@pytest.mark.parametrize("value", [3, "words", ["a"], None])
+def test_doctor_on_a_section_of_the_wrong_type(small: SmallProject, section: str, value: Any) -> None:
+    params = small.folder / "params.yaml"
+    text = params.read_text()
+    values = YAML(typ="safe").load(text) | {section: value}
+    with params.open("w") as stream:
+        YAML().dump(values, stream)
+    done = small.run("doctor")
+    assert done.code == 1, done.err
+    assert f"{section}: expected keys and values" in " ".join(done.out.split())
+    assert "The configured run cannot start: params." in done.out

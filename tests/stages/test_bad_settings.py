@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import typing
+from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from annotated_types import Interval
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
 from pipeline.params import Params, load_params, section
@@ -20,8 +25,8 @@ from tests.stages.odd_project import line_of, refused, write_checkpoints, write_
 from tests.stages.small_project import ROOT, SmallProject
 
 OUT_OF_LIMITS: list[tuple[str, Any, str]] = [
-    ("prepare_data.height_px", 66, "expected at least 16 and a multiple of 4"),
-    ("prepare_data.width_px", 8, "expected at least 16 and a multiple of 4"),
+    ("prepare_data.height_px", 66, "expected at least 16 and at most 4096 and a multiple of 4"),
+    ("prepare_data.width_px", 8, "expected at least 16 and at most 4096 and a multiple of 4"),
     ("prepare_data.val_identities", -1, "expected at least 0"),
     ("prepare_data.synthetic.train_identities", 0, "expected at least 1"),
     ("prepare_data.synthetic.num_cameras", 1, "expected at least 2"),
@@ -51,7 +56,11 @@ OUT_OF_LIMITS: list[tuple[str, Any, str]] = [
     ("pretrain_encoder.identities_per_batch", 0, "expected at least 1"),
     ("pretrain_encoder.images_per_identity", 1, "expected at least 2"),
     ("pretrain_encoder.embed_batch_size", 0, "expected at least 1"),
-    ("pretrain_generator.generator.decoder_width", 18, "expected at least 4 and a multiple of 4"),
+    (
+        "pretrain_generator.generator.decoder_width",
+        18,
+        "expected at least 4 and at most 8192 and a multiple of 4",
+    ),
     ("pretrain_generator.generator.mlp_width", 0, "expected at least 1"),
     ("pretrain_generator.discriminator.num_scales", 0, "expected at least 1"),
     ("pretrain_generator.batch_size", 0, "expected at least 2"),
@@ -70,6 +79,10 @@ OUT_OF_LIMITS: list[tuple[str, Any, str]] = [
     ("evaluate.max_rank", 0, "expected at least 1"),
     ("evaluate.num_generated", 1, "expected at least 2"),
     ("evaluate.reranking", {"k1": 20, "k2": 6, "original_weight": 3}, "at most 1"),
+    ("train_joint.steps_per_epoch", 2**31, "is 2147483648: expected at least 1 and at most 1000000"),
+    ("train_joint.seed", 2**64, "is 18446744073709551616: expected at least 0 and at most 4294967295"),
+    ("pretrain_encoder.epochs", 10**12, "expected at least 0 and at most 1000000"),
+    ("pretrain_generator.generation.image", 1e300, "is 1e+300: expected at least 0 and at most 1000000"),
 ]
 """Numbers, whose ranges stand beside the fields."""
 
@@ -113,6 +126,78 @@ def test_a_number_out_of_its_limits_is_told_with_its_place(key: str, value: Any,
     message = str(error.value)
     assert message.startswith(f"params.yaml:{params.lines[key]}: {key}") and expected in message
     assert "\n" not in message
+
+
+def numbers_of(settings_class: type[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Every number's name and bounds, of the class and of those in it."""
+    hints = typing.get_type_hints(settings_class, include_extras=True)
+    waiting = [(f"{settings_class.__name__}.{name}", hint) for name, hint in hints.items()]
+    while waiting:
+        name, hint = waiting.pop()
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            yield from numbers_of(hint)
+        elif typing.get_origin(hint) is Annotated:
+            yield name, list(hint.__metadata__)
+        else:
+            waiting += [(name, inner) for inner in typing.get_args(hint) if not isinstance(inner, str)]
+
+
+@pytest.mark.parametrize("stage", stage_settings())
+def test_every_number_has_both_ends(stage: str) -> None:
+    """Those without a range have the loader's, which `test_params` holds."""
+    for name, bounds in numbers_of(stage_settings()[stage]):
+        ends = [bound for bound in bounds if isinstance(bound, Interval)]
+        assert len(ends) == 1, f"{name}: {bounds}"
+        assert None not in (
+            ends[0].ge if ends[0].gt is None else ends[0].gt,
+            ends[0].le if ends[0].lt is None else ends[0].lt,
+        ), name
+
+
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**320), 10**320)
+    | st.sampled_from([0, -1, 2**31, 2**64, 10**12])
+    | st.floats()
+    | st.text(max_size=400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def all_keys() -> list[str]:
+    return [key for key in default_params().lines if key.partition(".")[0] in stage_settings()]
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_whatever_stands_at_a_key_is_taken_or_refused_in_a_line(data: st.DataObject) -> None:
+    """Types, signs, huge numbers, NaN, keys unknown, missing and at a wrong place: over all keys."""
+    key = data.draw(st.sampled_from(all_keys()))
+    values = copy.deepcopy(dict(default_params().values))
+    *parents, last = key.split(".")
+    place: Any = values
+    for parent in parents:
+        place = place[parent]
+    match data.draw(st.sampled_from(["value", "unknown", "missing", "nested"])):
+        case "value":
+            place[last] = data.draw(JUNK)
+        case "unknown":
+            place[data.draw(st.text(max_size=300) | st.integers(-(10**310), 10**310) | st.booleans())] = 1
+        case "missing":
+            del place[last]
+        case "nested":
+            place[last] = {last: place[last]}
+    changed = dataclasses.replace(default_params(), values=values)
+    name = key.partition(".")[0]
+    try:
+        taken = section(changed, name, stage_settings()[name])
+    except PipelineError as error:
+        assert "\n" not in str(error) and len(str(error)) < 600
+        assert str(error).startswith("params.yaml")
+    else:
+        assert isinstance(taken, stage_settings()[name])
 
 
 @cache

@@ -1,0 +1,83 @@
+"""How a command ends that is told to: one line and exit code 130 or 143, whatever it is doing.
+
+Python's own way is an exception, which may come up within an import, a destructor or a library that takes it
+for a failure of its own: then there are many lines, or none, and sometimes no end. So the process ends on the
+spot.
+Nothing is lost by that: what a stage keeps is whole at any moment, because it may be killed at any moment
+(`pipeline.resume`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+from types import FrameType
+
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+INTERRUPTED = "a stage that is run again goes on from the state that is kept"
+
+_SHOW_CURSOR = "\x1b[?25h\n"  # a progress bar hides it
+# What is left of a killed pool is cleared away by a process of its own, which would say so.
+_NO_REPORT = "ignore::UserWarning:multiprocessing.resource_tracker"
+
+unfinished: set[str] = set()
+"""Temporary files that are being written."""
+
+_holding = 0
+_lock = Lock()
+_waiting: int | None = None
+
+
+def end_when_told() -> None:
+    """From now on SIGINT and SIGTERM end this process; one that it was started without stays ignored."""
+    warnings = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = f"{warnings},{_NO_REPORT}" if warnings else _NO_REPORT
+    for number in EXIT_CODES:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What is begun here is ended first: a worker is not left half born. Any thread may ask for it."""
+    global _holding
+    with _lock:
+        _holding += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _holding -= 1
+        if _holding == 0 and _waiting is not None:
+            signal.raise_signal(_waiting)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    global _waiting
+    _waiting = number  # before the look at `_holding`: one of the two sides sees the other
+    if _holding:
+        return
+    for other in EXIT_CODES:
+        signal.signal(other, signal.SIG_IGN)
+    _kill_workers()
+    for path in list(unfinished):
+        with suppress(OSError):
+            os.unlink(path)
+    what = "interrupted" if number == signal.SIGINT else "ended"
+    with suppress(OSError):
+        os.write(2, f"{_SHOW_CURSOR if os.isatty(2) else ''}{what}; {INTERRUPTED}\n".encode())
+    os._exit(EXIT_CODES[signal.Signals(number)])
+
+
+def _kill_workers() -> None:
+    if "multiprocessing.process" not in sys.modules:
+        return
+    from multiprocessing import active_children
+
+    with suppress(Exception):  # another thread may be ending one of them at the same time
+        for process in active_children():
+            process.kill()
