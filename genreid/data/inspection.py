@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from genreid.data.images import decode_image
-from genreid.errors import GenreidError
-
-_MOST_PX = 2**15 - 1  # what the manifest's columns hold
+from genreid.data.decoding import Undecodable, decode
 
 
 @dataclass(frozen=True)
@@ -37,22 +31,12 @@ def inspect_image(path: Path) -> ImageFacts:
         encoded = path.read_bytes()
     except OSError as error:
         return _unreadable(error.strerror or str(error))
-    # Two decoders: Pillow notices a file that was cut short, and OpenCV is the one that training uses.
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            image.load()
-    except Exception as error:  # a damaged file may raise anything inside a decoder
-        return _unreadable(str(error) or type(error).__name__, len(encoded))
-    try:
-        height, width = decode_image(encoded, path).shape[:2]
-    except GenreidError:
-        return _unreadable("OpenCV cannot decode it", len(encoded))
-    if max(height, width) > _MOST_PX:
-        return _unreadable(f"{height}x{width} pixels: more than {_MOST_PX} along a side", len(encoded))
+        height, width = decode(encoded).shape[:2]
+    except Undecodable as error:
+        return _unreadable(str(error), len(encoded))
     return ImageFacts(height, width, len(encoded), None)
 
 
 def _unreadable(detail: str, num_bytes: int | None = None) -> ImageFacts:
-    # Pillow names the buffer that it was given; whose it is says the row.
-    detail = "no image" if detail.startswith("cannot identify image file") else detail.splitlines()[0]
     return ImageFacts(None, None, num_bytes, detail)
