@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
+from genreid.data.decoding import Undecodable, decode
 from genreid.data.files import read_file
 from genreid.data.manifest import Manifest
 from genreid.data.transforms import resize
@@ -30,17 +30,10 @@ def read_image(path: Path, root: Path | None = None) -> np.ndarray:
 
 def decode_image(encoded: bytes, path: Path) -> np.ndarray:
     """The same of the bytes of a file; `path` is for the message."""
-    image = None
-    if encoded:
-        try:
-            image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error as error:  # a header that claims more pixels than OpenCV will decode
-            if error.code == cv2.Error.StsNoMem:
-                raise MemoryError(f"{path}: no memory to decode it") from None
-            image = None
-    if image is None:
-        raise GenreidError(f"{path}: not a readable image: run `genreid prepare-data` to leave it out")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    try:
+        return decode(encoded)
+    except Undecodable:
+        raise GenreidError(f"{path}: not a readable image: run `genreid prepare-data` to leave it out") from None
 
 
 def _read_known(path: Path, root: Path | None) -> bytes:
