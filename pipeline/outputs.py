@@ -64,8 +64,10 @@ def refusals(
     made = [(f"the output {other.name or other.text}", Spot.of(other.path, True), other) for other in others]
     for output in outputs:
         spot = Spot.of(output.path, is_output=True)
-        where = next(_misplaced(spot, spots), None) or next(_overlapping(output, spot, made), None)
-        made.append((f"the output {output.name or output.text}", spot, output))
+        where = next(_misplaced(spot, spots), "")
+        if not where:  # else all that lies in it would be told too
+            where = next(_overlapping(output, spot, made), "")
+            made.append((f"the output {output.name or output.text}", spot, output))
         if where:
             yield f"{output.says} {where}: an output needs a place of its own; name another place"
         elif what := _foreign(output, locked):
@@ -122,20 +124,19 @@ def _foreign(output: Output, locked: Locked) -> str:
         return "" if above.is_dir() else f"is below {above.name}, which is no folder; name another place"
     if not path.exists():
         return "" if locked.is_cached(path) else f"is a link to what is not there; {remedy}"
-    if path.is_dir() != output.is_folder:
-        is_there, wanted = ("a folder", "file") if path.is_dir() else ("no folder", "folder")
-        return f"is {is_there}, and {output.maker} writes a {wanted} there; {remedy}"
-    if not output.is_folder:
-        if not path.is_file():
-            return f"is no ordinary file; {remedy}"
-        if path.stat().st_size == 0 or output.is_ours(path) or locked.has_made(path, [path]):
+    if path.is_dir() and output.is_folder:
+        foreign = sorted(_not_ours(output))
+        if not foreign or locked.has_made(path, [path / name for name in foreign]):
             return ""
-        return f"is there, and {output.maker} did not make it; {remedy}"
-    foreign = sorted(_not_ours(output))
-    if not foreign or locked.has_made(path, [path / name for name in foreign]):
-        return ""
-    others = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
-    return f"holds what {output.maker} did not make ({foreign[0]}{others}); {remedy}"
+        others = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
+        return f"holds what {output.maker} did not make ({foreign[0]}{others}); {remedy}"
+    if path.is_dir() or output.is_folder:
+        is_ours, kinds = False, ("a folder", "file") if path.is_dir() else ("no folder", "folder")
+        what = f"is {kinds[0]}, and {output.maker} writes a {kinds[1]} there"
+    else:
+        is_ours = path.is_file() and (path.stat().st_size == 0 or output.is_ours(path))
+        what = f"is there, and {output.maker} did not make it"
+    return "" if is_ours or (path.is_file() and locked.has_made(path, [path])) else f"{what}; {remedy}"
 
 
 def _not_ours(output: Output) -> Iterator[str]:

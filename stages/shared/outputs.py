@@ -6,9 +6,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.artifacts import leftover_of
+from pipeline.artifacts import leftover_of, remove
 from pipeline.outputs import IsOurs, Output, holds, refusals, require
 from pipeline.params import Params, section
 from pipeline.places import Place, places_of_project
@@ -54,6 +55,21 @@ def require_outputs(root: Path, params: Params, stage: str = "") -> None:
     outputs = [output for maker in made if maker in chosen for output in made[maker]]
     others = [output for maker in made if maker not in chosen for output in made[maker]]
     require(outputs, places_of(root, params), others, root)
+
+
+def prepare_clone(root: Path, params: Params) -> None:
+    """The same for the clone of the project at `root` in which trials run.
+
+    The clone is ours, and has no dvc.lock while a trial runs: what an earlier version left in it without a
+    mark is removed, once it is known to be in a place of its own.
+    """
+    outputs = [output for made in outputs_of(root, params).values() for output in made]
+    require([replace(output, is_ours=lambda path: True) for output in outputs], places_of(root, params))
+    for output in outputs:
+        is_inside = Path(os.path.realpath(output.path)).is_relative_to(os.path.realpath(root))
+        if is_inside and next(refusals([output], ()), ""):
+            remove(output.path)
+    require_outputs(root, params)
 
 
 def require_output_file(root: Path, params: Params, path: Path, maker: str, is_ours: IsOurs) -> None:

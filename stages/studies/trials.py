@@ -26,7 +26,7 @@ from pipeline.errors import PipelineError
 from pipeline.params import load_params
 from pipeline.provenance import git_revision, processor
 from pipeline.recipes import as_arguments
-from stages.shared.outputs import require_outputs
+from stages.shared.outputs import prepare_clone
 from stages.studies.definition import Trial
 from stages.studies.rows import FOLDER
 
@@ -81,7 +81,7 @@ class Slot:
         self._git("checkout", "--quiet", "--force", "--detach", commit)
         cache = _run(sys.executable, "-m", "dvc", "--cd", str(self.project), "cache", "dir").strip()
         _run(sys.executable, "-m", "dvc", "--cd", str(self.folder), "config", "--local", "cache.dir", cache)
-        require_outputs(self.folder, load_params(self.folder / "params.yaml"))
+        prepare_clone(self.folder, load_params(self.folder / "params.yaml"))
 
     def run(self, trial: Trial) -> Finished:
         """Run the trial. Raises PipelineError when its experiment fails."""

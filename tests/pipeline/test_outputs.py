@@ -229,7 +229,7 @@ def contents(folder: Path) -> Iterator[tuple[str, str]]:
             yield str(path), hashlib.md5(path.read_bytes()).hexdigest()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     tree=st.lists(st.tuples(KINDS, PATHS), max_size=6),
     dataset=PATHS,

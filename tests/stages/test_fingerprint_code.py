@@ -108,6 +108,27 @@ def test_words_and_format_run_nothing_and_a_change_what_it_touches(project: Stan
     assert "prepare-data: " not in said
 
 
+def test_what_no_run_made_stops_it_before_an_out_is_removed(project: StandIns) -> None:
+    """Though DVC would remove every out of a stage whose code has changed, and run it."""
+    params = project.folder / "params.yaml"
+    before, code = params.read_text(), (project.folder / CONTRASTIVE).read_text()
+    notes, encoder = project.folder / "mine" / "notes.txt", project.folder / "models" / "encoder.pt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+    params.write_text(before.replace("views: data/views", "views: mine"))
+    project.edit(CONTRASTIVE, lambda text: f"{text}\nYET_ANOTHER = 1\n")
+    made = encoder.read_bytes()
+    with pytest.raises(
+        AssertionError, match=r"paths\.views: mine holds what a run did not make \(notes\.txt\)"
+    ):
+        project.repro()
+    assert (project.folder / "done.txt").read_text() == ""
+    assert notes.read_text() == "mine" and encoder.read_bytes() == made
+    params.write_text(before)
+    project.edit(CONTRASTIVE, lambda text: code)
+    assert project.repro()[0] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["genreid/errors.py", "pipeline/tracking.py", "stages/train_joint.py"])
 def test_a_comment_in_what_all_stages_share(project: StandIns, file: str) -> None:
