@@ -275,5 +275,6 @@ def test_doctor_on_a_section_of_the_wrong_type(small: SmallProject, section: str
         YAML().dump(values, stream)
     done = small.run("doctor")
     assert done.code == 1, done.err
-    assert f"{section}: expected keys and values" in " ".join(done.out.split())
+    told = " ".join(done.out.split())  # problem and remedy stand in two columns
+    assert f": {section} " in told and "expected keys and values, got" in told
     assert "The configured run cannot start: params." in done.out
