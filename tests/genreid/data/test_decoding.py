@@ -64,7 +64,7 @@ VARIANTS = variants()
 
 def embedded(path: Path) -> np.ndarray | None:
     """What `genreid embed` makes of the file."""
-    found = _read(path)
+    found = _read(path, path.parent)
     return None if isinstance(found, str) else found
 
 
