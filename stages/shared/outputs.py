@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.artifacts import leftover_of, remove
 from pipeline.outputs import IsOurs, Output, holds, refusals, require
-from pipeline.params import Params, section
+from pipeline.params import Params, load_params, section
 from pipeline.places import Place, places_of_project
 from stages.shared.paths import PLOTTED, PRODUCERS, Paths
 
@@ -57,12 +57,13 @@ def require_outputs(root: Path, params: Params, stage: str = "") -> None:
     require(outputs, places_of(root, params), others, root)
 
 
-def prepare_clone(root: Path, params: Params) -> None:
+def prepare_clone(root: Path) -> None:
     """The same for the clone of the project at `root` in which trials run.
 
     The clone is ours, and has no dvc.lock while a trial runs: what an earlier version left in it without a
     mark is removed, once it is known to be in a place of its own.
     """
+    params = load_params(root / "params.yaml")
     outputs = [output for made in outputs_of(root, params).values() for output in made]
     require([replace(output, is_ours=lambda path: True) for output in outputs], places_of(root, params))
     for output in outputs:

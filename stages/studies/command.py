@@ -114,12 +114,14 @@ def _show(trials: list[Trial], done: set[tuple[str, ...]]) -> None:
 def _run(root: Path, trials: list[Trial], jobs: int, *, commit: bool) -> list[str]:
     """Run the trials, write their rows, and commit them if asked; the names of those that failed."""
     from pipeline.tracking import Bars
+    from stages.shared.outputs import prepare_clone
     from stages.studies.trials import Slot, commit_rows, run_trials
 
     threads = max(1, num_cores() // jobs)
     slots = [Slot(root, root / _FOLDER / f"slot-{n}", threads) for n in range(min(jobs, len(trials)))]
     for slot in slots:
         slot.prepare()
+        prepare_clone(slot.folder)
     failed, bars = [], Bars()
     for trial, outcome in bars.track(run_trials(trials, slots), "trials", total=len(trials)):
         if isinstance(outcome, Exception):

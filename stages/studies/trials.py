@@ -26,7 +26,6 @@ from pipeline.errors import PipelineError
 from pipeline.params import load_params
 from pipeline.provenance import git_revision, processor
 from pipeline.recipes import as_arguments
-from stages.shared.outputs import prepare_clone
 from stages.studies.definition import Trial
 from stages.studies.rows import FOLDER
 
@@ -70,8 +69,7 @@ class Slot:
     def prepare(self) -> None:
         """Make the clone, or bring it to the project's commit.
 
-        Raises PipelineError when files of the project differ from the last commit, or there is none, and
-        where a trial would replace what no run has made.
+        Raises PipelineError when files of the project differ from the last commit, or there is none.
         """
         commit = require_committed(self.project)
         if not (self.folder / ".git").exists():
@@ -81,7 +79,6 @@ class Slot:
         self._git("checkout", "--quiet", "--force", "--detach", commit)
         cache = _run(sys.executable, "-m", "dvc", "--cd", str(self.project), "cache", "dir").strip()
         _run(sys.executable, "-m", "dvc", "--cd", str(self.folder), "config", "--local", "cache.dir", cache)
-        prepare_clone(self.folder, load_params(self.folder / "params.yaml"))
 
     def run(self, trial: Trial) -> Finished:
         """Run the trial. Raises PipelineError when its experiment fails."""

@@ -211,7 +211,7 @@ def test_what_earlier_versions_left_in_a_clone_of_a_study_goes(small: SmallProje
     for path in (image, outside):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
-    prepare_clone(small.folder, load_params(small.folder / "params.yaml"))
+    prepare_clone(small.folder)
     assert not image.parent.exists() and everything(small).items() >= crops.items()
     for value, told in (
         ("..", "contains the project's folder"),
@@ -219,7 +219,7 @@ def test_what_earlier_versions_left_in_a_clone_of_a_study_goes(small: SmallProje
     ):
         small.set(paths__mesh=value)
         with pytest.raises(PipelineError, match=told):
-            prepare_clone(small.folder, load_params(small.folder / "params.yaml"))
+            prepare_clone(small.folder)
         assert outside.read_bytes() == b"x"
 
 

@@ -31,6 +31,7 @@ def test_trials_share_the_cores_and_leave_rows(
             yield trial, fails if trial.seed == 2 else Finished({"joint.mAP": 10.0 * trial.seed}, {})
 
     monkeypatch.setattr(Slot, "prepare", lambda slot: prepared.append(slot))
+    monkeypatch.setattr("stages.shared.outputs.prepare_clone", lambda folder: None)
     monkeypatch.setattr(trials, "run_trials", ended)
     monkeypatch.setattr(command, "num_cores", lambda: 8)
     arm = Arm("views", "rotated views", {}, ())
@@ -65,6 +66,7 @@ def test_each_row_is_committed_when_its_trial_ends(tmp_path: Path, monkeypatch: 
             yield trial, Finished({"joint.mAP": 1.0}, {"spread": [{"yaw_deg": 45, "joint": 1.0}]})
 
     monkeypatch.setattr(Slot, "prepare", lambda slot: None)
+    monkeypatch.setattr("stages.shared.outputs.prepare_clone", lambda folder: None)
     monkeypatch.setattr(trials, "run_trials", ended)
     arm = Arm("views", "rotated views", {}, ())
     chosen = [Trial("two", arm, 1, seed, "val", {}) for seed in (1, 2)]
