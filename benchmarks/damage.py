@@ -111,6 +111,7 @@ def campaign(
                 by_command = met_by_command(kind, folder)
                 outcomes[f"{by_command} by command"] += 1
         kind.path.write_bytes(content)
+        print(f"{kind.name}: {dict(outcomes)}", file=sys.stderr, flush=True)
     return table
 
 
