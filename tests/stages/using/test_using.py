@@ -256,3 +256,13 @@ def test_what_an_oracle_taught_is_told_and_not_exported(trained: SmallProject, c
         return
     assert outcome.code == 2 and outcome.err.startswith(f"error: {told}") and outcome.err.count("\n") == 1
     assert "or name another by --checkpoint" in outcome.err and not Path("encoder.onnx").exists()
+
+
+def test_a_checkpoint_that_is_something_else_is_told_as_what_it_is(trained: SmallProject) -> None:
+    (trained.folder / "mine.pt").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    )
+    for named, what in (("mine.pt", "a pointer of Git LFS"), ("models", "a folder: name a file in it")):
+        done = trained.run("embed", "crops", "--checkpoint", named)
+        assert done.code == 2 and done.err.count("\n") == 1
+        assert f"error: --checkpoint: {trained.folder}/{named} is {what}" in done.err
