@@ -17,7 +17,7 @@ def pretrain_encoder(
     from genreid.models.initialisation import build_encoder
     from genreid.training import warm_up
     from stages.shared.agreement import agreement_with
-    from stages.shared.imported import PretrainEncoderSettings, write_imported
+    from stages.shared.imported import PretrainEncoderSettings, hold_start, write_imported
     from stages.shared.training import train_and_write, training_set
 
     options = Options(fresh, device, workers, progress)
@@ -30,6 +30,7 @@ def pretrain_encoder(
             return
         train, images = training_set(run)
         encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
+        start = hold_start(run, encoder)
 
         epochs = warm_up.warm_up(
             encoder,
@@ -40,5 +41,5 @@ def pretrain_encoder(
             progress=run.tracker,
             agreement=agreement_with(train),
         )
-        facts = {"images": len(train)}
+        facts = {"images": len(train), **start}
         train_and_write(run, epochs, "encoder", lambda: encoder_checkpoint(encoder), "Encoder warm-up", facts)
