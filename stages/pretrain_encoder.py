@@ -23,7 +23,7 @@ def pretrain_encoder(
     from genreid.training import warm_up
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_manifest
-    from stages.shared.imported import PretrainEncoderSettings, write_imported
+    from stages.shared.imported import PretrainEncoderSettings, hold_start, write_imported
     from stages.shared.preprocessing import preparation
     from stages.shared.training import train_and_write, training_set
 
@@ -35,6 +35,7 @@ def pretrain_encoder(
             return
         train, images = training_set(run)
         encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
+        start = hold_start(run, encoder)
 
         epochs = warm_up.warm_up(
             encoder,
@@ -45,7 +46,7 @@ def pretrain_encoder(
             progress=run.tracker,
             agreement=agreement_with(train),
         )
-        facts = {"images": len(train)}
+        facts = {"images": len(train), **start}
 
         def checkpoint() -> dict[str, Any]:
             return encoder_checkpoint(encoder, preparation(train.info))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from genreid.errors import GenreidError
 from genreid.models.backbone import RESNETS, STANDARD_WIDTH, ResNetBackbone, Stem
+from genreid.models.package_weights import PACKAGED
 from genreid.models.timm_backbone import TimmBackbone
 from genreid.ranges import Depth, Width
 
@@ -34,7 +35,9 @@ class EncoderSettings:
     pooling: of the map for the embedding, `average` or `gem` (generalised mean, its exponent learned).
     embedding_dim: width of the embedding: null for the map's own channels (2048 of a ResNet-50), or a number
         that a linear layer before the neck reduces them to (512 in JVTC).
-    pretrained: `none`, `imagenet`, or the path of a local file of weights named as the library names them.
+    pretrained: `none`; `imagenet`, by the library's own loader; a name of `package_weights.PACKAGED`, weights of
+        one of timm's networks out of a package; `auto`, `imagenet` where it is cached or can be fetched, else
+        the packaged ones of this backbone; or the path of a file of weights named as the library names them.
     """
 
     backbone: str
@@ -53,12 +56,25 @@ class EncoderSettings:
                 raise GenreidError(f"encoder.{name} is {getattr(self, name)!r}; it must be one of {expected}")
         if self.last_stride not in (1, 2):
             raise GenreidError(f"encoder.last_stride is {self.last_stride}; it must be 1 or 2")
-        if not self.is_standard and (self.backbone not in RESNETS or self.pretrained == "imagenet"):
+        if not self.is_standard and (self.backbone not in RESNETS or self.pretrained in ("imagenet", "auto")):
             raise GenreidError(
                 f"encoder.base_width {self.base_width} and stem {self.stem} do not go with backbone "
                 f"{self.backbone}, pretrained {self.pretrained}; set base_width: {STANDARD_WIDTH} and "
                 "stem: imagenet"
             )
+
+        packaged = PACKAGED.get(self.pretrained)
+        if packaged is not None and packaged.backbone != self.backbone:
+            raise GenreidError(
+                f"encoder.pretrained {self.pretrained} holds weights of {packaged.backbone}, and encoder.backbone is "
+                f"{self.backbone}; set encoder.backbone: {packaged.backbone}"
+            )
+
+    @property
+    def pretrained_file(self) -> str | None:
+        """The path that `pretrained` is, if it is one."""
+        named = self.pretrained in ("none", "imagenet", "auto", *PACKAGED)
+        return None if named else self.pretrained
 
     @property
     def is_standard(self) -> bool:

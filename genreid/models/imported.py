@@ -19,7 +19,7 @@ from torch import Tensor
 from genreid.errors import GenreidError
 from genreid.models.backbone import RESNETS
 from genreid.models.encoder import EncoderSettings, IdentityEncoder
-from genreid.models.weights import read_weights
+from genreid.models.weights_file import read_weights
 
 Layout = Literal["auto", "jvtc", "spcl", "fast_reid"]
 """jvtc: torchvision's names, then `feat`, `feat_bn` (JVTC, which GCL starts from). spcl: `base.0` …, `feat`,

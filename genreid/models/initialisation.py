@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,6 +22,8 @@ from genreid.seeding import derive_seed
 def build_encoder(settings: EncoderSettings, seed: int, *, folder: Path = Path()) -> IdentityEncoder:
     """The identity encoder, random by `seed` or pretrained by `settings.pretrained`.
 
+    Its own settings name what `auto` came to.
+
     folder: that a relative path of weights starts from.
 
     Raises GenreidError when pretrained weights cannot be fetched or read, or fit another network.
@@ -29,11 +32,13 @@ def build_encoder(settings: EncoderSettings, seed: int, *, folder: Path = Path()
         encoder = IdentityEncoder(settings)
     if settings.pretrained != "none":
         pretrained = settings.pretrained
-        if pretrained != "imagenet":
-            pretrained = str(folder / os.path.expanduser(pretrained))
-        encoder.backbone = load_pretrained(
+        if settings.pretrained_file is not None:
+            pretrained = str(folder / os.path.expanduser(settings.pretrained_file))
+        encoder.backbone, found = load_pretrained(
             encoder.backbone, settings.backbone, settings.last_stride, pretrained
         )
+        if settings.pretrained == "auto":
+            encoder.settings = replace(settings, pretrained=found)
     return encoder
 
 

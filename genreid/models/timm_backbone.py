@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
+from genreid.models.package_weights import Statistics
 
 _PROBE_PX = (256, 128)
 _SHARE_FROM_FILE = 0.9
@@ -24,6 +26,12 @@ class TimmBackbone(nn.Module):
     gives no such map.
 
     pretrained: take timm's own weights, from its cache or the network. state: weights of a file instead.
+
+    Pictures come with ImageNet's mean and deviation taken off, as everywhere in this program. A network that was
+    pretrained on others (0.5 and 0.5, say) gets them as it knows them: the change, a scale and a shift of each
+    channel, is part of its state, and so of every checkpoint.
+
+    On a CPU its depthwise convolutions run in float32 even under autocast: see `_in_float32`.
     """
 
     def __init__(
@@ -47,12 +55,38 @@ class TimmBackbone(nn.Module):
         network = _create(name, last_stride, weights)
         self.network: nn.Module = network
         self.out_channels: int = network.feature_info.channels()[-1]
+        self.scale: Tensor
+        self.shift: Tensor
+        self.register_buffer("scale", torch.ones(3, 1, 1))
+        self.register_buffer("shift", torch.zeros(3, 1, 1))
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+                module.forward = partial(_in_float32, module)  # type: ignore[method-assign]
         self._channels_last = self._probe(name, last_stride)
+        if weights["pretrained"]:
+            self._expect(network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
         if state is not None:
             _require_taken(network, state, name)
 
+    def take(self, state: Mapping[str, Tensor], statistics: Statistics) -> None:
+        """Take these weights, all of the network's, made with pictures of these `statistics`."""
+        self.network.load_state_dict(dict(state))
+        self._expect(*statistics)
+
+    @torch.no_grad()
+    def _expect(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Let pictures be normalised by this mean and deviation: (x·σ + μ − mean) / std, σ, μ ImageNet's."""
+        from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+        usual_mean, usual_std, own_mean, own_std = (
+            torch.tensor(values, dtype=torch.float64).view(3, 1, 1)
+            for values in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, mean, std)
+        )
+        self.scale.copy_(usual_std / own_std)
+        self.shift.copy_((usual_mean - own_mean) / own_std)
+
     def forward(self, image: Tensor) -> Tensor:
-        maps: list[Tensor] = self.network(image)
+        maps: list[Tensor] = self.network(image * self.scale + self.shift)
         return maps[-1].permute(0, 3, 1, 2) if self._channels_last else maps[-1]
 
     @torch.no_grad()
@@ -80,6 +114,18 @@ class TimmBackbone(nn.Module):
                 "encoder.last_stride 1 asks for 1/16; set encoder.last_stride: 2"
             )
         return channels_last
+
+
+def _in_float32(convolution: nn.Conv2d, image: Tensor) -> Tensor:
+    """A depthwise convolution, in float32 where autocast on a CPU would have it in bfloat16.
+
+    Some CPUs take many times as long over those in bfloat16 as in float32, and none was seen to gain from it.
+    """
+    plain = type(convolution).forward
+    if image.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return plain(convolution, image)
+    with torch.autocast("cpu", enabled=False):
+        return plain(convolution, image.float())
 
 
 def _create(name: str, last_stride: int, weights: Mapping[str, Any]) -> Any:

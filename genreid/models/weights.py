@@ -1,82 +1,55 @@
-"""Weights from elsewhere: files of other programs, read without running any of their code, and ImageNet's."""
+"""Weights for a backbone to start from: ImageNet's by its library or out of a package, or a file's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genreid.errors import GenreidError, is_of_machine, why_not_loaded
 from genreid.mistaken import mistaken_for
 from genreid.models.backbone import RESNETS, ResNetBackbone
+from genreid.models.package_weights import PACKAGED, packaged_for, read_packaged
 from genreid.models.timm_backbone import TimmBackbone
+from genreid.models.weights_file import read_weights
 
 _PREFIXES = ("module.", "backbone.", "base.")
 _CLASSIFIERS = ("fc.", "classifier.", "head.")
-_TABLES = ("state_dict", "model", "net", "id")
-"""Under which name programs keep the weights beside an optimiser's state and an epoch."""
-
-
-def read_weights(path: Path, remedy: str) -> dict[str, Tensor]:
-    """The table of tensors in a torch file, by name; a safetensors file is one too.
-
-    Only tensors, plain types and NumPy's numbers are taken: a pickle that holds more is refused, none of
-    its code runs. Raises GenreidError, ending with the `remedy`.
-    """
-    if what := mistaken_for(path):
-        raise GenreidError(f"weights {path} are {what}")
-    if not path.is_file():
-        raise GenreidError(f"weights {path}: no such file; {remedy}")
-    try:
-        content = _read(path)
-    except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
-        if is_of_machine(error):
-            raise
-        raise GenreidError(f"weights {path} cannot be read ({why_not_loaded(error)}); {remedy}") from error
-    for name in _TABLES:
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
-            content = content[name]
-    if isinstance(content, Mapping):
-        tensors = {
-            str(name): _plain_count(str(name), value)
-            for name, value in content.items()
-            if isinstance(value, Tensor)
-        }
-        if tensors and len(tensors) == len(content):
-            return tensors
-    raise GenreidError(f"weights {path} hold no table of tensors; {remedy}")
-
-
-def _plain_count(name: str, tensor: Tensor) -> Tensor:
-    """fast-reid wrote a batch norm's count of batches as a list of one, torch has it as a number."""
-    is_count = name.endswith("num_batches_tracked") and tensor.numel() == 1
-    return tensor.reshape(()) if is_count else tensor
 
 
 def load_pretrained(
-    backbone: nn.Module, name: str, last_stride: int, pretrained: str
-) -> ResNetBackbone | TimmBackbone:
-    """`backbone` with ImageNet's weights (`imagenet`: by the library's own loader) or with a local file's.
+    backbone: ResNetBackbone | TimmBackbone, name: str, last_stride: int, pretrained: str
+) -> tuple[ResNetBackbone | TimmBackbone, str]:
+    """`backbone` with the weights that `pretrained` names (`EncoderSettings`), and what they are: `auto` is
+    resolved.
 
     Returns a new network where timm has to make it. Raises GenreidError when the weights cannot be fetched
     or read, or fit another network.
     """
+    if pretrained == "auto":
+        try:
+            return load_pretrained(backbone, name, last_stride, "imagenet")
+        except GenreidError:  # neither in the library's cache nor to be fetched
+            if (packaged := packaged_for(name)) is None:
+                raise
+        return load_pretrained(backbone, name, last_stride, packaged)
+    if pretrained in PACKAGED:
+        assert isinstance(backbone, TimmBackbone)
+        backbone.take(read_packaged(pretrained, backbone.network.state_dict()), PACKAGED[pretrained].statistics)
+        return backbone, pretrained
     state = None
     if pretrained != "imagenet":
         remedy = (
-            "set encoder.pretrained to none, imagenet, or a file of weights named as the library names them"
+            "set encoder.pretrained to none, auto, imagenet, a name that `genreid models` lists for the encoder, "
+            "or a file of weights named as the library names them"
         )
         state = read_weights(Path(pretrained), remedy)
     if isinstance(backbone, TimmBackbone):
-        return TimmBackbone(name, last_stride, pretrained=True, state=state)
-    assert isinstance(backbone, ResNetBackbone)
+        return TimmBackbone(name, last_stride, pretrained=True, state=state), pretrained
     _load_resnet(backbone, state or imagenet_weights(name), f"pretrained weights ({pretrained}) for {name}")
-    return backbone
+    return backbone, pretrained
 
 
 def imagenet_weights(name: str) -> Mapping[str, Tensor]:
@@ -96,25 +69,6 @@ def imagenet_weights(name: str) -> Mapping[str, Tensor]:
             f"put the file into {torch.hub.get_dir()}/checkpoints, or set encoder.pretrained to its path, "
             "or to none"
         ) from error
-
-
-def _read(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    with _numpy_numbers():
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-
-@contextmanager
-def _numpy_numbers() -> Iterator[None]:
-    """Let the unpickler make NumPy's scalars, which programs keep beside the weights: a best mAP, say."""
-    scalar = np.float64(0).__reduce__()[0]
-    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-    kinds = [type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "?")]
-    with torch.serialization.safe_globals([*((scalar, name) for name in names), np.dtype, *kinds]):  # type: ignore[list-item]
-        yield
 
 
 def _load_resnet(backbone: ResNetBackbone, state: Mapping[str, Tensor], place: str) -> None:

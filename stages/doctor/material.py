@@ -140,10 +140,12 @@ def _oracle(configuration: Configuration) -> Finding:
 
 
 def _weights(configuration: Configuration) -> Finding:
+    from dataclasses import replace
+
+    from genreid.models.package_weights import packaged_for
+
     settings = configuration.settings["pretrain_encoder"]
     if settings.import_from is not None:
-        from dataclasses import replace
-
         from genreid.models.imported import import_encoder
 
         path = project_path(configuration.project.root, settings.import_from.path)
@@ -151,13 +153,18 @@ def _weights(configuration: Configuration) -> Finding:
         found = f"{settings.import_from.path}: layout {report.layout}, {report.num_tensors} tensors match"
         return Finding("ok", found)
     pretrained = settings.encoder.pretrained
-    if pretrained == "imagenet":
-        return _imagenet(settings.encoder.backbone)
+    if pretrained in ("imagenet", "auto"):
+        finding = _imagenet(settings.encoder.backbone)
+        packaged = packaged_for(settings.encoder.backbone) if pretrained == "auto" else None
+        if finding.state == "ok" or packaged is None:
+            return finding
+        pretrained = packaged
     if pretrained == "none":
         return Finding("ok", "random weights to start from")
     from genreid.models.initialisation import build_encoder
 
-    build_encoder(settings.encoder, settings.seed, folder=configuration.project.root)
+    chosen = replace(settings.encoder, pretrained=pretrained)
+    build_encoder(chosen, settings.seed, folder=configuration.project.root)
     return Finding("ok", f"{pretrained}: they fit")
 
 

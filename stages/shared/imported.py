@@ -1,15 +1,18 @@
-"""An encoder trained elsewhere in place of the warm-up."""
+"""Encoders from elsewhere: one in place of the warm-up, or weights that the warm-up starts from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from genreid.models.checkpoint import encoder_checkpoint
-from genreid.models.encoder import EncoderSettings
+from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.models.imported import ImportSettings, import_encoder
+from genreid.models.package_weights import PACKAGED
 from genreid.preprocessing import Preprocessing
 from genreid.training.warm_up import WarmUpSettings
+from genreid.zoo.table import model_file
 from pipeline.artifacts import hash_path, write_torch
+from pipeline.errors import PipelineError
 from stages.shared.run import StageRun, project_path
 
 
@@ -44,3 +47,23 @@ def write_imported(
             "left out": ", ".join(report.left_out) or "nothing",
         },
     )
+
+
+def hold_start(run: StageRun, encoder: IdentityEncoder) -> dict[str, str]:
+    """What the new encoder starts from, `auto` resolved, and the hash of its file: said, and for the summary.
+
+    Raises PipelineError where an interrupted run began with another.
+    """
+    start = encoder.settings.pretrained
+    facts = {"starts from": "random weights" if start == "none" else start}
+    if start in PACKAGED:
+        facts["sha256"] = model_file(start).sha256
+    elif encoder.settings.pretrained_file is not None:
+        facts["sha256"] = hash_path(project_path(run.root, start))
+    if run.state.keep("start", lambda: facts) != facts:
+        raise PipelineError(
+            f"encoder.pretrained comes to {start}, and {run.stage} began with another start before it was "
+            f"interrupted: start again with `genreid {run.stage} --fresh`"
+        )
+    run.tracker.say(f"the encoder starts from {facts['starts from']}")
+    return facts

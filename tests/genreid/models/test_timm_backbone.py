@@ -10,6 +10,7 @@ import re
 import pytest
 import timm
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from genreid.errors import GenreidError
 from genreid.models.initialisation import build_encoder
@@ -66,7 +67,9 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
         assert not torch.allclose(plain(image)[-1], encoder.backbone(image))
         network = timm.create_model("test_convnext", num_classes=0, output_stride=16).eval()
         network.load_state_dict({k: v for k, v in theirs.state_dict().items() if not k.startswith("head.fc")})
-        stages = network.stages(network.stem(image))
+        mean, std = torch.tensor(IMAGENET_DEFAULT_MEAN), torch.tensor(IMAGENET_DEFAULT_STD)
+        pixels = image * std.view(3, 1, 1) + mean.view(3, 1, 1)
+        stages = network.stages(network.stem((pixels - 0.5) / 0.5))  # the pair of timm's own weights of it
         torch.testing.assert_close(encoder.backbone(image), stages)
 
 

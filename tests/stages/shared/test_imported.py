@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.imported import ImportSettings
 from genreid.preprocessing import Preprocessing
 from pipeline.artifacts import read_torch
+from pipeline.errors import PipelineError
 from pipeline.params import load_params, section
-from stages.shared.imported import PretrainEncoderSettings, write_imported
+from stages.shared.imported import PretrainEncoderSettings, hold_start, write_imported
 from tests.genreid.models.small import encoder_settings
 from tests.stages.conftest import opened
 from tests.stages.small_project import ROOT
@@ -38,6 +40,18 @@ def test_the_stage_writes_what_it_imported(project: Path, capsys: pytest.Capture
         assert torch.equal(ours(image).embedding, theirs.eval()(image).embedding)
     assert (project / "plots" / "mesh-extract").is_dir(), "the stage's curves are an out, if empty ones"
     assert "Imported encoder" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_goes_on_from_the_start_it_had_alone(project: Path) -> None:
+    encoder = IdentityEncoder(encoder_settings(pretrained="weights.pt"))
+    (project / "weights.pt").write_bytes(b"first")
+    with pytest.raises(KeyboardInterrupt), opened() as run:
+        sha256 = hashlib.sha256(b"first").hexdigest()
+        assert hold_start(run, encoder) == {"starts from": "weights.pt", "sha256": sha256}
+        raise KeyboardInterrupt
+    (project / "weights.pt").write_bytes(b"second")
+    with opened() as run, pytest.raises(PipelineError, match=r"another start before .*--fresh"):
+        hold_start(run, encoder)
 
 
 def test_the_section_takes_an_import() -> None:
