@@ -37,7 +37,9 @@ def load_pretrained(
         return load_pretrained(backbone, name, last_stride, packaged)
     if pretrained in PACKAGED:
         assert isinstance(backbone, TimmBackbone)
-        backbone.take(read_packaged(pretrained, backbone.network.state_dict()), PACKAGED[pretrained].statistics)
+        backbone.take(
+            read_packaged(pretrained, backbone.network.state_dict()), PACKAGED[pretrained].statistics
+        )
         return backbone, pretrained
     state = None
     if pretrained != "imagenet":

@@ -95,7 +95,7 @@ def _is_fingerprint(path: Path) -> bool:
 
 def _is_metrics(path: Path) -> bool:
     found = _json_keys(path)
-    return "views" in found and bool(found & {"undefined", "joint"})
+    return bool(found & {"views", "views_unjudged"}) and bool(found & {"undefined", "joint"})
 
 
 def _is_regressor(path: Path) -> bool:

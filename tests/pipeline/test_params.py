@@ -188,7 +188,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
         (b"day: 2026-99-99\n", "params.yaml: not valid YAML: month must be in"),
         (b"seed: " + 5000 * b"9", "params.yaml: not valid YAML: Exceeds the limit"),
         (5000 * b"[" + b"\n", "params.yaml: nested too deep"),
-        (b"a: &a {b: *a}\n", "params.yaml: nested too deep, or in itself"),
+        (b"a: &a {b: *a}\n", "params.yaml:1: aliases (*name) are not read: write the value out"),
         (b"a: !!python/object:os.system {}\n", "params.yaml:1: not valid YAML: could not determine"),
         (b"- a\n", "params.yaml: expected sections of keys, got list"),
     ],

@@ -126,7 +126,7 @@ def test_the_wrong_kind_is_refused(networks: Any) -> None:
 
 def test_another_version_or_other_settings_are_refused(networks: Any) -> None:
     checkpoint = encoder_checkpoint(networks[0], PREPARED)
-    with pytest.raises(GenreidError, match=r"version 99 of genreid.encoder, this program reads version 1"):
+    with pytest.raises(GenreidError, match=r"version 99 of genreid.encoder, this program reads version 2"):
         load_encoder({**checkpoint, "version": 99})
     with pytest.raises(GenreidError, match="EncoderSettings differs in colour"):
         load_encoder({**checkpoint, "settings": {**checkpoint["settings"], "colour": "red"}})

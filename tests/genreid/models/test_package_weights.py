@@ -19,13 +19,21 @@ from genreid.models.encoder import EncoderSettings
 from genreid.models.initialisation import build_encoder
 from genreid.models.package_weights import PACKAGED, rename
 from genreid.models.timm_backbone import TimmBackbone
+from genreid.preprocessing import Preprocessing
 from genreid.zoo.cache import state_of
 from genreid.zoo.table import model_file
 from tests.genreid.models.small import STANDARD_ENCODER
 
 NAMES = list(PACKAGED)
 MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-LITE = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1", "classifier": "_fc"}
+PREPARED = Preprocessing(32, 16)
+LITE = {
+    "conv_stem": "_conv_stem",
+    "bn1": "_bn0",
+    "conv_head": "_conv_head",
+    "bn2": "_bn1",
+    "classifier": "_fc",
+}
 
 
 def whole(name: str) -> nn.Module:
@@ -41,7 +49,7 @@ def whole(name: str) -> nn.Module:
 
 
 def as_packaged(name: str, network: nn.Module) -> dict[str, Tensor]:
-    """Its state as the package has it. Both programs list their layers in order: numbers follow from counting."""
+    """Its state as the package has it. Layers come in the same order: numbers follow from counting."""
     state = network.state_dict()
     if name == "mobilenetv2":
         return {theirs: state[ours] for theirs, ours in zip(_torchvision_names(), state, strict=False)}
@@ -54,7 +62,11 @@ def as_packaged(name: str, network: nn.Module) -> dict[str, Tensor]:
             continue
         block, _, part = layer.rpartition(".")
         number = numbers.setdefault(block, len(numbers))
-        kinds = ["depthwise_conv", "project_conv"] if number == 0 else ["expand_conv", "depthwise_conv", "project_conv"]
+        kinds = (
+            ["depthwise_conv", "project_conv"]
+            if number == 0
+            else ["expand_conv", "depthwise_conv", "project_conv"]
+        )
         convolutions = [key for key in state if key.startswith(f"{block}.conv") and key.endswith(".weight")]
         if part.startswith("conv"):
             theirs = kinds[convolutions.index(ours)]
@@ -108,6 +120,10 @@ def test_features_are_those_of_timms_own_network_on_pictures_as_it_knows_them(
     assert found.shape == (2, 320, 4, 2)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     restored = load_encoder(encoder_checkpoint(encoder, PREPARED))
+    # worked out by hand: 0.229 / 0.5 …, (0.485 − 0.5) / 0.5 …
+    change = ([0.458, 0.448, 0.45], [-0.03, -0.088, -0.188]) if "lite" in name else ([1.0] * 3, [0.0] * 3)
+    for part, numbers in zip(("scale", "shift"), change, strict=True):
+        torch.testing.assert_close(restored.backbone.get_buffer(part).flatten(), torch.tensor(numbers))
     assert torch.equal(restored((pixels - MEAN) / STD).feature_map, found)
 
 
@@ -119,8 +135,10 @@ def test_every_weight_has_its_place_once(name: str) -> None:
     renamed = rename(name, packaged, own)
     assert renamed.keys() == own.keys()
     assert len({tensor.data_ptr() for tensor in renamed.values()}) == len(own)
-    assert all(renamed[key] is network.state_dict()[key] or torch.equal(renamed[key], network.state_dict()[key])
-               for key in own)
+    assert all(
+        renamed[key] is network.state_dict()[key] or torch.equal(renamed[key], network.state_dict()[key])
+        for key in own
+    )
     key = next(key for key in packaged if packaged[key].ndim == 4)
     with pytest.raises(GenreidError, match="is not in the file"):
         rename(name, {k: v for k, v in packaged.items() if k != key}, own)
@@ -151,14 +169,20 @@ def test_auto_takes_the_package_where_imagenet_cannot_be_had_and_the_checkpoint_
     stem = given["mobilenetv2"].state_dict()["conv_stem.weight"]
     assert torch.equal(encoder.backbone.state_dict()["network.conv_stem.weight"], stem)
     with pytest.raises(GenreidError, match="cannot be fetched"):
-        build_encoder(replace(settings_of("mobilenetv2"), backbone="test_convnext", pretrained="auto"), seed=0)
+        build_encoder(
+            replace(settings_of("mobilenetv2"), backbone="test_convnext", pretrained="auto"), seed=0
+        )
 
 
-def test_a_missing_file_and_another_backbone_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_and_another_backbone_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GENREID_MODELS", str(tmp_path))
-    with pytest.raises(GenreidError, match=rf"{re.escape(str(tmp_path))}; run `genreid models get mobilenetv2`$"):
+    with pytest.raises(
+        GenreidError, match=rf"{re.escape(str(tmp_path))}; run `genreid models get mobilenetv2`$"
+    ):
         build_encoder(settings_of("mobilenetv2"), seed=0)
-    with pytest.raises(GenreidError, match="set encoder.backbone: mobilenetv2_100$"):
+    with pytest.raises(GenreidError, match=r"set encoder.backbone: mobilenetv2_100$"):
         replace(settings_of("mobilenetv2"), backbone="resnet50")
 
 
