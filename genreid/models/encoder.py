@@ -35,8 +35,8 @@ class EncoderSettings:
     pooling: of the map for the embedding, `average` or `gem` (generalised mean, its exponent learned).
     embedding_dim: width of the embedding: null for the map's own channels (2048 of a ResNet-50), or a number
         that a linear layer before the neck reduces them to (512 in JVTC).
-    pretrained: `none`; `imagenet`, by the library's own loader; a name of `package_weights.PACKAGED`, weights of
-        one of timm's networks out of a package; `auto`, `imagenet` where it is cached or can be fetched, else
+    pretrained: `none`; `imagenet`, by the library's own loader; a name of `package_weights.PACKAGED`, weights
+        out of a package for one of timm's networks; `auto`, `imagenet` where it is cached or can be fetched, else
         the packaged ones of this backbone; or the path of a file of weights named as the library names them.
     """
 
@@ -66,8 +66,8 @@ class EncoderSettings:
         packaged = PACKAGED.get(self.pretrained)
         if packaged is not None and packaged.backbone != self.backbone:
             raise GenreidError(
-                f"encoder.pretrained {self.pretrained} holds weights of {packaged.backbone}, and encoder.backbone is "
-                f"{self.backbone}; set encoder.backbone: {packaged.backbone}"
+                f"encoder.pretrained {self.pretrained} holds weights of {packaged.backbone}, and "
+                f"encoder.backbone is {self.backbone}; set encoder.backbone: {packaged.backbone}"
             )
 
     @property

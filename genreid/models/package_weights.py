@@ -36,7 +36,7 @@ class PackageWeights:
 
 
 def _of_mobilenet(name: str) -> tuple[int | None, str] | None:
-    """torchvision's first names: `features.0` the stem, 1 to 17 the blocks (convolution, norm, ReLU …), 18 the head."""
+    """torchvision's first names: `features.0` the stem, 1 to 17 the blocks, 18 the head."""
     found = re.fullmatch(r"features\.(\d+)\.(?:conv\.)?(\d)\.(\w+)", name)
     if not found:
         return None

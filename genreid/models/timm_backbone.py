@@ -27,9 +27,9 @@ class TimmBackbone(nn.Module):
 
     pretrained: take timm's own weights, from its cache or the network. state: weights of a file instead.
 
-    Pictures come with ImageNet's mean and deviation taken off, as everywhere in this program. A network that was
-    pretrained on others (0.5 and 0.5, say) gets them as it knows them: the change, a scale and a shift of each
-    channel, is part of its state, and so of every checkpoint.
+    Pictures come with ImageNet's mean and deviation taken off, as everywhere in this program. A network that
+    was pretrained on others (0.5 and 0.5, say) gets them as it knows them: the change, a scale and a shift of
+    each channel, is part of its state, and so of every checkpoint.
 
     On a CPU its depthwise convolutions run in float32 even under autocast: see `_in_float32`.
     """

@@ -44,8 +44,8 @@ def load_pretrained(
     state = None
     if pretrained != "imagenet":
         remedy = (
-            "set encoder.pretrained to none, auto, imagenet, a name that `genreid models` lists for the encoder, "
-            "or a file of weights named as the library names them"
+            "set encoder.pretrained to none, auto, imagenet, a name that `genreid models` lists for the "
+            "encoder, or a file of weights named as the library names them"
         )
         state = read_weights(Path(pretrained), remedy)
     if isinstance(backbone, TimmBackbone):
