@@ -14,9 +14,9 @@ _CLOTHES = 0.05  # of the height: how far clothes and bags may stand out from th
 def without_person(image: np.ndarray, view: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 RGB and the view of its mesh (h, w) uint8, black around the body → (h, w, 3) uint8.
 
-    The body, and as much around it as clothes may reach, is filled in smoothly from what is next to it (pull-push:
-    Gortler et al., SIGGRAPH 1996, section 3.4). Nothing but a blur is claimed for it: whoever is put before it
-    hides it.
+    The body, and as much around it as clothes may reach, is filled in smoothly from what is next to it
+    (pull-push: Gortler et al., SIGGRAPH 1996, section 3.4). Nothing but a blur is claimed for it: whoever is
+    put before it hides it.
     """
     reach = max(1, round(_CLOTHES * len(view)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -28,7 +28,8 @@ def without_person(image: np.ndarray, view: np.ndarray) -> np.ndarray:
 
 
 def _fill(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Colours (h, w, 3) where `known` (h, w) is above 0; elsewhere those of the same picture at half the size."""
+    """Colours (h, w, 3) where `known` (h, w) is above 0; elsewhere those of the same picture at half the
+    size."""
     height, width = known.shape
     if known.all():
         return colours

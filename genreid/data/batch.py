@@ -13,8 +13,8 @@ class Mix:
     """How the identities of a batch are mixed: one λ in [0.5, 1], with whom, and on which body.
 
     partner: (B,) int64 positions in the batch, in the paper a permutation π. turned: whether mixtures are
-    shown on the rotated mesh m_θ instead of the paper's m_0. shares: where textures are mixed on the body, B of
-    what `genreid.warping.mixing` takes: λ, or the garment that an image's person takes over; else ().
+    shown on the rotated mesh m_θ instead of the paper's m_0. shares: where textures are mixed on the body, B
+    of what `genreid.warping.mixing` takes: λ, or the garment that an image's person takes over; else ().
     """
 
     lam: float
@@ -36,8 +36,8 @@ class Mix:
 
 @dataclass(frozen=True)
 class Mixtures:
-    """Persons mixed on the body: pictures (B, 3, H, W), and the share (B,) float32 of what they show that is the
-    image's own."""
+    """Persons mixed on the body: pictures (B, 3, H, W), and the share (B,) float32 of what they show that is
+    the image's own."""
 
     pictures: torch.Tensor
     share: torch.Tensor
@@ -48,10 +48,10 @@ class Canvases:
     """What a generator that repairs is shown of a batch, each (B, 7, H, W): the views that it corrects, see
     `genreid.models.canvas`.
 
-    turned: the persons turned by yaw_deg, before the background that they are to stand before. The others show
-    them as the images do, before the images' own backgrounds, so that the images themselves are the truth.
-    after_turn: with the texture alone that half the turn would leave. same_person: in the texture of another image
-    of the same pseudo-identity. None where the generator does not learn from them.
+    turned: the persons turned by yaw_deg, before the background that they are to stand before. The others
+    show them as the images do, before the images' own backgrounds, so that the images themselves are the
+    truth. after_turn: with the texture alone that half the turn would leave. same_person: in the texture of
+    another image of the same pseudo-identity. None where the generator does not learn from them.
     """
 
     turned: torch.Tensor
@@ -70,11 +70,11 @@ class Batch:
     Where same-person pictures are painted, else None: positive_image and positive_mesh, as image and mesh, of
     another image of the same pseudo-identity, or of the image itself where there is no other.
 
-    Where second views stand before the background of another camera, else None: background (B, 3, H, W), of an
-    image without its person.
+    Where second views stand before the background of another camera, else None: background (B, 3, H, W), of
+    an image without its person.
 
-    Where second views are warped, else None: warped (B, 3, H, W), the person turned by yaw_deg in the colours that
-    the image shows, before `background`, or before the image's own without the person.
+    Where second views are warped, else None: warped (B, 3, H, W), the person turned by yaw_deg in the colours
+    that the image shows, before `background`, or before the image's own without the person.
 
     Where views are repaired, else None: canvases.
 

@@ -1,8 +1,9 @@
 """What a camera does to the colours of the persons in it, and how one of them would look in another.
 
-Beyond the paper. Each channel's mean and deviation are moved to the other camera's, as Reinhard et al. ("Color
-Transfer between Images", IEEE Computer Graphics and Applications 2001) move those of one picture to another's: there in
-a space of their own, here in RGB, since the light and the gain of a camera act on its channels.
+Beyond the paper. Each channel's mean and deviation are moved to the other camera's, as Reinhard et al.
+("Color Transfer between Images", IEEE Computer Graphics and Applications 2001) move those of one picture to
+another's: there in a space of their own, here in RGB, since the light and the gain of a camera act on its
+channels.
 
 Shapes: N images, C cameras, B pairs.
 """
@@ -30,7 +31,8 @@ class CameraColours:
     def of(
         cls, camera_id: np.ndarray, positions: np.ndarray, person: Callable[[int], np.ndarray]
     ) -> CameraColours:
-        """Of images at `positions` (M,) among N with cameras (N,); person: position → its pixels (P, 3) uint8.
+        """Of images at `positions` (M,) among N with cameras (N,); person: position → its pixels (P, 3)
+        uint8.
 
         Images of whose person no pixel is known do not count; a camera without any has the colours of all.
         """
@@ -51,7 +53,8 @@ class CameraColours:
         return cls(cameras, mean.astype(np.float32), np.sqrt(np.maximum(variance, 1)).astype(np.float32))
 
     def change(self, camera: int, other: int) -> tuple[np.ndarray, np.ndarray]:
-        """Gain and offset, (3,) float32 each: `gain · colour + offset` is a colour of `camera` as `other` has it."""
+        """Gain and offset, (3,) float32 each: `gain · colour + offset` is a colour of `camera` as `other` has
+        it."""
         own, new = np.searchsorted(self.camera_id, [camera, other])
         gain = self.deviation[new] / self.deviation[own]
         return gain, self.mean[new] - gain * self.mean[own]

@@ -1,7 +1,7 @@
 """The one way from a picture's file to its pixels, for inspection, training and every command alike.
 
-One decoder, Pillow, because it notices a file that was cut short. On 8-bit JPEG, PNG, BMP, WebP and TIFF it gives
-the very pixels that OpenCV gives.
+One decoder, Pillow, because it notices a file that was cut short. On 8-bit JPEG, PNG, BMP, WebP and TIFF it
+gives the very pixels that OpenCV gives.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 from genreid.errors import GenreidError, is_of_machine
 
 _FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-"""What is looked for in a file, whatever its name: Pillow would run another program for some of the others."""
+"""What is looked for in a file, whatever its name: Pillow would run another program for some of the others.
+"""
 
 _EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _MOST_PX = 2**15 - 1  # what the manifest's columns hold
@@ -31,8 +32,8 @@ class Undecodable(GenreidError):
 def decode(encoded: bytes) -> np.ndarray:
     """(h, w, 3) uint8 RGB of a picture's bytes, EXIF rotation applied; of several pictures, the first.
 
-    Grey is repeated, alpha left out, 16-bit grey divided by 256. Raises Undecodable, and what is the machine's
-    fault (MemoryError, or OSError with a number) as it is.
+    Grey is repeated, alpha left out, 16-bit grey divided by 256. Raises Undecodable, and what is the
+    machine's fault (MemoryError, or OSError with a number) as it is.
     """
     Image.init()  # all decoders, before any file: one that could not be imported would be a picture's fault
     try:

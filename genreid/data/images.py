@@ -33,7 +33,9 @@ def decode_image(encoded: bytes, path: Path) -> np.ndarray:
     try:
         return decode(encoded)
     except Undecodable:
-        raise GenreidError(f"{path}: not a readable image: run `genreid prepare-data` to leave it out") from None
+        raise GenreidError(
+            f"{path}: not a readable image: run `genreid prepare-data` to leave it out"
+        ) from None
 
 
 def _read_known(path: Path, root: Path | None) -> bytes:

@@ -82,7 +82,8 @@ class Shortcut(nn.Conv2d):
     """A 1×1 convolution, whose stride leaves pixels out.
 
     Below 16 input channels they are left out beforehand: there the backward pass of oneDNN (3.12, in torch
-    2.14) writes outside its memory where the layout is channels-last and the stride not 1 (oneDNN's issue 6035).
+    2.14) writes outside its memory where the layout is channels-last and the stride not 1 (oneDNN's issue
+    6035).
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """What a generator that repairs is shown: a view that was warped, and how every pixel of it is known.
 
-Beyond the paper; docs/method.md, Views by repair. A canvas is (B, 7, H, W): the grey view of the mesh in
-[−1, 1]; the warped view before its background, three channels of normalised pixels; and three shares of a pixel
-in [0, 1]: seen, filled, and the person's.
+Beyond the paper; docs/method.md, Views by repair. A canvas is (B, 7, H, W): the grey view of the mesh in [−1,
+1]; the warped view before its background, three channels of normalised pixels; and three shares of a pixel in
+[0, 1]: seen, filled, and the person's.
 """
 
 from __future__ import annotations

@@ -65,7 +65,10 @@ def joint_checkpoint(
     *,
     oracle: str = NO_ORACLE,
 ) -> dict[str, Any]:
-    """What joint training leaves: both checkpoints in one. oracle: what it was told of the truth, in a study."""
+    """What joint training leaves: both checkpoints in one.
+
+    oracle: what it was told of the truth, in a study.
+    """
     return {
         "format": JOINT_FORMAT,
         "version": VERSION,
@@ -100,7 +103,9 @@ def preprocessing_of(checkpoint: Mapping[str, Any], source: str = "checkpoint") 
     Raises GenreidError where it does not say, and where this program prepares them otherwise.
     """
     kind = checkpoint.get("format") if isinstance(checkpoint, Mapping) else None
-    expected, part = (GENERATOR_FORMAT, "generator") if kind == GENERATOR_FORMAT else (ENCODER_FORMAT, "encoder")
+    expected, part = (
+        (GENERATOR_FORMAT, "generator") if kind == GENERATOR_FORMAT else (ENCODER_FORMAT, "encoder")
+    )
     values = _part(_expect(checkpoint, expected, part, source), "preprocessing", source)
     return Preprocessing.from_plain(values, source, "train it again")
 
@@ -148,7 +153,8 @@ def _mismatch(checkpoint: object, expected: str, source: str) -> str:
     found = checkpoint.get("format") if isinstance(checkpoint, Mapping) else type(checkpoint).__name__
     if expected == ENCODER_FORMAT and found is None:
         return (
-            f"{source}: expected a checkpoint of format {expected!r}, found another program's; to bring one in, "
+            f"{source}: expected a checkpoint of format {expected!r}, found another program's; to "
+            f"bring one in, "
             "name it in pretrain_encoder.import_from and run pretrain-encoder"
         )
     return f"{source}: expected a checkpoint of format {expected!r}, found {found!r}; train it again"

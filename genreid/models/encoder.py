@@ -36,8 +36,9 @@ class EncoderSettings:
     embedding_dim: width of the embedding: null for the map's own channels (2048 of a ResNet-50), or a number
         that a linear layer before the neck reduces them to (512 in JVTC).
     pretrained: `none`; `imagenet`, by the library's own loader; a name of `package_weights.PACKAGED`, weights
-        out of a package for one of timm's networks; `auto`, `imagenet` where it is cached or can be fetched, else
-        the packaged ones of this backbone; or the path of a file of weights named as the library names them.
+        out of a package for one of timm's networks; `auto`, `imagenet` where it is cached or can be fetched,
+        else the packaged ones of this backbone; or the path of a file of weights named as the library names
+        them.
     """
 
     backbone: str

@@ -38,10 +38,10 @@ class Generator(nn.Module):
 
     The two halves are methods of their own because three of a step's four pictures share one structure.
 
-    Beyond the paper, with `paints: views`: `c + share · G(E_str(canvas), appearance)`, where c is the warped view
-    of the canvas and share how far a pixel is the person's. It says nothing else than c before it has learnt, and
-    leaves the background alone. E_str sees the canvas; so do the decoder's last convolutions, because a map of a
-    quarter of the size has lost the outlines that are to stay.
+    Beyond the paper, with `paints: views`: `c + share · G(E_str(canvas), appearance)`, where c is the warped
+    view of the canvas and share how far a pixel is the person's. It says nothing else than c before it has
+    learnt, and leaves the background alone. E_str sees the canvas; so do the decoder's last convolutions,
+    because a map of a quarter of the size has lost the outlines that are to stay.
     """
 
     def __init__(self, settings: GeneratorSettings, appearance_dim: int, num_stripes: int) -> None:

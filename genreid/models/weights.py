@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genreid.errors import GenreidError, is_of_machine, why_not_loaded
-from genreid.mistaken import mistaken_for
+from genreid.errors import GenreidError, why_not_loaded
 from genreid.models.backbone import RESNETS, ResNetBackbone
 from genreid.models.package_weights import PACKAGED, packaged_for, read_packaged
 from genreid.models.timm_backbone import TimmBackbone

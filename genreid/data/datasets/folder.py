@@ -2,9 +2,9 @@
 
 A pattern is a regular expression that fits the whole path of an image below the folder, slashes and suffix
 included. Its named groups, both optional, are `camera` and `person`. Whole numbers are taken as they are (as
-in Market-1501, person −1 is junk and 0 a distractor); other names are numbered from 1 in sorted order. A person
-0 among training images or queries, where a distractor has no place, is a person like all others: there they
-are numbered from 0, and each gets the next number.
+in Market-1501, person −1 is junk and 0 a distractor); other names are numbered from 1 in sorted order. A
+person 0 among training images or queries, where a distractor has no place, is a person like all others: there
+they are numbered from 0, and each gets the next number.
 """
 
 from __future__ import annotations
@@ -15,14 +15,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from genreid.data.datasets.layout import ANY_FOLDER, ODD_NAME, ImageFile, Layout, Listing, files_below, why_no_image
+from genreid.data.datasets.layout import (
+    ANY_FOLDER,
+    ODD_NAME,
+    ImageFile,
+    Layout,
+    Listing,
+    files_below,
+    why_no_image,
+)
 from genreid.data.manifest import UNKNOWN_CAMERA
 from genreid.errors import GenreidError
 
 GROUPS = ("camera", "person")
 DISTRACTOR = 0
 _FROM_ZERO = (
-    "person 0 is among training images or queries, so persons are taken to be numbered from 0 and each gets the "
+    "person 0 is among training images or queries, so persons are taken to be numbered from 0 and "
+    "each gets the "
     "next number; where 0 is nobody in particular, let the pattern of prepare_data.folder not fit it: "
     r"(?P<person>(?!0+\D)\d+)"
 )

@@ -110,9 +110,7 @@ def why_no_image(path: str) -> str | None:
     return None
 
 
-def locate(
-    folder: Path, marker: str, fits: Callable[[Path], bool], what: str, example: str = ""
-) -> Path:
+def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str, example: str = "") -> Path:
     """The folder that holds `marker`: `folder` itself, or one up to two levels below it.
 
     fits: tells whether such a marker belongs to the data set. what: the data set's name, and example: one
@@ -137,7 +135,8 @@ def locate(
         there = [path.rpartition("/")[2] for path in files_below(of_another[0] / marker)]
         named = f"are like {example} and not like {there[0]}" if example and there else "differ"
         raise GenreidError(
-            f"{of_another[0] / marker} is not that of {what}, whose names {named}: set prepare_data.dataset to "
+            f"{of_another[0] / marker} is not that of {what}, whose names {named}: set "
+            f"prepare_data.dataset to "
             f"the data set that it is, to `{ANY_FOLDER}` with patterns of your own for any other, or "
             f"paths.dataset to the folder of {what}"
         )

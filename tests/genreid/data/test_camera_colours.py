@@ -10,8 +10,11 @@ CAMERA_ID = np.array([3, 3, 3, 8, 8, 9])
 
 
 def person(position: int) -> np.ndarray:
-    """Camera 8 sees half of the green, and 40 levels more of blue; of the person in camera 9 nothing is known."""
-    pixels = np.random.default_rng(0 if position in (0, 3) else 1).integers(40, 200, (60, 3)).astype(np.float64)
+    """Camera 8 sees half of the green, and 40 levels more of blue; of the person in camera 9 nothing is
+    known."""
+    pixels = (
+        np.random.default_rng(0 if position in (0, 3) else 1).integers(40, 200, (60, 3)).astype(np.float64)
+    )
     if CAMERA_ID[position] == 8:
         pixels = pixels * (1, 0.5, 1) + (0, 0, 40)
     return pixels[: 0 if CAMERA_ID[position] == 9 else 60]

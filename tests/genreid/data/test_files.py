@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,7 +25,15 @@ from tests.genreid.data.datasets.trees import write_images
 INFO = ManifestInfo(dataset="tiny", root=".", height_px=4, width_px=2, body="open")
 ROW = {"image_id": "a.png", "path": "a.png", "split": "train", "camera_id": -1, "status": "ok"}
 
-OF_THE_MACHINE = [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.ESTALE, errno.ENOTCONN]
+OF_THE_MACHINE = [
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EIO,
+    errno.EACCES,
+    errno.ESTALE,
+    errno.ENOTCONN,
+]
 
 
 def readers(path: Path) -> dict[str, Callable[[], Any]]:

@@ -87,7 +87,12 @@ def test_erasing_sets_a_rectangle_of_the_stated_area_and_leaves_the_input_alone(
         box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
         assert hole.sum() == box  # one full rectangle
         assert 0.01 <= box / hole.size <= 0.45
-        ends = {"top": rows[0] == 0, "bottom": rows[-1] == 31, "left": columns[0] == 0, "right": columns[-1] == 15}
+        ends = {
+            "top": rows[0] == 0,
+            "bottom": rows[-1] == 31,
+            "left": columns[0] == 0,
+            "right": columns[-1] == 15,
+        }
         borders |= {border for border, touched in ends.items() if touched}
     assert len(borders) == 4  # it may lie anywhere
 

@@ -20,7 +20,9 @@ ENCODER = EncoderSettings(
     pretrained="none",
 )
 STANDARD_ENCODER = replace(ENCODER, base_width=64, stem="imagenet")
-GENERATOR = GeneratorSettings(paints="codes", structure_width=8, structure_blocks=1, decoder_width=16, mlp_width=8)
+GENERATOR = GeneratorSettings(
+    paints="codes", structure_width=8, structure_blocks=1, decoder_width=16, mlp_width=8
+)
 DISCRIMINATOR = DiscriminatorSettings(width=8, num_blocks=1, num_scales=3)
 
 

@@ -57,7 +57,9 @@ def test_an_encoder_comes_back(networks: Any, tmp_path: Path) -> None:
 
 def test_a_generator_comes_back_with_its_discriminator(networks: Any, tmp_path: Path) -> None:
     _, generator, discriminator = networks
-    checkpoint = _through_a_file(generator_checkpoint(generator, discriminator, PREPARED), tmp_path / "generator.pt")
+    checkpoint = _through_a_file(
+        generator_checkpoint(generator, discriminator, PREPARED), tmp_path / "generator.pt"
+    )
     again, judge = load_generator(checkpoint)
     assert _equal(again, generator) and _equal(judge, discriminator)
     mesh, appearance = torch.randn(2, 1, 64, 32), torch.randn(2, generator.appearance_dim)
@@ -102,7 +104,9 @@ def test_every_kind_says_how_its_pictures_are_prepared(networks: Any, tmp_path: 
 def test_pictures_that_were_prepared_otherwise_are_refused(networks: Any, name: str, value: object) -> None:
     checkpoint = encoder_checkpoint(networks[0], PREPARED)
     checkpoint["preprocessing"][name] = value
-    with pytest.raises(GenreidError, match=f"^x.pt: its pictures were prepared with {name} .*; train it again"):
+    with pytest.raises(
+        GenreidError, match=f"^x.pt: its pictures were prepared with {name} .*; train it again"
+    ):
         preprocessing_of(checkpoint, "x.pt")
     with pytest.raises(GenreidError, match=r"^x.pt: has no 'preprocessing', it is damaged; train it again$"):
         preprocessing_of({k: v for k, v in checkpoint.items() if k != "preprocessing"}, "x.pt")
@@ -143,7 +147,10 @@ def test_weights_of_other_settings_are_refused(networks: Any) -> None:
     told = message.removeprefix("models/encoder.pt: weights and settings disagree (").removesuffix(
         "); train it again"
     )
-    assert told.startswith("Error(s) in loading state_dict for IdentityEncoder: size mismatch") and len(told) == 200
+    assert (
+        told.startswith("Error(s) in loading state_dict for IdentityEncoder: size mismatch")
+        and len(told) == 200
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

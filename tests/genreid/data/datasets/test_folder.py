@@ -60,7 +60,9 @@ def test_six_persons_from_0_are_six(tmp_path: Path) -> None:
     assert count_split(listing.images, "train").identities == 6
     assert ("0003_c2_a.png", "train", 2, 4) in rows(listing)
     (note,) = listing.notes
-    assert note.startswith("person 0 is among training images or queries, so persons are taken to be numbered")
+    assert note.startswith(
+        "person 0 is among training images or queries, so persons are taken to be numbered"
+    )
     # And what it says to do about it: 0 is nobody in particular.
     advised = note.rpartition(": ")[2]
     nobody_left_out = found(tmp_path, advised + r"_c(?P<camera>\d+)_.*")

@@ -93,7 +93,8 @@ def test_crops_of_a_tracker_in_the_same_folders_point_to_the_layout_for_any(tmp_
     assert str(caught.value) == (
         f"{tmp_path}/bounding_box_train is not that of Market-1501, whose names are like "
         "0002_c1s1_000451_03.jpg and not like 0000001_MOT17-02-FRCNN_0000001_acc_data.bmp: set "
-        "prepare_data.dataset to the data set that it is, to `folder` with patterns of your own for any other, "
+        "prepare_data.dataset to the data set that it is, to `folder` with patterns of your own for "
+        "any other, "
         "or paths.dataset to the folder of Market-1501"
     )
     name = r"(?P<person>\d+)_(?P<camera>MOT17-\d+).*"
@@ -164,7 +165,9 @@ def test_one_list_of_two_is_not_enough(tmp_path: Path, without: str, there: str)
 
 
 def test_without_any_list_the_missing_one_is_named(tmp_path: Path) -> None:
-    with pytest.raises(GenreidError, match=r"no list_train\.txt as MSMT17 has it.* to `folder` with patterns"):
+    with pytest.raises(
+        GenreidError, match=r"no list_train\.txt as MSMT17 has it.* to `folder` with patterns"
+    ):
         MSMT17.find(msmt17(tmp_path, *MSMT_LISTS))
     with pytest.raises(GenreidError, match=r"no list_train\.txt as MSMT17 has it"):
         MSMT17.find(msmt17(tmp_path, "list_train.txt"))
@@ -179,7 +182,9 @@ def test_training_goes_without_the_test_lists(tmp_path: Path) -> None:
 def test_a_list_in_another_encoding_is_named(tmp_path: Path) -> None:
     msmt17(tmp_path)
     (tmp_path / "list_val.txt").write_bytes("0000/0000_000_01_Straße.jpg 0\n".encode("latin-1"))
-    with pytest.raises(GenreidError, match=r"list_val\.txt is no text in UTF-8: take the data set's own list"):
+    with pytest.raises(
+        GenreidError, match=r"list_val\.txt is no text in UTF-8: take the data set's own list"
+    ):
         MSMT17.find(tmp_path)
 
 
