@@ -28,7 +28,7 @@ from genreid.data.inspection import inspect_image
 from genreid.errors import GenreidError
 from genreid.mesh.romp import _load_network
 from genreid.models.weights import read_weights
-from pipeline.artifacts import read_table, read_torch
+from pipeline.artifacts import read_table, read_torch, write_table
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
 
@@ -91,7 +91,7 @@ def test_a_table_whose_type_is_a_pickle_is_read_without_it(tmp_path: Path) -> No
         b"ARROW:extension:metadata": pickled,
     }
     schema = pa.schema([pa.field("image_id", pa.string(), metadata=metadata)])
-    pq.write_table(pa.table({"image_id": ["a"]}, schema=schema), path)
+    write_table(path, pa.table({"image_id": ["a"]}, schema=schema))
     assert pickled in base64.b64decode(pq.read_metadata(path).metadata[b"ARROW:schema"]), "the file holds it"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyarrow tells that it leaves the type alone
@@ -106,7 +106,7 @@ def test_a_table_whose_type_is_a_pickle_is_read_without_it(tmp_path: Path) -> No
     [
         ('train: !!python/object/apply:pathlib.Path.touch ["{witness}"]\n', "not valid YAML"),
         ("a: &a [1, 1]\nb: &b [*a, *a]\nc: &c [*b, *b]\ntrain: *c\n", r"aliases \(\*name\) are not read"),
-        ("train: " + "[" * 2_000, "nested too deeply"),
+        ("train: " + "[" * 2_000, "nested too deep"),
     ],
     ids=["an object", "aliases of aliases", "deep"],
 )

@@ -201,7 +201,7 @@ class JointSettings:
     def changes_background(self) -> bool:
         """Whether the persons of second views stand before backgrounds of other cameras."""
         contrast = self.contrast
-        moves = self.paints or self.warps or contrast.views == "copy_paste"
+        moves = self.paints or contrast.warps or contrast.views == "copy_paste"
         return contrast.background == "other_cameras" and moves
 
     @property

@@ -66,7 +66,10 @@ def test_an_unknown_name_is_one_line_with_code_2(small: SmallProject, folder: Pa
     assert outcome.code == 2 and "did you mean mobilenetv2" in outcome.err
 
 
-def test_the_doctor_says_which_command_brings_what_the_run_needs(small: SmallProject, folder: Path) -> None:
+def test_the_doctor_says_which_command_brings_what_the_run_needs(
+    small: SmallProject, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")  # each of its lines on one
     small.set(pretrain_encoder__encoder__pretrained="mobilenetv2")
     outcome = small.run("doctor")
     assert outcome.code == 1
