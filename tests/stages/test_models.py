@@ -70,7 +70,13 @@ def test_the_doctor_says_which_command_brings_what_the_run_needs(
     small: SmallProject, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "400")  # each of its lines on one
-    small.set(pretrain_encoder__encoder__pretrained="mobilenetv2")
+    weights = {
+        "pretrained": "mobilenetv2",
+        "backbone": "mobilenetv2_100",
+        "base_width": 64,
+        "stem": "imagenet",
+    }
+    small.set(**{f"pretrain_encoder__encoder__{key}": value for key, value in weights.items()})
     outcome = small.run("doctor")
     assert outcome.code == 1
     assert "genreid models get mobilenetv2" in outcome.out and "model files" in outcome.out
