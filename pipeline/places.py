@@ -92,13 +92,16 @@ def places_of_project(root: Path) -> list[Place]:
     specs = [find_spec(name) for name in _PACKAGES]
     packages = [Path(folder) for spec in specs if spec for folder in spec.submodule_search_locations or ()]
     above = (root, *root.resolve().parents)
+    # `dvc exp run --temp` works in a copy of the project within the `.dvc` of the first.
+    folders = [folder / name for name in (".git", ".dvc") for folder in above]
+    apart = [folder for folder in folders if not root.resolve().is_relative_to(folder.resolve())]
     return [
         Place("the project's folder", root, is_all=False),
         *(Place("a home folder", home, is_all=False) for home in _homes()),
         *(Place(name, root / name) for name in PROJECT_FILES),
         *(Place(f"code ({path.name})", path) for path in (*packages, *(root / name for name in _CODE))),
         *(Place(f"the state of runs ({name})", root / name) for name in _STATE),
-        *(Place(name, folder / name) for name in (".git", ".dvc") for folder in above),
+        *(Place(folder.name, folder) for folder in apart),
         *(Place("a cache of fetched models", folder) for folder in model_caches()),
     ]
 
