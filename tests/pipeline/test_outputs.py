@@ -248,6 +248,8 @@ def test_whatever_is_not_refused_loses_nobodys_file(
     foreign: set[str] = set()
     for kind, name in tree:
         path = (root / name).resolve()
+        if kind == "link" and path == root.resolve() / "crops":
+            continue  # a link to itself leads nowhere
         if path.exists() or not path.is_relative_to(base) or any(p.is_file() for p in path.parents):
             continue
         if kind == "marked":
