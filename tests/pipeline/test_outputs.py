@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -283,10 +284,11 @@ def test_whatever_is_not_refused_loses_nobodys_file(
         else:
             output.path.unlink(missing_ok=True)
     for output in made:
-        if output.is_folder:
-            with atomic_directory(output.path) as temporary:
-                write_bytes(temporary / "made", b"by a run")
-        else:
-            write_table(output.path, table())
+        with suppress(OSError):  # a name such as `data/..`, where there is no data, is no place to write to
+            if output.is_folder:
+                with atomic_directory(output.path) as temporary:
+                    write_bytes(temporary / "made", b"by a run")
+            else:
+                write_table(output.path, table())
     assert dict(contents(base)).items() >= before.items()
     assert (root / "dvc.yaml").read_bytes() == b"stages:"
