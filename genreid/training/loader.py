@@ -234,8 +234,7 @@ class Loader:
     def _layer(self, image: int, yaw_deg: int) -> Layer:
         """One person turned by warping, before nothing.
 
-        Training asks for each of an image's few angles again and again. They are drawn one by one: what
-        shares a batch changes the last bits of a posed body, and a run that was resumed has drawn others.
+        Training asks for each of an image's few angles again and again.
         """
         persons = self._warped
         assert persons is not None

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
 from genreid.data.transforms import resize
+from genreid.warping.bodies import Bodies
 from genreid.warping.mixing import Garment
 from genreid.warping.texture import Texture
 from genreid.warping.view import WarpedView
 from genreid.warping.warper import Warper
 
 _CACHE_BYTES = 2 * 1024**3
-"""Of textures and backgrounds (2 GiB: those of 50,000 images); those beyond are made each time."""
+"""Of bodies, textures and backgrounds (2 GiB: those of 25,000 images); those beyond are made each time."""
 
 _LIKELY = 128
 
@@ -33,17 +33,17 @@ _LIKELY = 128
 class _Known:
     """What is taken from an image once.
 
-    size_px: its native height and width. empty: (H, W, 3) uint8, the image at the training size, without its
-    person.
+    body: its person's, one row. empty: (H, W, 3) uint8, the image at the training size, without its person.
     """
 
+    body: Bodies
     texture: Texture
-    size_px: tuple[int, int]
     empty: np.ndarray
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in vars(self.texture).values()) + self.empty.nbytes
+        texture = sum(part.nbytes for part in vars(self.texture).values())
+        return self.body.nbytes + texture + self.empty.nbytes
 
 
 class Persons(Protocol):
@@ -111,22 +111,19 @@ class WarpedImages:
     def views(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         """The persons of the images at `index` (B,), each turned by its angle (B,), at the training size."""
         known = self._looks(index)
-        return self._draw([one.texture for one in known], known, index, yaw_deg)
+        return self._draw([one.texture for one in known], known, yaw_deg)
 
     def wearing(self, index: np.ndarray, other: np.ndarray) -> list[WarpedView]:
         """The same persons as their images show them, in the textures of the images at `other` (B,)."""
         worn = [one.texture for one in self._looks(other)]
-        return self._draw(worn, self._looks(index), index, np.zeros(len(index), np.int16))
+        return self._draw(worn, self._looks(index), np.zeros(len(index), np.int16))
 
     def after_turn(self, index: np.ndarray, yaw_deg: np.ndarray) -> list[WarpedView]:
         """The same persons as their images show them, but with the texture alone that each would keep after a
         turn by its angle (B,): all else is filled as it would be there."""
         known = self._looks(index)
-        height, width = np.array([one.size_px for one in known]).T
-        kept = self._warper.restricted(
-            [one.texture for one in known], *self._bodies(index), height, width, yaw_deg
-        )
-        return self._draw(kept, known, index, np.zeros(len(index), np.int16))
+        kept = self._warper.restricted([one.texture for one in known], _bodies(known), yaw_deg)
+        return self._draw(kept, known, np.zeros(len(index), np.int16))
 
     def mixtures(
         self, index: np.ndarray, other: np.ndarray, share: Sequence[float | Garment], yaw_deg: np.ndarray
@@ -135,8 +132,7 @@ class WarpedImages:
         images at `other` (B,), and the shares that are their own: see `Warper.mixtures`."""
         known, others = self._looks(index), self._looks(other)
         textures = [(one.texture, second.texture) for one, second in zip(known, others, strict=True)]
-        height, width = np.array([one.size_px for one in known]).T
-        mixed = self._warper.mixtures(textures, share, *self._bodies(index), height, width, yaw_deg)
+        mixed = self._warper.mixtures(textures, share, _bodies(known), yaw_deg)
         size_px = self._images.height_px, self._images.width_px
         return [(view.resized(*size_px), shown) for view, shown in mixed]
 
@@ -147,20 +143,15 @@ class WarpedImages:
     def pictures(self, index: np.ndarray, yaw_deg: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8: `views`, each before its own image's background."""
         known = self._looks(index)
-        views = self._draw([one.texture for one in known], known, index, yaw_deg)
+        views = self._draw([one.texture for one in known], known, yaw_deg)
         return np.stack([view.before(one.empty) for view, one in zip(views, known, strict=True)])
 
     def _draw(
-        self, textures: Sequence[Texture], known: Sequence[_Known], index: np.ndarray, yaw_deg: np.ndarray
+        self, textures: Sequence[Texture], known: Sequence[_Known], yaw_deg: np.ndarray
     ) -> list[WarpedView]:
-        """Textures (B,) on the bodies of the images at `index` (B,), turned by `yaw_deg` (B,)."""
-        height, width = np.array([one.size_px for one in known]).T
-        views = self._warper.views(textures, *self._bodies(index), height, width, yaw_deg)
+        """Textures (B,) on the bodies of B images, turned by `yaw_deg` (B,)."""
+        views = self._warper.views(textures, _bodies(known), yaw_deg)
         return [view.resized(self._images.height_px, self._images.width_px) for view in views]
-
-    def _bodies(self, index: np.ndarray) -> tuple[BodyParameters, Tensor]:
-        rows = torch.from_numpy(np.asarray(index, np.int64))
-        return self._parameters.select(rows), self._camera[rows]
 
     def _looks(self, index: np.ndarray) -> list[_Known]:
         return [self._look(int(position)) for position in index]
@@ -170,15 +161,13 @@ class WarpedImages:
         if position in self._known:
             return self._known[position]
         native, mask = self._images.load_native(position), self._mask(position)
-        one = slice(position, position + 1)
-        # Alone: what shares a batch changes the last bits of a posed body, and a run that was resumed has
-        # other textures in memory than one that went through.
-        person = self._parameters.select(one), self._camera[one]
-        (texture,) = self._warper.textures([native], *person, [mask])
-        outline = self._warper.outline(*person, *native.shape[:2])
+        one, size_px = slice(position, position + 1), np.array(native.shape[:2])[:, None]
+        body = self._warper.bodies(self._parameters.select(one), self._camera[one], *size_px)
+        (texture,) = self._warper.textures([native], body, [mask])
+        (outline,) = self._warper.outlines(body)
         if mask is not None:
             outline |= mask >= _LIKELY
-        known = _Known(texture, native.shape[:2], self._without_person(native, outline))
+        known = _Known(body, texture, self._without_person(native, outline))
         if self._cached_bytes + known.nbytes <= _CACHE_BYTES:
             self._known[position] = known
             self._cached_bytes += known.nbytes
@@ -188,3 +177,7 @@ class WarpedImages:
         size_px = self._images.height_px, self._images.width_px
         shown = resize(np.where(outline, np.uint8(255), np.uint8(0)), *size_px)
         return without_person(resize(native, *size_px), shown)
+
+
+def _bodies(known: Sequence[_Known]) -> Bodies:
+    return Bodies.concatenate([one.body for one in known])

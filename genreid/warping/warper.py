@@ -1,7 +1,8 @@
 """Images in, their persons from other sides out: the door of this room.
 
 Source: docs/method.md, Views by warping. Beyond the paper, whose views are painted from codes alone. B
-persons with bodies and weak-perspective cameras, each in an image and views of its own native size.
+persons with bodies, each in an image and views of its own native size; angles are those of
+`genreid.render.views`, where 0 is the image's own viewpoint.
 """
 
 from __future__ import annotations
@@ -9,19 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from genreid.body.body import Body, BodyParameters
 from genreid.render.backend import Renderer
-from genreid.render.shading import vertex_normals
-from genreid.render.views import turn_bodies
+from genreid.warping.bodies import Bodies
 from genreid.warping.mixing import Garment, in_anothers, mix_textures, shown_share
 from genreid.warping.surface import Surface
 from genreid.warping.texture import Texture, restrict_texture, take_texture
 from genreid.warping.view import WarpedView, draw_view
-
-_CLOTHES_M = 0.01
 
 
 class Warper:
@@ -34,46 +31,38 @@ class Warper:
         self._body, self._renderer = body, renderer
         self._surface = Surface.of(body)
 
+    def bodies(
+        self, parameters: BodyParameters, camera: Tensor, height_px: np.ndarray, width_px: np.ndarray
+    ) -> Bodies:
+        """The bodies of B images: camera (B, 3), height_px and width_px (B,) of the native images."""
+        return Bodies.pose(self._body, parameters, camera, height_px, width_px)
+
     def textures(
         self,
         images: Sequence[np.ndarray],
-        parameters: BodyParameters,
-        camera: Tensor,
+        bodies: Bodies,
         masks: Sequence[np.ndarray | None] | None = None,
     ) -> list[Texture]:
         """The texture of each person.
 
-        images: B of (h, w, 3) uint8 RGB; camera: (B, 3); masks: B of (h, w) uint8, how surely a pixel shows
-        the person, of 255, or None.
+        images: B of (h, w, 3) uint8 RGB; masks: B of (h, w) uint8, how surely a pixel shows the person, of
+        255, or None.
         """
         if len(images) == 0:
             return []
-        sizes = np.array([image.shape[:2] for image in images]).T
-        bodies = self._clothed(self._body.pose(parameters).vertices)
-        views = self._renderer.look(bodies, camera, self._body.faces, *sizes)
+        sizes = bodies.height_px, bodies.width_px
+        views = self._renderer.look(bodies.seen, bodies.camera, self._body.faces, *sizes)
         known = masks if masks is not None else [None] * len(images)
         return [
             take_texture(image, view, self._surface, mask)
             for image, view, mask in zip(images, views, known, strict=True)
         ]
 
-    def views(
-        self,
-        textures: Sequence[Texture],
-        parameters: BodyParameters,
-        camera: Tensor,
-        height_px: np.ndarray,
-        width_px: np.ndarray,
-        yaw_deg: np.ndarray,
-    ) -> list[WarpedView]:
-        """Each person turned by its own angle: camera (B, 3); height_px, width_px, yaw_deg (B,).
-
-        Angles are those of `genreid.render.views`: 0 is the image's own viewpoint.
-        """
+    def views(self, textures: Sequence[Texture], bodies: Bodies, yaw_deg: np.ndarray) -> list[WarpedView]:
+        """Each person turned by its own angle (B,)."""
         if len(textures) == 0:
             return []
-        turned = self._turned(parameters, yaw_deg)
-        fragments = self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
+        fragments = self._renderer.rasterise(*self._turned(bodies, yaw_deg))
         return [
             draw_view(texture, pixels, self._body.faces)
             for texture, pixels in zip(textures, fragments, strict=True)
@@ -83,10 +72,7 @@ class Warper:
         self,
         textures: Sequence[tuple[Texture, Texture]],
         share: Sequence[float | Garment],
-        parameters: BodyParameters,
-        camera: Tensor,
-        height_px: np.ndarray,
-        width_px: np.ndarray,
+        bodies: Bodies,
         yaw_deg: np.ndarray,
     ) -> list[tuple[WarpedView, float]]:
         """Each person turned, as `views` does it, in a mixture of its own and another's texture; and how much
@@ -96,8 +82,7 @@ class Warper:
         """
         if len(textures) == 0:
             return []
-        turned = self._turned(parameters, yaw_deg)
-        fragments = self._renderer.rasterise(turned, camera, self._body.faces, height_px, width_px)
+        fragments = self._renderer.rasterise(*self._turned(bodies, yaw_deg))
         found = []
         for pair, much, pixels in zip(textures, share, fragments, strict=True):
             at = np.float32(much) if isinstance(much, float) else in_anothers(much, self._body.part_labels)
@@ -106,41 +91,24 @@ class Warper:
             found.append((draw_view(mixed, pixels, self._body.faces), shown))
         return found
 
-    def restricted(
-        self,
-        textures: Sequence[Texture],
-        parameters: BodyParameters,
-        camera: Tensor,
-        height_px: np.ndarray,
-        width_px: np.ndarray,
-        yaw_deg: np.ndarray,
-    ) -> list[Texture]:
-        """Each person's texture without what a turn by its angle would hide; arguments as in `views`."""
+    def restricted(self, textures: Sequence[Texture], bodies: Bodies, yaw_deg: np.ndarray) -> list[Texture]:
+        """Each person's texture without what a turn by its angle (B,) would hide."""
         if len(textures) == 0:
             return []
-        turned = self._turned(parameters, yaw_deg)
-        views = self._renderer.look(turned, camera, self._body.faces, height_px, width_px)
+        views = self._renderer.look(*self._turned(bodies, yaw_deg))
         return [
             restrict_texture(texture, view, self._surface)
             for texture, view in zip(textures, views, strict=True)
         ]
 
-    def _turned(self, parameters: BodyParameters, yaw_deg: np.ndarray) -> Tensor:
-        """Clothed bodies (B, V, 3), each turned by its own angle (B,)."""
-        posed = self._body.pose(parameters).vertices
-        angles = torch.from_numpy(np.asarray(yaw_deg))
-        return self._clothed(turn_bodies(posed, parameters.global_orient, angles))
+    def outlines(self, bodies: Bodies) -> list[np.ndarray]:
+        """Of each image (h, w) bool: where it shows its person's body."""
+        fragments = self._renderer.rasterise(*self._turned(bodies, np.zeros(len(bodies))))
+        return [pixels.covered for pixels in fragments]
 
-    def outline(
-        self, parameters: BodyParameters, camera: Tensor, height_px: int, width_px: int
-    ) -> np.ndarray:
-        """(h, w) bool: where a view of one person's size shows its body, clothed; camera (1, 3)."""
-        body = self._clothed(self._body.pose(parameters).vertices)
-        size = np.array([height_px]), np.array([width_px])
-        (fragments,) = self._renderer.rasterise(body, camera, self._body.faces, *size)
-        return fragments.covered
-
-    def _clothed(self, vertices: Tensor) -> Tensor:
-        """Bodies (B, V, 3) a little thicker, by what clothes add all over."""
-        normals = [vertex_normals(one, self._body.faces) for one in vertices.numpy()]
-        return vertices + _CLOTHES_M * torch.from_numpy(np.stack(normals))
+    def _turned(
+        self, bodies: Bodies, yaw_deg: np.ndarray
+    ) -> tuple[Tensor, Tensor, np.ndarray, np.ndarray, np.ndarray]:
+        """What a renderer is asked: the bodies, each turned by its angle (B,), and their images' sizes."""
+        turned = bodies.turned(yaw_deg)
+        return turned, bodies.camera, self._body.faces, bodies.height_px, bodies.width_px

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from genreid.body.body import load_body
+from genreid.data.background import without_person
 from genreid.data.transforms import normalise, resize
 from genreid.data.ways import copied
 from genreid.deployment.looking import Looker, Turner
@@ -80,22 +81,17 @@ def test_turned_before_its_own_background_and_alone_where_nobody_is_found() -> N
     for position in (0, 2):
         image = IMAGES[position]
         found = TURNER.estimator.estimate([NAMES[position]], [image])
-        (texture,) = warper.textures([image], found.parameters, found.camera)
-        height, width = (np.array([side]) for side in image.shape[:2])
+        body = warper.bodies(found.parameters, found.camera, *np.array(image.shape[:2])[:, None])
+        texture = warper.textures([image], body)
         shown = [resize(image, *SIZE)]
-        empty = backgrounds_of(image, warper, found)
+        empty = background_of(image, *warper.outlines(body))
         for yaw_deg in range(45, 360, 45):
-            (view,) = warper.views(
-                [texture], found.parameters, found.camera, height, width, np.array([yaw_deg])
-            )
+            (view,) = warper.views(texture, body, np.array([yaw_deg]))
             shown.append(view.resized(*SIZE).before(empty))
         np.testing.assert_allclose(rows[position], mean_of(shown), atol=3e-6)
 
 
-def backgrounds_of(image: np.ndarray, warper: Warper, found: MeshEstimates) -> np.ndarray:
-    from genreid.data.background import without_person
-
-    outline = warper.outline(found.parameters, found.camera, *image.shape[:2])
+def background_of(image: np.ndarray, outline: np.ndarray) -> np.ndarray:
     shown = resize(outline.astype(np.uint8) * 255, *SIZE)
     return without_person(resize(image, *SIZE), shown)
 

@@ -11,6 +11,7 @@ import torch
 from genreid.body.body import Body, BodyParameters, load_body
 from genreid.body.rotations import rotate_about_vertical
 from genreid.render.backend import choose_renderer
+from genreid.warping.bodies import Bodies
 from genreid.warping.warper import Warper
 
 HEIGHT, WIDTH = 128, 64
@@ -44,3 +45,8 @@ def person() -> Person:
 @pytest.fixture(scope="session")
 def warper(body: Body) -> Warper:
     return Warper(body, choose_renderer("zbuffer", torch.device("cpu")))
+
+
+def body_of(warper: Warper, person: Person) -> Bodies:
+    """The one body of somebody, in an image of the native size."""
+    return warper.bodies(person.parameters, person.camera, np.array([HEIGHT]), np.array([WIDTH]))

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.body.body import Body, BodyParameters
+from genreid.body.body import Body
 from genreid.body.layout import PART_NAMES
+from genreid.warping.bodies import Bodies
 from genreid.warping.mixing import GARMENTS, in_anothers, mix_textures
 from genreid.warping.texture import Texture
 from genreid.warping.view import WarpedView
 from genreid.warping.warper import Warper
 
-from .conftest import HEIGHT, WIDTH, Person
+from .conftest import HEIGHT, WIDTH, Person, body_of
 
 
 def texture(rng: np.random.Generator, num: int) -> Texture:
@@ -67,12 +68,10 @@ def plain(colour: tuple[int, int, int]) -> np.ndarray:
 def red_and_blue(warper: Warper, person: Person, share: list[float | str]) -> list[tuple[WarpedView, float]]:
     """A red person, as seen from its image, mixed with a blue one."""
     num = len(share)
-    own = warper.textures([plain((200, 0, 0))], person.parameters, person.camera)
-    other = warper.textures([plain((0, 0, 200))], person.parameters, person.camera)
-    parameters = BodyParameters(*(value.repeat(num, 1) for value in vars(person.parameters).values()))
-    sizes = np.full(num, HEIGHT), np.full(num, WIDTH)
-    given: list[tuple[Texture, Texture]] = [(own[0], other[0])] * num
-    return warper.mixtures(given, share, parameters, torch.cat([person.camera] * num), *sizes, np.zeros(num))  # type: ignore[arg-type]
+    body = body_of(warper, person)
+    own, other = (warper.textures([plain(colour)], body)[0] for colour in ((200, 0, 0), (0, 0, 200)))
+    bodies = Bodies.concatenate([body] * num)
+    return warper.mixtures([(own, other)] * num, share, bodies, np.zeros(num))  # type: ignore[arg-type]
 
 
 def test_the_share_is_what_the_picture_shows(warper: Warper, person: Person) -> None:
@@ -88,4 +87,5 @@ def test_the_share_is_what_the_picture_shows(warper: Warper, person: Person) -> 
 
 def test_nobody_is_mixed_with_nobody(warper: Warper, person: Person) -> None:
     none, empty = person.parameters.select(slice(0, 0)), np.zeros(0, np.int64)
-    assert warper.mixtures([], [], none, torch.zeros(0, 3), empty, empty, empty) == []
+    nobody = warper.bodies(none, torch.zeros(0, 3), empty, empty)
+    assert warper.mixtures([], [], nobody, empty) == []
