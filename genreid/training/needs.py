@@ -24,6 +24,7 @@ _MEMORY_OF_SCENE_PER_PIXEL = 8.2  # as a table and as an array, both at once whe
 _PROCESS_BYTES = 1.2 * GB  # torch, faiss and compiled kernels, before any work
 _WORKER_BYTES = 1.0 * GB  # a process that draws scenes: the empty streets of all cameras
 _MOST_WORKERS = 4
+_BYTES_OF_BODY = 6890 * (6 + 5)  # of each vertex its place, its colour and how that is known
 _LARGEST_CACHE_BYTES = 2 * 1024**3
 _FLOAT = 4
 GPU_BYTES = 1.0 * GB
@@ -34,7 +35,8 @@ GPU_BYTES = 1.0 * GB
 class Workload:
     """What is trained on what: images, their native and training size, batches, and the networks.
 
-    num_painted: pictures that the generator paints of an image in a step. num_scenes, scene_px: what the
+    num_painted: pictures that the generator paints of an image in a step. warps: whether persons are turned
+    by warping, along a body of SMPL's size. num_scenes, scene_px: what the
     mesh regressor is fitted on, 0 where none is.
     """
 
@@ -45,6 +47,7 @@ class Workload:
     warm_up_batch: int
     joint_batch: int
     num_painted: int
+    warps: bool
     is_synthetic: bool
     num_workers: int
     num_scenes: int
@@ -110,10 +113,13 @@ def estimate_needs(work: Workload) -> Needs:
         work.num_scenes * of_scene * _BYTES_OF_SCENE_PER_PIXEL,
         3 * (encoder_bytes + rest_bytes),
     )
-    # decoded images and decoded views, each kept as far as its cache goes
+    # decoded images, decoded views with turned persons, bodies with textures: each as far as its cache goes
+    pixels = height * width
+    of_views = pixels * (work.num_yaws + (4 * (work.num_yaws - 1) if work.warps else 0))
+    of_body = _BYTES_OF_BODY + 3 * pixels if work.warps else 0
     cache = sum(
-        min(channels * height * width * work.num_images, _LARGEST_CACHE_BYTES)
-        for channels in (3, work.num_yaws)
+        min(num_bytes * work.num_images, _LARGEST_CACHE_BYTES)
+        for num_bytes in (3 * pixels, of_views, of_body)
     )
     memory_rows = 2 * _FLOAT * work.num_images * encoder.embedding_dim
     draws = work.is_synthetic or work.num_scenes > 0

@@ -103,6 +103,7 @@ def needs_of(configuration: Configuration) -> Needs:
             warm_up_batch=warm_up.identities_per_batch * warm_up.images_per_identity,
             joint_batch=settings["train_joint"].batch_size,
             num_painted=4 + any(settings[name].generation.same_person > 0 for name in _PAINTING),
+            warps=settings["train_joint"].warps,
             is_synthetic=prepared.dataset == "synthetic",
             num_workers=configuration.project.workers,
             num_scenes=fit.num_scenes + fit.num_held_out if is_fitted else 0,

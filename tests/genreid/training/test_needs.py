@@ -11,6 +11,7 @@ from torch import nn
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.training import loader, needs
 from genreid.training.needs import Workload, estimate_needs, saved_bytes
+from genreid.warping import images as warping
 from tests.genreid.models.small import DISCRIMINATOR, GENERATOR, encoder_settings
 
 
@@ -23,6 +24,7 @@ def workload(**changes: Any) -> Workload:
         "warm_up_batch": 64,
         "joint_batch": 16,
         "num_painted": 4,
+        "warps": False,
         "is_synthetic": False,
         "num_workers": 2,
         "num_scenes": 0,
@@ -74,6 +76,20 @@ def test_memory_grows_by_what_is_kept_of_an_image_until_the_caches_are_full() ->
     assert most - many == 1000 * 2 * 4 * 64
     assert many - few == 2 * 2 * 1024**3 + 10**7 * 2 * 4 * 64
     assert loader._CACHE_BYTES == needs._LARGEST_CACHE_BYTES
+
+
+def test_turned_persons_are_kept_with_the_views_and_their_bodies_apart() -> None:
+    """By hand, an image more: 4 bytes of a pixel for each of 7 turns; 11 of each of SMPL's 6,890 vertices,
+    and the image without its person. Then a third cache is full."""
+    plain, warped = ([memory_of(num, warps) for num in (0, 1000, 10**7)] for warps in (False, True))
+    turned = 4 * 7 * 64 * 32 + 11 * 6890 + 3 * 64 * 32
+    assert warped[1] - warped[0] == plain[1] - plain[0] + 1000 * turned
+    assert warped[2] - plain[2] == 2 * 1024**3
+    assert warping._CACHE_BYTES == needs._LARGEST_CACHE_BYTES
+
+
+def memory_of(num_images: int, warps: bool) -> float:
+    return estimate_needs(workload(num_images=num_images, warps=warps)).memory
 
 
 def test_disk_of_an_image_counted_by_hand() -> None:
