@@ -175,7 +175,7 @@ def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split:
         "",
         *_contrasts(study, scores["mAP"]),
         *_further("What is learnt of viewpoints", study, rows, learnt, before),
-        *_further("Rotated views that the generator paints at the end", study, rows, views, digits=3),
+        *_of_views(study, rows, views),
     ]
 
 
@@ -227,6 +227,16 @@ def _further(
             cells.append(f"{mean:.{places}f}{gain}")
         lines.append(_row((_code(study, arm), *cells)))
     return [*lines, ""]
+
+
+def _of_views(study: Study, rows: pd.DataFrame, columns: Mapping[str, str]) -> list[str]:
+    """The same of rotated views; in a sentence where no arm learns to paint, and all arms share them."""
+    own = {column: figures(rows, column) for column in columns}
+    alike = all((values.groupby("warm_up").nunique() <= 1).all() and len(values) for values in own.values())
+    if not alike:
+        return _further("Rotated views that the generator paints at the end", study, rows, columns, digits=3)
+    told = ", ".join(f"{columns[column]} {values.mean():.3f}" for column, values in own.items())
+    return [f"Rotated views are the same in all arms, none of which learns to paint: {told}.", ""]
 
 
 def _code(study: Study, arm: str) -> str:

@@ -130,6 +130,18 @@ def test_the_views_of_each_arm_are_told_where_the_true_ones_are_known(project: P
     assert "What is learnt of viewpoints" not in text
 
 
+def test_views_that_no_arm_paints_are_told_once(project: Path, study: Study) -> None:
+    """Of each warm-up others, and in all its arms the same."""
+    for row in records(project):
+        views = dict.fromkeys((f"views.{name}" for name in VIEWS), 0.1 * int(row["warm_up"]))
+        write_rows(project / RUNS, [row | views])
+    page, _ = write_report(project, study, "val")
+    text = page.read_text(encoding="utf-8")
+    told = ", ".join(f"{title} 0.150" for title in VIEWS.values())
+    assert f"Rotated views are the same in all arms, none of which learns to paint: {told}." in text
+    assert "| `plain` | 0." not in text
+
+
 def test_further_pairs_of_arms_are_compared_below_the_table(project: Path, study: Study) -> None:
     asked = {"Is it the views?": ("views", "plain"), "And this?": ("views", "unknown")}
     page, _ = write_report(project, replace(study, contrasts=asked), "val")
@@ -242,8 +254,8 @@ def test_arms_that_are_told_the_truth_are_marked_wherever_they_stand(project: Pa
     marked = replace(study, arms=study.arms | {"views": told}, contrasts={"Is it?": ("views", "plain")})
     for one in (study, marked):
         rows = records(project)
-        for row in rows:
-            write_rows(project / RUNS, [row | {f"views.{name}": "0.1" for name in VIEWS}])
+        for number, row in enumerate(rows, start=1):
+            write_rows(project / RUNS, [row | {f"views.{name}": f"0.1{number}" for name in VIEWS}])
         page, _ = write_report(project, one, "val")
         text = page.read_text(encoding="utf-8")
         is_marked = one is marked
