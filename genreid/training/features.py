@@ -39,11 +39,11 @@ _WAYS: Mapping[ClusterViews, WayName] = {
 
 @dataclass(frozen=True)
 class Features:
-    """Embeds all of `images`, in pieces of `batch_size`; loader: turns their persons."""
+    """Embeds all of `images`, in pieces of `batch_size`; loader: turns their persons, if they are to be."""
 
     encoder: IdentityEncoder
     images: ImageSet
-    loader: Loader
+    loader: Loader | None
     batch_size: int
     device: torch.device
     checkpoints: Checkpoints
@@ -55,7 +55,7 @@ class Features:
 
         What is done of them is kept in `run.tensors`, and offered for keeping after each piece.
         """
-        pictures = looks(_WAYS[views], self.images, self.loader.turned, TURNS_DEG)
+        pictures = looks(_WAYS[views], self.images, self.loader and self.loader.turned, TURNS_DEG)
         groups = [[picture] for picture in pictures] if views == "turned_rows" else [pictures]
         name, num = f"features, views {views}", len(self.images)
         if name not in run.tensors:

@@ -200,8 +200,8 @@ def find_positives(
     settings: GeneratorPretrainingSettings,
     device: torch.device,
 ) -> Positives | None:
-    """Who may be the same person, in the frozen encoder's eyes; None where no loss asks."""
-    if settings.generation.same_person == 0:
+    """Who may be the same person, in the frozen encoder's eyes; None where no loss and no step asks."""
+    if settings.generation.same_person == 0 or settings.epochs == 0:
         return None
     features = embed_all(encoder, images, settings.embed_batch_size, device)
     cameras = images.camera_id if settings.camera_centred else None

@@ -32,7 +32,7 @@ from genreid.models.encoder import EncoderSettings, IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.ranges import Count, Positive, Rate, Seed, Share, TwoOrMore
 from genreid.seeding import numpy_rng
-from genreid.training.features import embed_all
+from genreid.training.features import Features
 from genreid.training.loader import to_device
 from genreid.training.run import Precision, Run, autocast, require_finite, set_lr
 
@@ -86,19 +86,20 @@ def warm_up(
     optimiser = torch.optim.Adam(encoder.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     run = Run(settings.epochs, settings.steps_per_epoch, encoder=encoder, optimiser=optimiser)
     run.resume(checkpoints, progress, "encoder warm-up")
+    features = Features(encoder, images, None, settings.embed_batch_size, device, checkpoints, progress)
     labels: PseudoLabels | None = None
 
     while run.epoch < settings.epochs:
         if run.step == 0:
-            features = embed_all(encoder, images, settings.embed_batch_size, device)
+            rows = features.of(run, "none")[:, 0]
             if run.epoch >= settings.colour_epochs:
                 cameras = images.camera_id if settings.camera_centred else None
-                labels = cluster(features, settings.clustering, cameras)
+                labels = cluster(rows, settings.clustering, cameras)
             elif labels is None:  # colours do not change
                 labels = cluster(colours_of(images), settings.clustering)
             require_clusters(labels, 2)
             targets = torch.from_numpy(labels.labels)
-            run.tensors = {"labels": targets, "slots": cluster_means(features, targets)}
+            run.tensors = {"labels": targets, "slots": cluster_means(rows, targets)}
         labels = PseudoLabels(run.tensors["labels"].numpy())
         memory = ClusterMemory.around(run.tensors["slots"].to(device))
         run.tensors["slots"] = memory.rows
