@@ -21,11 +21,12 @@ def pretrain_encoder(
     from genreid.models.checkpoint import encoder_checkpoint
     from genreid.models.initialisation import build_encoder
     from genreid.training import warm_up
+    from genreid.training.expected import warm_up_seconds
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_manifest
     from stages.shared.imported import PretrainEncoderSettings, hold_start, write_imported
     from stages.shared.preprocessing import preparation
-    from stages.shared.training import train_and_write, training_set
+    from stages.shared.training import tell_expected, train_and_write, training_set
 
     options = Options(fresh, device, workers, progress)
     with open_stage("pretrain-encoder", options, PretrainEncoderSettings, inputs=inputs_of) as run:
@@ -36,6 +37,7 @@ def pretrain_encoder(
         train, images = training_set(run)
         encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
         start = hold_start(run, encoder)
+        tell_expected(run, encoder, train.info, lambda speed: warm_up_seconds(settings, len(train), speed))
 
         epochs = warm_up.warm_up(
             encoder,

@@ -55,7 +55,8 @@ class Features:
 
         What is done of them is kept in `run.tensors`, and offered for keeping after each piece.
         """
-        pictures = looks(_WAYS[views], self.images, self.loader and self.loader.turned, TURNS_DEG)
+        turned = None if self.loader is None else self.loader.turned
+        pictures = looks(_WAYS[views], self.images, turned, TURNS_DEG)
         groups = [[picture] for picture in pictures] if views == "turned_rows" else [pictures]
         name, num = f"features, views {views}", len(self.images)
         if name not in run.tensors:
