@@ -23,7 +23,7 @@ from benchmarks.processors import Processor, what_ran
 from genreid.clustering.jaccard import jaccard_graph
 from genreid.clustering.neighbours import Neighbours, nearest_neighbours
 from genreid.clustering.pseudo_labels import dbscan
-from genreid.clustering.searches import Method
+from genreid.clustering.settings import Method
 from genreid.clustering.similarity import unit_rows
 
 SETTINGS: dict[str, Any] = {"k1": 30, "k2": 6, "eps": 0.6, "min_samples": 4}

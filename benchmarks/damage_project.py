@@ -37,8 +37,8 @@ from pipeline.artifacts import (
     write_torch,
 )
 from pipeline.params import load_params, section
-from stages.doctor.configuration import stage_settings
 from stages.shared.results import FIGURES
+from stages.shared.sections import stage_settings
 from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR
 from tests.stages.odd_project import PREPARED, write_inputs
 from tests.stages.small_project import smoke_params

@@ -28,8 +28,9 @@ from genreid.render.png import encode_png
 from genreid.render.views import ViewStore
 from genreid.training.joint import Optimisers, epoch_batches, joint_step
 from genreid.training.loader import Loader
+from genreid.training.networks import Networks
 from genreid.training.run import Run
-from genreid.training.settings import JointSettings, Networks
+from genreid.training.settings.joint import JointSettings
 from genreid.training.targets import Targets
 from pipeline.artifacts import read_table, read_torch
 from pipeline.params import load_params, section

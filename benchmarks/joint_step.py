@@ -25,14 +25,17 @@ from torch import Tensor
 from benchmarks.measure import Cost, Row, finish_side, measured, row, side, side_arguments, table
 from genreid.clustering.memory import InstanceMemory, Members, cluster_means
 from genreid.data.batch import Batch
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
-from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
 from genreid.seeding import torch_rng
 from genreid.training.joint import Optimisers, joint_step
 from genreid.training.mixtures import mixing_of
-from genreid.training.run import Precision, Run
-from genreid.training.settings import JointSettings, Networks
+from genreid.training.networks import Networks
+from genreid.training.run import Run
+from genreid.training.settings.joint import JointSettings
+from genreid.training.settings.precision import Precision
 from genreid.training.targets import Targets
 from pipeline.params import load_params, section
 from tests.reference import data as reference_data

@@ -19,7 +19,8 @@ from genreid.clustering.blocks import BestOfRows, upper_blocks
 from genreid.clustering.dithered import dithered_rows
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.similarity import as_factor, products
-from genreid.evaluation.reranking import RerankingSettings, rerank
+from genreid.evaluation.reranking import rerank
+from genreid.evaluation.settings import RerankingSettings
 
 RUNS = 3
 PLACES = 48

@@ -17,7 +17,7 @@ from benchmarks.measure import Row, finish_side, measured, row, side, side_argum
 from genreid.body.body import BodyParameters, load_body
 from genreid.render.shading import image_points
 from genreid.render.zbuffer import rasterise
-from genreid.synthetic import training_scene
+from genreid.synthetic.stream import training_scene
 
 KINDS = ("views", "scenes")
 HEIGHT_PX, WIDTH_PX = 256, 128

@@ -16,7 +16,8 @@ from benchmarks import field
 from benchmarks.inputs import People, people
 from benchmarks.measure import Row, finish_side, measured, row, side, side_arguments, table
 from genreid.evaluation.ranking import rank, rank_from_distances
-from genreid.evaluation.reranking import RerankingSettings, rerank
+from genreid.evaluation.reranking import rerank
+from genreid.evaluation.settings import RerankingSettings
 
 MARKET = (3_368, 15_913)
 MSMT17 = (11_659, 82_161)

@@ -15,7 +15,7 @@ from functools import partial
 from benchmarks import clustering, feeding, joint_step, rendering, report, retrieval
 from benchmarks.measure import Row, available_gb, keep_row, read_rows, table
 from benchmarks.processors import Processor
-from genreid.clustering.searches import Method
+from genreid.clustering.settings import Method
 
 MOST_EXACT = 126_000
 """Images up to which an approximate search is compared with the labels of the exact one."""

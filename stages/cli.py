@@ -28,6 +28,7 @@ from stages.prepare_data import prepare_data
 from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
+from stages.shared.sections import checked
 from stages.studies.command import study
 from stages.train_joint import train_joint
 from stages.using.embed import embed
@@ -54,7 +55,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _stage in (fingerprint_code, *STAGES):
+for _stage in (fingerprint_code, *(checked(stage) for stage in STAGES)):
     app.command(rich_help_panel="Stages, in order")(_stage)
 for _use in (embed, search, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)

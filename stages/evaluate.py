@@ -8,7 +8,7 @@ from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
-    from genreid.evaluation.report import EvaluateSettings
+    from genreid.evaluation.settings import EvaluateSettings
 
 
 def evaluate(
@@ -21,8 +21,9 @@ def evaluate(
     from functools import partial
 
     from genreid.evaluation.learnt import true_headings
-    from genreid.evaluation.report import EvaluateSettings, judge
+    from genreid.evaluation.report import judge
     from genreid.evaluation.retrieval import Pair, rank_pair
+    from genreid.evaluation.settings import EvaluateSettings
     from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
     from pipeline.artifacts import hash_path
     from stages.shared.data import image_set, read_manifest, truth_if_there

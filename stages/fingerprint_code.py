@@ -13,16 +13,19 @@ from pipeline.resume import some_of
 from stages.shared.outputs import require_outputs
 from stages.shared.paths import PRODUCERS, Paths
 from stages.shared.run import section_name
+from stages.shared.sections import require_all
 
 
 def fingerprint_code() -> None:
     """Write down which code and packages each stage depends on, so that DVC sees what has changed.
 
     DVC runs it before all others, whatever has changed, and removes the outs of each of them before it runs
-    it. So this one first looks whether a run has made all that is there, and stops where it has not.
+    it. So this one first looks whether all of params.yaml can be, and whether a run has made all that is
+    there, and stops where not.
     """
     root = find_root(Path.cwd())
     params = load_params(root / "params.yaml")
+    require_all(params)
     require_outputs(root, params)
     folder = root / section(params, "paths", Paths).fingerprints
     for stage in dict.fromkeys(PRODUCERS.values()):

@@ -8,7 +8,7 @@ from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
-    from stages.shared.estimation import MeshExtractSettings
+    from stages.shared.settings.mesh_extract import MeshExtractSettings
 
 _IMAGES_PER_PIECE = 64
 _ROWS_PER_GROUP = 256
@@ -23,9 +23,10 @@ def mesh_extract(
     from genreid.mesh.accuracy_table import accuracy_table
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_manifest, truth_if_there
-    from stages.shared.estimation import MeshExtractSettings, mesh_maker, open_estimator
+    from stages.shared.estimation import mesh_maker, open_estimator
     from stages.shared.meshes import read_mesh
     from stages.shared.romp import finish_with, hold_files
+    from stages.shared.settings.mesh_extract import MeshExtractSettings
     from stages.shared.shards import plan_shards, write_shards
 
     options = Options(fresh, device, workers, progress)

@@ -9,7 +9,8 @@ from stages.shared.run import Options, open_stage
 def prepare_data(fresh: Fresh = False, workers: Workers = 0, progress: ShowProgress = True) -> None:
     """Make the manifest of the data set; the synthetic benchmark is drawn as well."""
     from pipeline.artifacts import write_table
-    from stages.shared.dataset import PrepareDataSettings, prepare_dataset
+    from stages.shared.dataset import prepare_dataset
+    from stages.shared.settings.prepare_data import PrepareDataSettings
 
     options = Options(fresh, "cpu", workers, progress)
     with open_stage("prepare-data", options, PrepareDataSettings, params=("paths.dataset",)) as run:

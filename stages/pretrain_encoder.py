@@ -8,7 +8,7 @@ from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
-    from stages.shared.imported import PretrainEncoderSettings
+    from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
 
 
 def pretrain_encoder(
@@ -24,8 +24,9 @@ def pretrain_encoder(
     from genreid.training.expected import warm_up_seconds
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_manifest
-    from stages.shared.imported import PretrainEncoderSettings, hold_start, write_imported
+    from stages.shared.imported import hold_start, write_imported
     from stages.shared.preprocessing import preparation
+    from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
     from stages.shared.training import tell_expected, train_and_write, training_set
 
     options = Options(fresh, device, workers, progress)

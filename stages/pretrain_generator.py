@@ -8,7 +8,7 @@ from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
-    from genreid.training.generator import GeneratorPretrainingSettings
+    from genreid.training.settings.generator import GeneratorPretrainingSettings
 
 
 def pretrain_generator(

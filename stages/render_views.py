@@ -17,8 +17,9 @@ def render_views(
     from stages.shared.body import open_body
     from stages.shared.data import read_manifest
     from stages.shared.meshes import read_mesh
+    from stages.shared.settings.render_views import RenderViewsSettings
     from stages.shared.shards import plan_shards, write_shards
-    from stages.shared.views import RenderViewsSettings, view_maker
+    from stages.shared.views import view_maker
 
     options = Options(fresh, device, workers, progress)
     with open_stage("render-views", options, RenderViewsSettings, inputs=("manifest", "mesh")) as run:

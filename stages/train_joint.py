@@ -8,7 +8,7 @@ from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
-    from genreid.training.settings import JointSettings
+    from genreid.training.settings.joint import JointSettings
 
 
 def train_joint(
@@ -19,7 +19,8 @@ def train_joint(
     from genreid.training import joint
     from genreid.training.expected import joint_seconds
     from genreid.training.loader import Loader
-    from genreid.training.settings import JointSettings, Networks, require_fitting
+    from genreid.training.networks import Networks, require_fitting
+    from genreid.training.settings.joint import JointSettings
     from genreid.warping.images import Persons
     from stages.shared.agreement import agreement_with
     from stages.shared.oracle import learnt_from

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from genreid.clustering.candidates import MAX_PAIRS, NUM_SPARE, Candidates
-from genreid.clustering.searches import SEARCHES, Method
+from genreid.clustering.searches import SEARCHES
+from genreid.clustering.settings import Method
 from genreid.clustering.similarity import (
     candidate_similarity,
     full_precision,

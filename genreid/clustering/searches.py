@@ -10,18 +10,15 @@ Shapes: N images, D embedding width.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
 from genreid.clustering.candidates import Candidates
 from genreid.clustering.faiss_search import num_faiss_gpus, search_faiss, search_hnsw
 from genreid.clustering.int8_search import int8_is_quick, propose_int8, search_int8
+from genreid.clustering.settings import Method
 from genreid.clustering.short_rows import short_rows
 from genreid.errors import GenreidError
-
-Method = Literal["exact", "pca_bound", "hnsw"]
-"""Names of the searches in the settings."""
 
 Search = Callable[[np.ndarray, int, bool], Candidates]
 """Rows (N, D), candidates of each, whether the farthest image is wanted → candidates."""

@@ -5,31 +5,13 @@ Shapes: B batch, H, W image size in pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from genreid.data.settings import AugmentationSettings
 from genreid.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from genreid.ranges import Padding, Share
-
-
-@dataclass(frozen=True)
-class AugmentationSettings:
-    """The field's ordinary augmentation (docs/method.md, Encoder warm-up): flip, pad-and-crop, erasing.
-
-    flip: probability; pad_px: zeros added on every side before a random crop of the old size; erase:
-    probability that a rectangle of 2 to 40 % of the area, aspect 0.3 to 3.3, is set to the mean colour.
-    colour: how far each channel's gain (1 ± colour) and offset (± colour, in standard deviations) stray, as
-    cameras do; 0 is the published recipe, which starts from ImageNet weights.
-    """
-
-    flip: Share
-    pad_px: Padding
-    erase: Share
-    colour: float
 
 
 def resize(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
 
+from genreid.data.settings import WayName
 from genreid.data.transforms import normalise
 from genreid.seeding import numpy_rng
-
-WayName = Literal["image", "mirror", "copies", "turned"]
-"""image: itself; mirror: and its mirror image; copies: and seven copies, not turned; turned: and the person
-from other sides, before the image's own background."""
 
 NUM_COPIES = 7
 """As many as turned views, so that the two can be compared."""

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from genreid.clustering.faiss_search import nearest_in_gallery
 from genreid.data.datasets.layout import IMAGE_SUFFIXES, files_below, why_no_image
 from genreid.data.images import read_image
-from genreid.data.ways import WayName
+from genreid.data.settings import WayName
 from genreid.deployment.cameras import CameraMeans, camera_in
 from genreid.deployment.looking import Looker
 from genreid.errors import GenreidError

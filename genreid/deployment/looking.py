@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from genreid.data.settings import WayName
 from genreid.data.transforms import resize
-from genreid.data.ways import Turned, WayName, looks, where_possible
+from genreid.data.ways import Turned, looks, where_possible
 from genreid.mesh.estimator import MeshEstimator
 from genreid.models.embedding import embed_mean
 from genreid.models.encoder import IdentityEncoder

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from genreid.data.ways import WayName
+from genreid.data.settings import WayName
 from genreid.evaluation.retrieval import Pair, rank_pair, without_camera_means
 
 WAYS: tuple[WayName, ...] = ("image", "mirror", "copies", "turned")

@@ -4,43 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genreid.data.ways import WayName
 from genreid.evaluation.generated_views import GeneratedViews, draw_queries, judge_views
 from genreid.evaluation.generation import Painter, ViewedImages
 from genreid.evaluation.learnt import Invariance, judge_invariance
 from genreid.evaluation.looking import Looking
-from genreid.evaluation.reranking import RerankingSettings
 from genreid.evaluation.retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists
+from genreid.evaluation.settings import EvaluateSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
-from genreid.ranges import Count, Seed, TwoOrMore
 
 if TYPE_CHECKING:
     from genreid.progress import Progress
-
-
-@dataclass(frozen=True)
-class EvaluateSettings:
-    """split: `val` in studies; a study scores `test` once, at its end.
-
-    max_rank: of the CMC curve. num_generated: queries whose generated views are measured; the spread of one
-    is nothing. num_ranked_lists: queries in the picture. reranking: None for none. test_views: ways of
-    looking that are held beside the image alone, see `genreid.data.ways`; the figures of the encoders stay
-    those of the image alone.
-    """
-
-    seed: Seed
-    split: Literal["test", "val"]
-    batch_size: Count
-    max_rank: Count
-    num_generated: TwoOrMore
-    num_ranked_lists: Count
-    reranking: RerankingSettings | None
-    test_views: tuple[WayName, ...]
 
 
 @dataclass(frozen=True)

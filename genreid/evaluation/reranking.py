@@ -14,8 +14,6 @@ Shapes: Q queries, G gallery images, N = Q + G, D embedding width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy.sparse import csr_array
@@ -24,29 +22,7 @@ from genreid.clustering.jaccard import half_columns, overlapping_pairs, reciproc
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.similarity import as_factor, products, unit_rows
 from genreid.clustering.threads import map_row_chunks
-from genreid.errors import GenreidError
-from genreid.ranges import Count, Share
-
-
-@dataclass(frozen=True)
-class RerankingSettings:
-    """How a gallery is re-ranked.
-
-    k1: neighbours of an image, not counting itself (Zhong et al.'s k1). k2: images that local query expansion
-    averages over, itself included; 1 switches it off. original_weight: λ, the share of the original distance,
-    0 to 1.
-    """
-
-    k1: Count
-    k2: Count
-    original_weight: Share
-
-    def __post_init__(self) -> None:
-        if self.k2 > self.k1:
-            raise GenreidError(
-                f"k2 is {self.k2} and k1 {self.k1}: expected at most k1, whose neighbours it averages over; "
-                "lower k2 or raise k1"
-            )
+from genreid.evaluation.settings import RerankingSettings
 
 
 def rerank(

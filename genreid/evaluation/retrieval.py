@@ -17,7 +17,8 @@ from genreid.errors import GenreidError
 from genreid.evaluation.figures import ranked_lists_picture
 from genreid.evaluation.ranked_lists import top_matches
 from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances
-from genreid.evaluation.reranking import RerankingSettings, rerank
+from genreid.evaluation.reranking import rerank
+from genreid.evaluation.settings import RerankingSettings
 from genreid.models.embedding import embed_mean
 from genreid.models.encoder import IdentityEncoder
 from genreid.seeding import numpy_rng

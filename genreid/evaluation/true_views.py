@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from genreid.body.body import Body
 from genreid.data.images import ImageSet
-from genreid.synthetic import benchmark_from_truth
+from genreid.synthetic.truth import benchmark_from_truth
 from genreid.warping.images import WarpedImages
 from genreid.warping.mixing import Garment
 from genreid.warping.view import Layer, WarpedView

@@ -7,13 +7,12 @@ memory rows and prototypes are unit rows, so a product is a cosine. Memory and p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-NegativeQuery = Literal["own", "rotated"]
+from genreid.losses.settings import NegativeQuery
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ is what the mesh is worth.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +20,9 @@ from genreid.mesh.ground_truth import GroundTruthEstimator
 from genreid.mesh.mean_pose import MeanPoseEstimator
 from genreid.mesh.regressor import load_regressor
 from genreid.mesh.regressor_estimator import RegressorEstimator
-from genreid.mesh.romp import RompEstimator, RompSettings
+from genreid.mesh.romp import RompEstimator
+from genreid.mesh.settings import EstimatorName, RompSettings
 from genreid.mesh.shards import MeshEstimates
-
-EstimatorName = Literal["regressor", "romp", "ground_truth", "mean_pose"]
 
 
 class MeshEstimator(Protocol):

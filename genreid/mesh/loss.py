@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genreid.body.rotations import matrix_to_rotation_6d
 from genreid.mesh.regressor import Prediction, camera_to_image
+from genreid.mesh.settings import LossSettings
 from genreid.mesh.skeleton import Skeleton
 
 
@@ -50,20 +51,6 @@ class Target:
     def camera_in_image(self) -> Tensor:
         """(B, 3) as in `Prediction`."""
         return camera_to_image(self.camera)
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """Weights of the terms of `regression_losses`, by name."""
-
-    heading: float
-    root: float
-    pose: float
-    betas: float
-    joints: float
-    joints_2d: float
-    camera: float
-    mask: float
 
 
 def regression_losses(

@@ -21,34 +21,11 @@ from genreid.body.body import Body
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import rotation_6d_to_matrix
 from genreid.errors import GenreidError
+from genreid.mesh.settings import STEM_STRIDE, NetworkSettings
 from genreid.models.finite import require_finite
-from genreid.ranges import Side, Width
 
 FORMAT, VERSION = "genreid.regressor", 2
-_STEM_STRIDE = 4
 _WIDTHS = (6 * NUM_JOINTS, NUM_BETAS, 3)
-
-
-@dataclass(frozen=True)
-class NetworkSettings:
-    """height_px, width_px: input. widths: channels of the stem (a quarter of the input's size) and of each
-    residual stage after it, which halves the size again. head_width: of the hidden layer before the output.
-    mask_width: channels of the maps that the mask is read from.
-    """
-
-    height_px: Side
-    width_px: Side
-    widths: tuple[Width, ...]
-    head_width: Width
-    mask_width: Width
-
-    def __post_init__(self) -> None:
-        step = _STEM_STRIDE * 2 ** (len(self.widths) - 1)
-        if len(self.widths) < 2 or self.height_px % step or self.width_px % step:
-            raise GenreidError(
-                f"a regressor of {len(self.widths)} widths for {self.height_px}x{self.width_px} pixels "
-                f"cannot be built: expected two or more widths, and sides divisible by {step}"
-            )
 
 
 @dataclass(frozen=True)
@@ -115,12 +92,12 @@ class Regressor(nn.Module):
         self.settings = settings
         widths = settings.widths
         self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 7, _STEM_STRIDE, 3, bias=False),
+            nn.Conv2d(3, widths[0], 7, STEM_STRIDE, 3, bias=False),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         )
         self.stages = nn.ModuleList(_HalvingBlock(before, after) for before, after in pairwise(widths))
-        area = (settings.height_px * settings.width_px) // (_STEM_STRIDE * 2 ** (len(widths) - 1)) ** 2
+        area = (settings.height_px * settings.width_px) // (STEM_STRIDE * 2 ** (len(widths) - 1)) ** 2
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear(widths[-1] * area, settings.head_width), nn.ReLU(inplace=True)
         )
@@ -184,8 +161,8 @@ class _MaskHead(nn.Module):
         self.output = nn.Sequential(
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
-            nn.Conv2d(width, _STEM_STRIDE**2, 1),
-            nn.PixelShuffle(_STEM_STRIDE),
+            nn.Conv2d(width, STEM_STRIDE**2, 1),
+            nn.PixelShuffle(STEM_STRIDE),
         )
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:

@@ -18,7 +18,8 @@ from genreid.body.body import BodyParameters
 from genreid.body.rotations import matrix_to_axis_angle, matrix_to_rotation_6d, rotation_6d_to_matrix
 from genreid.data.transforms import resize
 from genreid.mesh.mirror import mirror_camera, mirror_rotations
-from genreid.mesh.regressor import NetworkSettings, Prediction, Regressor, camera_from_image, network_input
+from genreid.mesh.regressor import Prediction, Regressor, camera_from_image, network_input
+from genreid.mesh.settings import NetworkSettings
 from genreid.mesh.shards import MeshEstimates, encode_mask
 
 SMALLEST_SIDE_PX = 8

@@ -16,7 +16,6 @@ import io
 import sys
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +29,7 @@ from genreid.body.files import SMPL_URL, read_body_file
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import matrix_to_axis_angle, rotation_6d_to_matrix
 from genreid.errors import GenreidError, is_of_machine, why_not_loaded
+from genreid.mesh.settings import RompSettings
 from genreid.mesh.shards import MeshEstimates
 from genreid.mistaken import mistaken_for
 
@@ -46,26 +46,6 @@ _ALIAS = "_genreid_romp"
 _BATCH_SIZE = 8
 _NUM_ROTATIONS = 22  # root and 21 joints: ROMP leaves the hands straight
 _SAME_BODY_M = 1e-3
-
-
-@dataclass(frozen=True)
-class RompSettings:
-    """weights: ROMP.pkl. smpl: SMPL's neutral body, SMPL_NEUTRAL.pth as the package packs it or any other
-    file that `genreid.body.files` reads. Both are paths.
-
-    center_threshold: least confidence of a person (the package's own is 0.25); small_crop_threshold: that of
-    crops whose longer side is under small_crop_px. Of several persons the one with the highest confidence −
-    distance_weight · distance from the crop's centre (in half longer sides) is taken. fallback: what images
-    without a person get: `mean_pose` of all images with one, or nothing (`drop`).
-    """
-
-    weights: str
-    smpl: str
-    center_threshold: float
-    small_crop_px: int
-    small_crop_threshold: float
-    distance_weight: float
-    fallback: Literal["mean_pose", "drop"]
 
 
 Part = Literal["package", "weights", "smpl"]

@@ -6,23 +6,16 @@ last stride 1 (256×128 → 16×8), 8 for the stem `small` with last stride 1 (6
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from genreid.errors import GenreidError
+from genreid.models.settings import RESNET_NAMES, Stem
 
-STANDARD_WIDTH = 64
 ONEDNN_BLOCK = 16
 """Channels that oneDNN's convolutions take at a time with AVX-512; 8 with AVX2."""
 
-Stem = Literal["imagenet", "imagenet_no_relu", "imagenet_ceil_pool", "small"]
-"""What comes before the first stage. imagenet: 7×7 convolution of stride 2, batch norm, ReLU, 3×3 max-pool of
-stride 2 (input / 4). imagenet_no_relu: without the ReLU, as GCL's and MMT's programs have it.
-imagenet_ceil_pool: the max-pool's windows start at the corner instead of one pixel outside, as in fast-reid.
-small: a 3×3 convolution of stride 2 alone (input / 2), for crops of 64×32 and the like."""
 
 # name → (block, number of blocks in each of the four stages), He et al. 2016, table 1
 RESNETS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
@@ -32,6 +25,7 @@ RESNETS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, in
     "resnet101": (Bottleneck, (3, 4, 23, 3)),
     "resnet152": (Bottleneck, (3, 8, 36, 3)),
 }
+assert tuple(RESNETS) == RESNET_NAMES
 
 
 class ResNetBackbone(nn.Module):

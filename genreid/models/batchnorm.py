@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import get_args
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from genreid.errors import GenreidError
-
-GeneratedStatistics = Literal["separate", "shared", "frozen"]
+from genreid.models.settings import GeneratedStatistics
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import IdentityEncoder
 from genreid.models.finite import require_finite
-from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.generator import Generator
+from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
 from genreid.preprocessing import Preprocessing
 
 ENCODER_FORMAT = "genreid.encoder"

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
-
 import torch.nn.functional as F
-from annotated_types import Interval
 from torch import Tensor, nn
 
 from genreid.models.blocks import ConvBlock, ResidualBlock
-from genreid.ranges import Depth, Width
-
-
-@dataclass(frozen=True)
-class DiscriminatorSettings:
-    """What the discriminator is made of; the paper's values in brackets.
-
-    width: channels of the first convolution (32); num_blocks: residual blocks of a scale (4); num_scales (3).
-    """
-
-    width: Width
-    num_blocks: Depth
-    num_scales: Annotated[int, Interval(ge=1, le=8)]
+from genreid.models.settings import DiscriminatorSettings
 
 
 class Discriminator(nn.Module):

@@ -7,80 +7,14 @@ the feature map, S stripes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Interval
 from torch import Tensor, nn
 
-from genreid.errors import GenreidError
-from genreid.models.backbone import RESNETS, STANDARD_WIDTH, ResNetBackbone, Stem
-from genreid.models.package_weights import PACKAGED
+from genreid.models.backbone import RESNETS, ResNetBackbone
+from genreid.models.settings import EncoderSettings
 from genreid.models.timm_backbone import TimmBackbone
-from genreid.ranges import Depth, Width
-
-Pooling = Literal["average", "gem"]
-
-
-@dataclass(frozen=True)
-class EncoderSettings:
-    """What the identity encoder is made of.
-
-    backbone: `resnet18` … `resnet152`, or the name of any timm model that gives feature maps.
-    base_width: channels of the first stage of a ResNet; 64 is the published network.
-    stem: what comes before the first stage, see `backbone.Stem`.
-    last_stride: stride of the last stage: 1 (the field's choice) or 2.
-    num_stripes: horizontal stripes of the appearance code; the decoder has a residual block for each.
-    pooling: of the map for the embedding, `average` or `gem` (generalised mean, its exponent learned).
-    embedding_dim: width of the embedding: null for the map's own channels (2048 of a ResNet-50), or a number
-        that a linear layer before the neck reduces them to (512 in JVTC).
-    pretrained: `none`; `imagenet`, by the library's own loader; a name of `package_weights.PACKAGED`, weights
-        out of a package for one of timm's networks; `auto`, `imagenet` where it is cached or can be fetched,
-        else the packaged ones of this backbone; or the path of a file of weights named as the library names
-        them.
-    """
-
-    backbone: str
-    base_width: Annotated[int, Interval(ge=8, le=8192)]  # see ResNetBackbone
-    stem: Stem
-    last_stride: int
-    num_stripes: Depth
-    pooling: Pooling
-    embedding_dim: Width | None
-    pretrained: str
-
-    def __post_init__(self) -> None:
-        for name, kind in (("stem", Stem), ("pooling", Pooling)):
-            if getattr(self, name) not in get_args(kind):
-                expected = ", ".join(get_args(kind))
-                raise GenreidError(f"encoder.{name} is {getattr(self, name)!r}; it must be one of {expected}")
-        if self.last_stride not in (1, 2):
-            raise GenreidError(f"encoder.last_stride is {self.last_stride}; it must be 1 or 2")
-        if not self.is_standard and (self.backbone not in RESNETS or self.pretrained in ("imagenet", "auto")):
-            raise GenreidError(
-                f"encoder.base_width {self.base_width} and stem {self.stem} do not go with backbone "
-                f"{self.backbone}, pretrained {self.pretrained}; set base_width: {STANDARD_WIDTH} and "
-                "stem: imagenet"
-            )
-
-        packaged = PACKAGED.get(self.pretrained)
-        if packaged is not None and packaged.backbone != self.backbone:
-            raise GenreidError(
-                f"encoder.pretrained {self.pretrained} holds weights of {packaged.backbone}, and "
-                f"encoder.backbone is {self.backbone}; set encoder.backbone: {packaged.backbone}"
-            )
-
-    @property
-    def pretrained_file(self) -> str | None:
-        """The path that `pretrained` is, if it is one."""
-        named = self.pretrained in ("none", "imagenet", "auto", *PACKAGED)
-        return None if named else self.pretrained
-
-    @property
-    def is_standard(self) -> bool:
-        """Whether the network is the published one, so that published weights fit."""
-        return self.base_width == STANDARD_WIDTH and self.stem != "small"
 
 
 @dataclass(frozen=True)

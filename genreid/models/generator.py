@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
 from genreid.models.canvas import CANVAS_CHANNELS, picture_of, share_of
 from genreid.models.decoder import Decoder
+from genreid.models.settings import GeneratorSettings
 from genreid.models.structure import StructureEncoder
-from genreid.ranges import Depth, MultipleOf4, Width
-
-
-@dataclass(frozen=True)
-class GeneratorSettings:
-    """What the generator is made of; the paper's values in brackets.
-
-    paints: new pictures from identity `codes` (the paper), or corrections of warped `views`.
-    structure_width: channels after the structure encoder's first convolution (16).
-    structure_blocks: its residual blocks (4).
-    decoder_width: channels of structure and AdaIN blocks, a multiple of 4 (128).
-    mlp_width: hidden width of the MLPs between appearance and AdaIN (512).
-    """
-
-    paints: Literal["codes", "views"]
-    structure_width: Width
-    structure_blocks: Depth
-    decoder_width: MultipleOf4
-    mlp_width: Width
 
 
 class Generator(nn.Module):

@@ -12,30 +12,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from torch import Tensor
 
 from genreid.errors import GenreidError
 from genreid.models.backbone import RESNETS
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.settings import EncoderSettings, ImportSettings, Layout
 from genreid.models.weights_file import read_weights
-
-Layout = Literal["auto", "jvtc", "spcl", "fast_reid"]
-"""jvtc: torchvision's names, then `feat`, `feat_bn` (JVTC, which GCL starts from). spcl: `base.0` …, `feat`,
-`feat_bn`, `gap.p` (SpCL, ClusterContrast, ICE, MMT, and what GCL leaves). fast_reid: `backbone.…`,
-`heads.bottleneck.…`, `heads.pool_layer.p`. auto: whichever of them fits."""
 
 _REMEDY = "set pretrain_encoder.import_from to an encoder of JVTC, GCL, SpCL, ClusterContrast or fast-reid"
 _NAMES_SHOWN = 4
-
-
-@dataclass(frozen=True)
-class ImportSettings:
-    """path: a file of weights, relative to the project or absolute. layout: see `Layout`."""
-
-    path: str
-    layout: Layout
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from genreid.models.blocks import LEAKY_SLOPE
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
-from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
 from genreid.models.weights import load_pretrained
 from genreid.seeding import derive_seed
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from genreid.errors import GenreidError
+from genreid.models.settings import PACKAGED_BACKBONES
 from genreid.models.weights_file import read_weights
 from genreid.zoo.cache import require
 from genreid.zoo.table import model_file
@@ -68,11 +69,13 @@ def _of_lite(name: str) -> tuple[int | None, str] | None:
 
 
 PACKAGED = {
-    "mobilenetv2": PackageWeights("mobilenetv2_100", _IMAGENET, _of_mobilenet),
-    "efficientnet_lite0": PackageWeights("tf_efficientnet_lite0", _HALF, _of_lite),
-    "efficientnet_lite2": PackageWeights("tf_efficientnet_lite2", _HALF, _of_lite),
+    "mobilenetv2": PackageWeights(PACKAGED_BACKBONES["mobilenetv2"], _IMAGENET, _of_mobilenet),
+    "efficientnet_lite0": PackageWeights(PACKAGED_BACKBONES["efficientnet_lite0"], _HALF, _of_lite),
+    "efficientnet_lite2": PackageWeights(PACKAGED_BACKBONES["efficientnet_lite2"], _HALF, _of_lite),
 }
 """By the names of `genreid.zoo.table`."""
+
+assert PACKAGED.keys() == PACKAGED_BACKBONES.keys()
 
 _LEFT_OUT = re.compile(r"(conv_head|bn2|classifier)\.\w+")
 

@@ -8,7 +8,7 @@ which triangle each pixel sees and in nothing else: projection and shading are t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,10 +17,9 @@ from torch import Tensor
 from genreid.errors import GenreidError
 from genreid.render import pytorch3d
 from genreid.render.look import BodyView
+from genreid.render.settings import BackendName
 from genreid.render.shading import image_points, paint
 from genreid.render.zbuffer import Fragments, rasterise
-
-BackendName = Literal["auto", "zbuffer", "pytorch3d"]
 
 
 class Rasteriser(Protocol):

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 
 from genreid.models.encoder import IdentityEncoder
-from genreid.training.run import Precision, autocast
-from genreid.training.settings import ClusterViews, JointSettings
-from genreid.training.warm_up import WarmUpSettings
+from genreid.training.run import autocast
+from genreid.training.settings.joint import ClusterViews, JointSettings
+from genreid.training.settings.precision import Precision
+from genreid.training.settings.warm_up import WarmUpSettings
 
 _NUM_TIMED = 16
 _NUM_PICTURES: dict[ClusterViews, int] = {"none": 1, "mirror": 2, "turned": 4, "turned_rows": 4}

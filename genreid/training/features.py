@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from genreid.data.images import ImageSet
-from genreid.data.ways import Look, WayName, looks
+from genreid.data.settings import WayName
+from genreid.data.ways import Look, looks
 from genreid.models.embedding import embed, embed_mean
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Silent
 from genreid.training.loader import Loader
 from genreid.training.run import Run
-from genreid.training.settings import ClusterViews
+from genreid.training.settings.joint import ClusterViews
 
 TURNS_DEG = (90, 180, 270)
 """How a person is turned to be clustered: with all seven angles, at twice the cost, pseudo-labels of the

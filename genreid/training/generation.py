@@ -22,8 +22,9 @@ from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import Encoding
 from genreid.models.generator import Generator
 from genreid.training.repair import RepairedViews
-from genreid.training.run import Precision, Run, autocast, frozen, require_finite, total
-from genreid.training.settings import GenerationSettings
+from genreid.training.run import Run, autocast, frozen, require_finite, total
+from genreid.training.settings.generation import GenerationSettings
+from genreid.training.settings.precision import Precision
 from genreid.training.views import GeneratedViews, ToPaint, paint_together
 
 

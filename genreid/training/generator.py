@@ -6,20 +6,18 @@ Source: docs/method.md, Generator pretraining; Chen et al., TPAMI 2023.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genreid.clustering.pseudo_labels import PseudoLabelSettings, cluster
+from genreid.clustering.pseudo_labels import cluster
 from genreid.data.batch import Batch
 from genreid.data.images import ImageSet
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
+from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import IdentityEncoder
-from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.generator import Generator
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.ranges import BatchSize, Count, Seed
 from genreid.training.draws import Positives
 from genreid.training.features import embed_all
 from genreid.training.generation import (
@@ -33,48 +31,11 @@ from genreid.training.loader import Loader
 from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
 from genreid.training.repair import RepairedViews, repair
-from genreid.training.run import (
-    Precision,
-    Run,
-    autocast,
-    due,
-    named,
-    require_finite,
-    set_lr,
-    set_trainable,
-    total,
-)
-from genreid.training.settings import GenerationSettings
+from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
+from genreid.training.settings.generator import GeneratorPretrainingSettings
 from genreid.training.views import GeneratedViews, generate
 
 _MOST_CODES = 1024
-
-
-@dataclass(frozen=True)
-class GeneratorPretrainingSettings:
-    """The section `pretrain_generator`.
-
-    clustering, camera_centred: how E_id's embeddings become the pseudo-identities that
-    `generation.same_person` needs. reconstruction_epochs: epochs at the start that learn L_img and
-    L_same alone, beyond the paper; a generator that repairs learns all but L_adv in them. lr falls by 10
-    every `lr_step_epochs`. epochs: 0 for a generator that learns nothing. picture_every: epochs between two
-    pictures, 0 for none.
-    """
-
-    seed: Seed
-    precision: Precision
-    generator: GeneratorSettings
-    discriminator: DiscriminatorSettings
-    generation: GenerationSettings
-    clustering: PseudoLabelSettings
-    camera_centred: bool
-    reconstruction_epochs: int
-    epochs: int
-    steps_per_epoch: Count
-    batch_size: BatchSize
-    lr_step_epochs: Count
-    embed_batch_size: Count
-    picture_every: int
 
 
 def pretrain_generator(

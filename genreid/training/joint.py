@@ -27,10 +27,11 @@ from genreid.training.features import Features
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses, repair_losses
 from genreid.training.loader import Loader
 from genreid.training.mixtures import mixing_of
+from genreid.training.networks import Networks
 from genreid.training.pictures import generation_picture
 from genreid.training.repair import RepairedViews
 from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
-from genreid.training.settings import ContrastSettings, JointSettings, Networks
+from genreid.training.settings.joint import ContrastSettings, JointSettings
 from genreid.training.targets import Targets
 from genreid.training.views import Views, make_views
 

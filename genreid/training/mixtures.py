@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from genreid.data.batch import Mix
-from genreid.training.settings import JointSettings
+from genreid.training.settings.joint import JointSettings
 from genreid.warping.mixing import GARMENTS
 
 

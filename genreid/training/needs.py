@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from genreid.models.canvas import CANVAS_CHANNELS
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
-from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
 
 GB = 1e9
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,46 +13,20 @@ from torch import Tensor
 from genreid.body.body import Body, BodyParameters
 from genreid.body.rotations import heading_deg, matrix_to_axis_angle, wrap_deg
 from genreid.mesh.accuracy import FLIP_DEG
-from genreid.mesh.loss import LossSettings, regression_losses
-from genreid.mesh.regressor import NetworkSettings, Prediction, Regressor, network_input
+from genreid.mesh.loss import regression_losses
+from genreid.mesh.regressor import Prediction, Regressor, network_input
+from genreid.mesh.settings import NetworkSettings
 from genreid.mesh.skeleton import Skeleton
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.ranges import BatchSize, Count, Rate, Seed, Share
 from genreid.render.shading import grey_view
 from genreid.seeding import derive_seed, numpy_rng
 from genreid.training.ahead import one_ahead
 from genreid.training.muon import Muon
-from genreid.training.regressor_data import DistortionSettings, Scenes, distort
-from genreid.training.run import Precision, Run, autocast, due, named, require_finite, total
+from genreid.training.regressor_data import Scenes, distort
+from genreid.training.run import Run, autocast, due, named, require_finite, total
+from genreid.training.settings.regressor import FitSettings
 
 _NUM_PICTURED = 12
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """The section `fit_regressor`.
-
-    num_scenes: renders to learn from; num_held_out: further ones to measure on. matrix_lr: highest rate of
-    Muon, which moves the convolutions; lr: of AdamW, which moves all else. They rise over `warm_up_share` of
-    the steps, then fall to 0 along a cosine. A step at `lr` takes
-    lr · weight_decay of its length off every weight. pictures_every: epochs.
-    """
-
-    seed: Seed
-    precision: Precision
-    network: NetworkSettings
-    num_scenes: Count
-    num_held_out: Count
-    epochs: Count
-    steps_per_epoch: Count
-    batch_size: BatchSize
-    lr: Rate
-    matrix_lr: Rate
-    warm_up_share: Share
-    weight_decay: float
-    loss: LossSettings
-    distortion: DistortionSettings
-    pictures_every: int
 
 
 def build_regressor(settings: NetworkSettings, seed: int) -> Regressor:

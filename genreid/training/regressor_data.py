@@ -22,8 +22,8 @@ from genreid.body.rotations import axis_angle_to_matrix
 from genreid.errors import GenreidError
 from genreid.mesh.loss import Target
 from genreid.mesh.mirror import mirror_camera, mirror_rotations
-from genreid.ranges import Decay, Share
-from genreid.synthetic import training_scene
+from genreid.synthetic.stream import training_scene
+from genreid.training.settings.regressor import DistortionSettings
 
 _load_body = lru_cache(maxsize=1)(load_body)
 SCENE_SCHEMA = pa.schema(
@@ -110,27 +110,6 @@ def _pixels(table: pa.Table, height_px: int, width_px: int) -> np.ndarray:
 def _rows(table: pa.Table, column: str) -> np.ndarray:
     """(N, bytes a scene) uint8."""
     return np.stack([np.frombuffer(cell.as_buffer(), np.uint8) for cell in table[column].combine_chunks()])
-
-
-@dataclass(frozen=True)
-class DistortionSettings:
-    """What is done to a training picture. Probabilities, and the widest change where it is done.
-
-    mirror: probability. scale: size changes by a factor of up to 1 + scale either way. shift: of either
-    side's length. roll_deg: about the middle. colour: brightness, contrast and, less, the gain of each
-    channel change by a factor of up to 1 + colour either way. soften: probability of a loss of resolution,
-    down to 0.3 of the size. erase: probability of a rectangle of a random colour, up to a third of the area.
-    noise: standard deviation in grey levels.
-    """
-
-    mirror: Share
-    scale: Decay
-    shift: float
-    roll_deg: float
-    colour: float
-    soften: float
-    erase: Share
-    noise: float
 
 
 def distort(

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from genreid.data.batch import Batch
-from genreid.models.batchnorm import GeneratedStatistics, generated_images
+from genreid.models.batchnorm import generated_images
 from genreid.models.encoder import Encoding, IdentityEncoder
 from genreid.models.generator import Generator
+from genreid.models.settings import GeneratedStatistics
 from genreid.training.run import frozen
 
 

@@ -11,15 +11,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from genreid.progress import Checkpoints, Progress, Report
+from genreid.training.settings.precision import Precision
 
-Precision = Literal["float32", "bfloat16"]
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
 
 

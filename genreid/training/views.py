@@ -28,12 +28,14 @@ from torch import Tensor
 
 from genreid.data.batch import Batch, Mix
 from genreid.data.transforms import augment
-from genreid.models.batchnorm import GeneratedStatistics, generated_images
+from genreid.models.batchnorm import generated_images
 from genreid.models.encoder import Encoding, IdentityEncoder
 from genreid.models.generator import Generator
+from genreid.models.settings import GeneratedStatistics
+from genreid.training.networks import Networks
 from genreid.training.repair import RepairedViews, repair
 from genreid.training.run import frozen
-from genreid.training.settings import JointSettings, Networks
+from genreid.training.settings.joint import JointSettings
 
 _MARGIN_PX = 64  # of the height: a pixel around the body at each of them, for hair and clothes
 

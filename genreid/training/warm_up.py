@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -16,56 +15,19 @@ import torch
 from torch import Tensor
 
 from genreid.clustering.memory import ClusterMemory, cluster_means
-from genreid.clustering.pseudo_labels import (
-    Agreement,
-    PseudoLabels,
-    PseudoLabelSettings,
-    cluster,
-    require_clusters,
-)
+from genreid.clustering.pseudo_labels import Agreement, PseudoLabels, cluster, require_clusters
 from genreid.data.colour import stripe_colours
 from genreid.data.images import ImageSet
 from genreid.data.samplers import identity_batches
-from genreid.data.transforms import AugmentationSettings, augment, normalise
+from genreid.data.transforms import augment, normalise
 from genreid.losses.contrastive import cluster_nce
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.ranges import Count, Positive, Rate, Seed, Share, TwoOrMore
 from genreid.seeding import numpy_rng
 from genreid.training.features import Features
 from genreid.training.loader import to_device
-from genreid.training.run import Precision, Run, autocast, require_finite, set_lr
-
-
-@dataclass(frozen=True)
-class WarmUpSettings:
-    """The section `pretrain_encoder`.
-
-    For the first `colour_epochs` the images are clustered on the colours of their stripes: embeddings of an
-    encoder with random weights group by camera, and clustering would only confirm that. 0 for a pretrained
-    encoder. camera_centred: whether later clusterings leave out the mean embedding of each camera.
-    Batches hold `identities_per_batch` × `images_per_identity` images, `steps_per_epoch` of them an epoch
-    (each pseudo-identity comes once before any comes twice). temperature: τ. keep_old: share of a slot
-    that an update leaves in place. lr falls by 10 every `lr_step_epochs`.
-    """
-
-    seed: Seed
-    precision: Precision
-    encoder: EncoderSettings
-    clustering: PseudoLabelSettings
-    camera_centred: bool
-    augmentation: AugmentationSettings
-    colour_epochs: int
-    epochs: int
-    steps_per_epoch: Count
-    identities_per_batch: Count
-    images_per_identity: TwoOrMore
-    temperature: Positive
-    keep_old: Share
-    lr: Rate
-    weight_decay: float
-    lr_step_epochs: Count
-    embed_batch_size: Count
+from genreid.training.run import Run, autocast, require_finite, set_lr
+from genreid.training.settings.warm_up import WarmUpSettings
 
 
 def warm_up(

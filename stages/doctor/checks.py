@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
 from stages.doctor.configuration import Configuration
-from stages.doctor.conflicts import conflicts
 from stages.doctor.finding import Check, Finding, problem_and_remedy
 from stages.doctor.machine import MACHINE, TOOLS
 from stages.doctor.material import MATERIAL
@@ -19,6 +18,7 @@ from stages.doctor.model_files import MODEL_FILES
 from stages.doctor.outputs import OUTPUTS
 from stages.doctor.place import PLACE
 from stages.doctor.room import ROOM
+from stages.shared.conflicts import conflicts
 
 
 def examine(configuration: Configuration) -> Iterator[tuple[str, Finding]]:

@@ -5,31 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from pipeline.params import section
 from stages.shared.run import Project
-
-
-def stage_settings() -> dict[str, type[Any]]:
-    """The settings class of each stage's section; a function, because they bring all of the science."""
-    from genreid.evaluation.report import EvaluateSettings
-    from genreid.training.generator import GeneratorPretrainingSettings
-    from genreid.training.regressor import FitSettings
-    from genreid.training.settings import JointSettings
-    from stages.shared.dataset import PrepareDataSettings
-    from stages.shared.estimation import MeshExtractSettings
-    from stages.shared.imported import PretrainEncoderSettings
-    from stages.shared.views import RenderViewsSettings
-
-    return {
-        "prepare_data": PrepareDataSettings,
-        "fit_regressor": FitSettings,
-        "mesh_extract": MeshExtractSettings,
-        "render_views": RenderViewsSettings,
-        "pretrain_encoder": PretrainEncoderSettings,
-        "pretrain_generator": GeneratorPretrainingSettings,
-        "train_joint": JointSettings,
-        "evaluate": EvaluateSettings,
-    }
+from stages.shared.sections import all_sections
 
 
 class Configuration:
@@ -44,8 +21,7 @@ class Configuration:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Every stage's section by name. Raises PipelineError for the first that is wrong."""
-        classes = stage_settings().items()
-        return {name: section(self.project.params, name, settings) for name, settings in classes}
+        return all_sections(self.project.params)
 
     @cached_property
     def native_px(self) -> tuple[int, int]:

@@ -35,9 +35,6 @@ def _estimator(configuration: Configuration) -> Finding:
     is_synthetic = configuration.value("prepare_data.dataset") == "synthetic"
     if name == "romp":
         return _romp_works(configuration)
-    if name == "ground_truth" and not is_synthetic:
-        to_do = "set mesh_extract.estimator: romp"
-        return Finding("missing", "ground_truth: only the synthetic benchmark has one", to_do)
     if name == "regressor" and not is_synthetic:
         to_do = "set mesh_extract.estimator: romp for photographs"
         return Finding("note", "regressor: fitted on synthetic persons", to_do)
@@ -122,8 +119,6 @@ def _oracle(configuration: Configuration) -> Finding:
 
     project, joint = configuration.project, configuration.settings["train_joint"]
     to_do = "set train_joint.oracle: none, but in a study"
-    if joint.wants_true_views and configuration.value("prepare_data.dataset") != "synthetic":
-        return Finding("missing", f"{joint.oracle}: only the synthetic benchmark has true views", to_do)
     if joint.oracle != "none":
         return Finding("note", f"{joint.oracle}: training will be told of the truth", to_do)
     if not project.path("joint").exists():

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
-from genreid.synthetic import TRUTH_SCHEMA
+from genreid.synthetic.truth import TRUTH_SCHEMA
 from pipeline.artifacts import read_table, read_torch
 from pipeline.errors import PipelineError
 from stages.shared.run import PRODUCERS, Project, StageRun, project_path

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from genreid.data.datasets.folder import FolderSettings
 from genreid.data.datasets.registry import layout_named
 from genreid.data.manifest import Manifest, ManifestInfo
-from genreid.ranges import Seed, TrainingSize
-from genreid.synthetic import SyntheticSettings
 from stages.shared.body import open_body
 from stages.shared.external import External, prepare_external
 from stages.shared.run import StageRun
+from stages.shared.settings.prepare_data import PrepareDataSettings
 from stages.shared.synthetic import write_benchmark
-
-DatasetName = Literal[
-    "synthetic", "market1501", "dukemtmc", "msmt17", "cuhk03_labelled", "cuhk03_detected", "folder"
-]
-
-
-@dataclass(frozen=True)
-class PrepareDataSettings:
-    """dataset: where the images come from. body: the body model of the meshes, `open` or a file.
-
-    height_px, width_px: the size that training resizes to. val_identities: how many training identities of a
-    labelled data set become the validation pair. Both parts are read whatever the data set, so that a mistake
-    in either is told.
-    """
-
-    seed: Seed
-    dataset: DatasetName
-    body: str
-    height_px: TrainingSize
-    width_px: TrainingSize
-    val_identities: int
-    folder: FolderSettings
-    synthetic: SyntheticSettings
 
 
 def prepare_dataset(run: StageRun[PrepareDataSettings]) -> Manifest:

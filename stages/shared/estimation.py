@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from genreid.body.body import Body
 from genreid.data.images import ImageSet
-from genreid.data.manifest import SplitName
-from genreid.mesh.estimator import EstimatorName, MeshEstimator, build_estimator
+from genreid.mesh.estimator import MeshEstimator, build_estimator
 from genreid.mesh.heading_noise import with_heading_noise
-from genreid.mesh.romp import RompSettings
+from genreid.mesh.settings import EstimatorName
 from genreid.mesh.shards import mesh_table
-from genreid.ranges import Count, Seed
 from pipeline.artifacts import read_torch
 from stages.shared.romp import romp_settings
 from stages.shared.run import Project
-
-
-@dataclass(frozen=True)
-class MeshExtractSettings:
-    """estimator: see `genreid.mesh.estimator`; romp: see `genreid.mesh.romp`. heading_noise_deg: spread of an
-    error added to the heading of every estimate, 0 for none; seed: of that error. splits: whose images it
-    looks at.
-    """
-
-    seed: Seed
-    estimator: EstimatorName
-    romp: RompSettings
-    heading_noise_deg: float
-    splits: tuple[SplitName, ...]
-    images_per_shard: Count
+from stages.shared.settings.mesh_extract import MeshExtractSettings
 
 
 def open_estimator(run: Project, name: EstimatorName, body: Body, truth: pa.Table) -> MeshEstimator:

@@ -17,7 +17,7 @@ from genreid.data.inspection import inspect_image
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.validation import set_aside
 from genreid.render.contact_sheet import MOST_COLUMNS, MOST_ROWS, cells_by_identity, contact_sheet
-from genreid.synthetic import TRUTH_SCHEMA
+from genreid.synthetic.truth import TRUTH_SCHEMA
 from pipeline.artifacts import atomic_directory, read_table, stamp, write_bytes, write_table
 from pipeline.errors import PipelineError
 from pipeline.pictures import png

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from genreid.models.checkpoint import encoder_checkpoint
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
-from genreid.models.imported import ImportSettings, import_encoder
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.imported import import_encoder
 from genreid.models.package_weights import PACKAGED
+from genreid.models.settings import EncoderSettings, ImportSettings
 from genreid.preprocessing import Preprocessing
-from genreid.training.warm_up import WarmUpSettings
 from genreid.zoo.table import model_file
 from pipeline.artifacts import hash_path, write_torch
 from pipeline.errors import PipelineError
 from stages.shared.run import StageRun, project_path
-
-
-@dataclass(frozen=True)
-class PretrainEncoderSettings(WarmUpSettings):
-    """The section `pretrain_encoder`. import_from: a checkpoint of another program; null to warm up here."""
-
-    import_from: ImportSettings | None
 
 
 def write_imported(

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from genreid.data.manifest import Manifest
-from genreid.data.ways import Look, Turned, WayName, looks
+from genreid.data.settings import WayName
+from genreid.data.ways import Look, Turned, looks
 from genreid.evaluation.looking import Looking, Scores, score, ways_beside
-from genreid.evaluation.report import EvaluateSettings
 from genreid.evaluation.retrieval import SPLITS, Pair, Part, embed_pair
+from genreid.evaluation.settings import EvaluateSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.render.views import YAWS_DEG
 from stages.shared.body import open_body

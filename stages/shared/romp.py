@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from genreid.errors import GenreidError
 from genreid.mesh.fallback import fill_missing, mean_body
-from genreid.mesh.romp import RompSettings, check_files
+from genreid.mesh.romp import check_files
+from genreid.mesh.settings import RompSettings
 from genreid.mesh.shards import mesh_table, read_mesh_table
 from pipeline.artifacts import hash_path
 from pipeline.errors import PipelineError

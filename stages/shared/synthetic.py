@@ -12,7 +12,10 @@ from genreid.body.body import load_body
 from genreid.data.images import read_image
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.render.contact_sheet import cells_by_identity, contact_sheet
-from genreid.synthetic import Benchmark, Shot, SyntheticSettings, plan_benchmark, truth_table
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.plan import Shot, plan_benchmark
+from genreid.synthetic.settings import SyntheticSettings
+from genreid.synthetic.truth import truth_table
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.pictures import png
 from stages.shared.body import body_source

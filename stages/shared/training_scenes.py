@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from genreid.training.regressor import FitSettings
 from genreid.training.regressor_data import Scenes, render_scenes
+from genreid.training.settings.regressor import FitSettings
 from stages.shared.run import StageRun
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
 from stages.shared.workers import process_pool

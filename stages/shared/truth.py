@@ -13,7 +13,7 @@ from genreid.clustering.pseudo_labels import OUTLIER, PseudoLabels
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.evaluation.true_views import TruePersons, true_views
-from genreid.training.settings import JointSettings
+from genreid.training.settings.joint import JointSettings
 from genreid.warping.images import WarpedImages
 from pipeline.errors import PipelineError
 from stages.shared.body import open_body

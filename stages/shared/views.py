@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from genreid.body.body import Body
-from genreid.data.manifest import Manifest, SplitName
+from genreid.data.manifest import Manifest
 from genreid.mesh.shards import MeshEstimates
-from genreid.ranges import Count, YawDeg
-from genreid.render.backend import BackendName, Renderer
+from genreid.render.backend import Renderer
 from genreid.render.views import ViewStore, render_views, view_table
 from pipeline.artifacts import require_table
-from pipeline.errors import PipelineError
 from stages.shared.run import Project
-
-
-@dataclass(frozen=True)
-class RenderViewsSettings:
-    """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own. backend: see
-    `genreid.render.backend`.
-    """
-
-    splits: tuple[SplitName, ...]
-    yaws_deg: tuple[YawDeg, ...]
-    backend: BackendName
-    images_per_shard: Count
-
-    def __post_init__(self) -> None:
-        num = len(self.yaws_deg)
-        if 0 not in self.yaws_deg or num < 2 or len(set(self.yaws_deg)) < num:
-            raise PipelineError(
-                f"yaws_deg is {list(self.yaws_deg)}: expected 0, the image's own viewpoint, and one or more "
-                "others, each once"
-            )
+from stages.shared.settings.render_views import RenderViewsSettings
 
 
 def open_views(run: Project) -> ViewStore:

@@ -12,7 +12,7 @@ from stages.using.bodies import open_turner
 from stages.using.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from genreid.data.ways import WayName
+    from genreid.data.settings import WayName
     from genreid.deployment.looking import Looker
 
 

@@ -8,9 +8,11 @@ import pytest
 from benchmarks import field
 from benchmarks.inputs import Spectrum, people
 from genreid.clustering.neighbours import nearest_neighbours
-from genreid.clustering.pseudo_labels import PseudoLabelSettings, cluster
+from genreid.clustering.pseudo_labels import cluster
+from genreid.clustering.settings import PseudoLabelSettings
 from genreid.evaluation.ranking import rank_from_distances
-from genreid.evaluation.reranking import RerankingSettings, rerank
+from genreid.evaluation.reranking import rerank
+from genreid.evaluation.settings import RerankingSettings
 from tests.genreid.clustering.naive import naive_jaccard, naive_weights, squared_distances
 
 

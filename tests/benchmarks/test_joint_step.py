@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from benchmarks.joint_step import R1_EVERY, STEPS, Scene, settings_of
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
-from genreid.models.generator import Generator, GeneratorSettings
-from genreid.training.settings import Networks
+from genreid.models.discriminator import Discriminator
+from genreid.models.encoder import IdentityEncoder
+from genreid.models.generator import Generator
+from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
+from genreid.training.networks import Networks
 
 ROOT = Path(__file__).parents[2]
 

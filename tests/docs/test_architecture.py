@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from pipeline.params import load_params
-from stages.doctor.configuration import stage_settings
 from stages.shared.run import Paths
+from stages.shared.sections import stage_settings
 from tools import draw_rooms
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,8 @@ import torch
 
 from genreid.body.files import read_body_file
 from genreid.errors import GenreidError
-from genreid.mesh.romp import RompSettings, missing_parts
+from genreid.mesh.romp import missing_parts
+from genreid.mesh.settings import RompSettings
 from genreid.mistaken import mistaken_for
 from genreid.models.weights import read_weights
 

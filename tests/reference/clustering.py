@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genreid.clustering.pseudo_labels import PseudoLabelSettings
+from genreid.clustering.settings import PseudoLabelSettings
 
 
 def without_camera_mean(features: Tensor, camera_id: np.ndarray) -> Tensor:

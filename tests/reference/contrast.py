@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genreid.training.settings import ContrastSettings
+from genreid.training.settings.joint import ContrastSettings
 
 
 @dataclass(frozen=True)

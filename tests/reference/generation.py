@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import Encoding, IdentityEncoder
 from genreid.models.generator import Generator
-from genreid.training.settings import GenerationSettings
+from genreid.training.settings.generation import GenerationSettings
 from tests.reference.contrast import Mix
 from tests.reference.data import Batch
 

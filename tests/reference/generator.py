@@ -11,7 +11,7 @@ from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.seeding import numpy_rng, torch_rng
-from genreid.training.generator import GeneratorPretrainingSettings
+from genreid.training.settings.generator import GeneratorPretrainingSettings
 from tests.reference.clustering import pseudo_labels, without_camera_mean
 from tests.reference.contrast import another_image, draw_mix
 from tests.reference.data import Batch, Data, batches, make_batch, pixels

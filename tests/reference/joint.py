@@ -14,7 +14,8 @@ from torch import Tensor
 
 from genreid.models.encoder import Encoding
 from genreid.seeding import numpy_rng, torch_rng
-from genreid.training.settings import JointSettings, Networks
+from genreid.training.networks import Networks
+from genreid.training.settings.joint import JointSettings
 from tests.reference.clustering import prototypes_of, pseudo_labels, without_camera_mean
 from tests.reference.contrast import Mix, contrast_losses, update_memory
 from tests.reference.data import Batch, Data, batches

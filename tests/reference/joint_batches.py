@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from genreid.seeding import numpy_rng, torch_rng
-from genreid.training.settings import JointSettings
+from genreid.training.settings.joint import JointSettings
 from tests.reference.contrast import draw_mix, nearest_partners
 from tests.reference.data import Batch, Data, make_batch
 from tests.reference.generator import positives_with_mesh

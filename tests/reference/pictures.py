@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genreid.data.transforms import AugmentationSettings
+from genreid.data.settings import AugmentationSettings
 from tests.reference.data import Batch
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from genreid.models.encoder import IdentityEncoder
 from genreid.seeding import numpy_rng
-from genreid.training.warm_up import WarmUpSettings
+from genreid.training.settings.warm_up import WarmUpSettings
 from tests.reference.clustering import prototypes_of, pseudo_labels, without_camera_mean
 from tests.reference.contrast import update_memory
 from tests.reference.data import Data, identity_batches, pixels

@@ -14,7 +14,7 @@ from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.mesh.shards import MeshEstimates, mesh_table
 from genreid.preprocessing import Preprocessing
 from genreid.render.views import view_table, write_options
-from genreid.synthetic import TRUTH_SCHEMA
+from genreid.synthetic.truth import TRUTH_SCHEMA
 from pipeline.artifacts import write_table
 from pipeline.params import load_params
 from tests.stages.small_project import SmallProject
@@ -74,8 +74,8 @@ def line_of(project: SmallProject, key: str) -> int:
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What stages before the one in question leave, of the smallest networks."""
     from genreid.models.checkpoint import encoder_checkpoint, generator_checkpoint, joint_checkpoint
-    from genreid.models.discriminator import DiscriminatorSettings
     from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+    from genreid.models.settings import DiscriminatorSettings
     from tests.genreid.training.conftest import ENCODER, GENERATOR
 
     encoder = build_encoder(ENCODER, 0)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
 from pipeline.params import Params, load_params, section
-from stages.doctor.configuration import stage_settings
+from stages.shared.sections import stage_settings
 from tests.stages.odd_project import line_of, refused, write_checkpoints, write_inputs
 from tests.stages.small_project import ROOT, SmallProject
 

@@ -22,7 +22,8 @@ from genreid.evaluation.true_views import true_views
 from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator, oracle_of
 from genreid.progress import Report
 from genreid.render.views import ViewStore
-from genreid.synthetic import Benchmark, truth_table
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.truth import truth_table
 from genreid.training import joint
 from pipeline.artifacts import write_table, write_torch
 from pipeline.code import code_fingerprint

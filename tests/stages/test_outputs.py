@@ -182,7 +182,8 @@ def test_every_artifact_tells_what_it_is(
 ) -> None:
     """By the names of the formats, which the science has and this list repeats."""
     from genreid.body.body import load_body
-    from genreid.mesh.regressor import NetworkSettings, regressor_checkpoint
+    from genreid.mesh.regressor import regressor_checkpoint
+    from genreid.mesh.settings import NetworkSettings
     from genreid.training.regressor import build_regressor
     from pipeline.artifacts import write_json, write_torch
     from tests.stages.odd_project import write_inputs

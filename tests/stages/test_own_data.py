@@ -10,7 +10,8 @@ import cv2
 import pytest
 
 from genreid.body.body import load_body
-from genreid.synthetic import Benchmark, SyntheticSettings
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.settings import SyntheticSettings
 from stages.shared.results import FIGURES
 from tests.stages.small_project import SmallProject
 

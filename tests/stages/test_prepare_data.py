@@ -20,8 +20,8 @@ from genreid.data.datasets.registry import layout_names
 from genreid.data.manifest import Manifest
 from genreid.render.contact_sheet import MOST_COLUMNS, MOST_ROWS
 from pipeline.artifacts import FOLDER_MARK
-from stages.shared.dataset import DatasetName
 from stages.shared.external import _cells_from_all_over, _skipped_lines
+from stages.shared.settings.prepare_data import DatasetName
 from tests.genreid.data.datasets.test_layouts import MARKET, MSMT_LISTS
 from tests.genreid.data.datasets.trees import write_images
 from tests.stages.small_project import ROOT, SmallProject

@@ -10,8 +10,8 @@ import pytest
 from genreid.data.datasets.registry import PUBLISHED
 from pipeline.params import load_params, section
 from pipeline.recipes import as_arguments, load_overrides, recipe_names, write_overrides
-from stages.doctor.configuration import stage_settings
 from stages.shared.run import Paths
+from stages.shared.sections import stage_settings
 
 ROOT = Path(__file__).parents[2]
 

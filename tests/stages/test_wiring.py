@@ -22,7 +22,8 @@ from torch import nn
 from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.data.transforms import denormalise, normalise, normalise_mesh
 from genreid.evaluation.ranking import rank_from_distances
-from genreid.evaluation.reranking import RerankingSettings, rerank
+from genreid.evaluation.reranking import rerank
+from genreid.evaluation.settings import RerankingSettings
 from genreid.mesh.shards import read_mesh_table
 from genreid.models.checkpoint import (
     encoder_checkpoint,
@@ -31,14 +32,15 @@ from genreid.models.checkpoint import (
     load_encoder,
     load_generator,
 )
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
+from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.models.settings import DiscriminatorSettings
 from genreid.progress import Report
 from genreid.training import generator as pretraining
 from genreid.training import joint, warm_up
-from genreid.training.settings import JointSettings
+from genreid.training.settings.joint import JointSettings
 from pipeline.artifacts import write_table, write_torch
 from pipeline.params import load_params, section
 from tests.genreid.training.conftest import ENCODER, GENERATOR

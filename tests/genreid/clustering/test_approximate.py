@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genreid.clustering.neighbours import nearest_neighbours
-from genreid.clustering.searches import Method
+from genreid.clustering.settings import Method
 from genreid.clustering.short_rows import principal_directions, short_rows
 from genreid.clustering.similarity import pair_similarity
 from genreid.errors import GenreidError

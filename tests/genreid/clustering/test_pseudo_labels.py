@@ -13,12 +13,12 @@ from genreid.clustering.jaccard import half_columns, reciprocal_weights
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.pseudo_labels import (
     PseudoLabels,
-    PseudoLabelSettings,
     adjusted_rand_index,
     cluster,
     dbscan,
     require_clusters,
 )
+from genreid.clustering.settings import PseudoLabelSettings
 from genreid.errors import GenreidError
 from tests.genreid.clustering.naive import person_features
 

@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.data.transforms import (
-    AugmentationSettings,
-    augment,
-    denormalise,
-    normalise,
-    normalise_mesh,
-    resize,
-)
+from genreid.data.settings import AugmentationSettings
+from genreid.data.transforms import augment, denormalise, normalise, normalise_mesh, resize
 
 
 def test_shrinking_by_two_averages_four_pixels() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from genreid.data.settings import WayName
 from genreid.data.transforms import denormalise
-from genreid.data.ways import NUM_COPIES, WayName, copied, looks, mirrored, where_possible
+from genreid.data.ways import NUM_COPIES, copied, looks, mirrored, where_possible
 
 HEIGHT, WIDTH = 64, 32
 MIDDLE = np.array([(HEIGHT - 1) / 2, (WIDTH - 1) / 2])

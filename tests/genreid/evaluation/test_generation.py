@@ -19,9 +19,8 @@ from genreid.evaluation.generation import (
     measure_generation,
 )
 from genreid.evaluation.similarity import frechet_distance, l1, ssim, view_errors
-from genreid.models.encoder import EncoderSettings
-from genreid.models.generator import GeneratorSettings
 from genreid.models.initialisation import build_encoder, build_generator
+from genreid.models.settings import EncoderSettings, GeneratorSettings
 from genreid.progress import Silent
 from genreid.warping.view import WarpedView
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.data.ways import WayName
+from genreid.data.settings import WayName
 from genreid.evaluation.looking import FIGURES, Looking, Scores, score, ways_beside, worth_taking
 from genreid.evaluation.retrieval import Pair
 from tests.genreid.evaluation.test_retrieval import GALLERY, QUERIES

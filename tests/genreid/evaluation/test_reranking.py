@@ -8,7 +8,8 @@ import pytest
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.errors import GenreidError
 from genreid.evaluation.ranking import rank, rank_from_distances
-from genreid.evaluation.reranking import RerankingSettings, rerank
+from genreid.evaluation.reranking import rerank
+from genreid.evaluation.settings import RerankingSettings
 from tests.genreid.clustering.naive import naive_jaccard, naive_weights, person_features, squared_distances
 
 

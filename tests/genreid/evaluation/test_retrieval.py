@@ -16,7 +16,6 @@ from genreid.data.transforms import normalise
 from genreid.data.ways import Look
 from genreid.errors import GenreidError
 from genreid.evaluation import retrieval
-from genreid.evaluation.reranking import RerankingSettings
 from genreid.evaluation.retrieval import (
     Pair,
     Part,
@@ -27,6 +26,7 @@ from genreid.evaluation.retrieval import (
     why_undefined,
     without_camera_means,
 )
+from genreid.evaluation.settings import RerankingSettings
 from genreid.models.initialisation import build_encoder
 from genreid.progress import Silent
 from tests.genreid.models.small import ENCODER

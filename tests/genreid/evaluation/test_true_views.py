@@ -11,7 +11,8 @@ from genreid.body.body import load_body
 from genreid.data.transforms import resize
 from genreid.evaluation.generation import ViewedImages
 from genreid.evaluation.true_views import TruePersons, true_views
-from genreid.synthetic import Benchmark, truth_table
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.truth import truth_table
 from tests.genreid.synthetic.conftest import small_settings
 
 HEIGHT_PX, WIDTH_PX = 32, 16

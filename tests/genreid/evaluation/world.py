@@ -9,8 +9,8 @@ import torch
 
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.evaluation.generation import Painter, ViewedImages
-from genreid.evaluation.report import EvaluateSettings
 from genreid.evaluation.retrieval import Pair, Part, Retrieval, embed_pair, rank_pair, why_undefined
+from genreid.evaluation.settings import EvaluateSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_encoder, build_generator

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from genreid.mesh.romp import RompSettings, _package
+from genreid.mesh.romp import _package
+from genreid.mesh.settings import RompSettings
 
 from ..licensed import Arrays, smpl_arrays, write_packed
 

@@ -16,8 +16,9 @@ from genreid.body.rotations import (
     matrix_to_axis_angle,
     matrix_to_rotation_6d,
 )
-from genreid.mesh.loss import LossSettings, Target, regression_losses
+from genreid.mesh.loss import Target, regression_losses
 from genreid.mesh.regressor import Prediction, camera_from_image, camera_to_image
+from genreid.mesh.settings import LossSettings
 from genreid.mesh.shards import MeshEstimates
 from genreid.mesh.skeleton import Skeleton
 

@@ -20,7 +20,6 @@ from genreid.errors import GenreidError
 from genreid.mesh.estimator import build_estimator
 from genreid.mesh.mirror import mirror_camera
 from genreid.mesh.regressor import (
-    NetworkSettings,
     Regressor,
     camera_from_image,
     load_regressor,
@@ -28,6 +27,7 @@ from genreid.mesh.regressor import (
     regressor_checkpoint,
 )
 from genreid.mesh.regressor_estimator import Crop, RegressorEstimator
+from genreid.mesh.settings import NetworkSettings
 from genreid.mesh.shards import MeshEstimates, mesh_table
 
 CPU = torch.device("cpu")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from genreid.models.discriminator import DiscriminatorSettings
-from genreid.models.encoder import EncoderSettings
-from genreid.models.generator import GeneratorSettings
+from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
 
 ENCODER = EncoderSettings(
     backbone="resnet18",

@@ -11,8 +11,9 @@ from torchvision.models import resnet18, resnet50
 
 from genreid.errors import GenreidError
 from genreid.models.backbone import ResNetBackbone, Shortcut
-from genreid.models.encoder import EncoderSettings, IdentityEncoder
+from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
+from genreid.models.settings import EncoderSettings
 from tests.genreid.models.small import ENCODER, encoder_settings
 
 

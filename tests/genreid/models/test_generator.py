@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from genreid.errors import GenreidError
-from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.generator import Generator
 from genreid.models.initialisation import build_generator
+from genreid.models.settings import GeneratorSettings
 from tests.genreid.models.small import GENERATOR
 
 STRIPE = 6

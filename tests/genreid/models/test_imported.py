@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from genreid.errors import GenreidError
-from genreid.models.encoder import EncoderSettings
-from genreid.models.imported import ImportSettings, import_encoder
+from genreid.models.imported import import_encoder
+from genreid.models.settings import EncoderSettings, ImportSettings
 from tests.genreid.models.small import ENCODER
 
 SETTINGS = replace(ENCODER, stem="imagenet")

@@ -11,8 +11,8 @@ from torch import nn
 from torchvision.models import resnet18
 
 from genreid.errors import GenreidError
-from genreid.models.generator import GeneratorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.models.settings import GeneratorSettings
 from tests.genreid.models.small import DISCRIMINATOR, ENCODER, GENERATOR, STANDARD_ENCODER
 
 

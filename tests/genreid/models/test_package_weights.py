@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from genreid.errors import GenreidError
 from genreid.models import weights
 from genreid.models.checkpoint import encoder_checkpoint, load_encoder
-from genreid.models.encoder import EncoderSettings
 from genreid.models.initialisation import build_encoder
 from genreid.models.package_weights import PACKAGED, rename
+from genreid.models.settings import EncoderSettings
 from genreid.models.timm_backbone import TimmBackbone
 from genreid.preprocessing import Preprocessing
 from genreid.zoo.cache import state_of

@@ -8,8 +8,9 @@ import torchvision
 from torch import nn
 
 from genreid.models.backbone import RESNETS, ResNetBackbone
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
-from genreid.models.generator import Generator, GeneratorSettings
+from genreid.models.discriminator import Discriminator
+from genreid.models.generator import Generator
+from genreid.models.settings import DiscriminatorSettings, GeneratorSettings
 
 
 def shapes(network: nn.Module, kind: type[nn.Module] = nn.Conv2d) -> list[tuple[int, ...]]:

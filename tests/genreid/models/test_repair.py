@@ -10,9 +10,9 @@ import torch
 from genreid.errors import GenreidError
 from genreid.models.canvas import canvas_of
 from genreid.models.checkpoint import generator_checkpoint, load_generator
-from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_generator
+from genreid.models.settings import DiscriminatorSettings
 from genreid.preprocessing import Preprocessing
 from tests.genreid.models.small import GENERATOR
 

@@ -6,10 +6,11 @@ import torch
 
 from genreid.body.body import Body, load_body
 from genreid.body.turns import turn_about
-from genreid.synthetic import Benchmark, SyntheticSettings
+from genreid.synthetic.benchmark import Benchmark
 from genreid.synthetic.figure.figure import Figure, build, dress_up
 from genreid.synthetic.figure.mannequin import Mannequin, stand
 from genreid.synthetic.person.wardrobe import sample_identity
+from genreid.synthetic.settings import SyntheticSettings
 from tests.genreid.synthetic.people import T_POSE, UP
 
 torch.set_num_threads(1)

@@ -8,7 +8,9 @@ import torch
 from genreid.body.body import Body
 from genreid.body.camera import project
 from genreid.body.rotations import heading_deg
-from genreid.synthetic import Benchmark, Scene, Shot
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.picture.scene import Scene
+from genreid.synthetic.plan import Shot
 from tests.genreid.synthetic.conftest import small_settings
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from genreid.body.body import Body
-from genreid.synthetic import Benchmark, stream
+from genreid.synthetic import stream
+from genreid.synthetic.benchmark import Benchmark
 from genreid.synthetic.stream import SHOTS_AN_IDENTITY, training_scene
 
 

@@ -7,7 +7,9 @@ import pytest
 from genreid.body.body import Body
 from genreid.body.columns import unpack_body
 from genreid.errors import GenreidError
-from genreid.synthetic import Benchmark, Scene, Shot
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.picture.scene import Scene
+from genreid.synthetic.plan import Shot
 from genreid.synthetic.truth import TRUTH_SCHEMA, benchmark_from_truth, truth_table
 
 Drawn = tuple[tuple[Shot, ...], list[Scene]]

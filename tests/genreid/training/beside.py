@@ -17,16 +17,18 @@ from torch import Tensor, nn
 
 from genreid.data.background import without_person
 from genreid.data.batch import Batch
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
-from genreid.models.encoder import EncoderSettings
-from genreid.models.generator import GeneratorSettings
+from genreid.models.discriminator import Discriminator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
 from genreid.progress import Report, Silent
-from genreid.training.generator import GeneratorPretrainingSettings, pretrain_generator
+from genreid.training.generator import pretrain_generator
 from genreid.training.joint import train_joint
 from genreid.training.loader import Loader
-from genreid.training.settings import JointSettings, Networks
-from genreid.training.warm_up import WarmUpSettings, warm_up
+from genreid.training.networks import Networks
+from genreid.training.settings.generator import GeneratorPretrainingSettings
+from genreid.training.settings.joint import JointSettings
+from genreid.training.settings.warm_up import WarmUpSettings
+from genreid.training.warm_up import warm_up
 from tests.reference import contrast as reference_contrast
 from tests.reference import generator as reference_generator
 from tests.reference import joint as reference_joint

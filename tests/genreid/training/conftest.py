@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.clustering.pseudo_labels import PseudoLabels, PseudoLabelSettings
+from genreid.clustering.pseudo_labels import PseudoLabels
+from genreid.clustering.settings import PseudoLabelSettings
 from genreid.data.background import without_person
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest, ManifestInfo
-from genreid.data.transforms import AugmentationSettings
-from genreid.models.encoder import EncoderSettings
-from genreid.models.generator import GeneratorSettings
+from genreid.data.settings import AugmentationSettings
+from genreid.models.settings import EncoderSettings, GeneratorSettings
 from genreid.training.loader import Loader
-from genreid.training.settings import GenerationSettings
+from genreid.training.settings.generation import GenerationSettings
 from genreid.warping.view import WarpedView
 
 CPU = torch.device("cpu")

@@ -16,9 +16,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from genreid.models import blocks
-from genreid.training.generator import GeneratorPretrainingSettings
-from genreid.training.settings import GenerationSettings, JointSettings
-from genreid.training.warm_up import WarmUpSettings
+from genreid.training.settings.generation import GenerationSettings
+from genreid.training.settings.generator import GeneratorPretrainingSettings
+from genreid.training.settings.joint import JointSettings
+from genreid.training.settings.warm_up import WarmUpSettings
 from pipeline.params import Params, load_params, section
 from pipeline.recipes import load_overrides
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from genreid.mesh.loss import Target
-from genreid.training.regressor_data import DistortionSettings, Scenes, _develop, distort
+from genreid.training.regressor_data import Scenes, _develop, distort
+from genreid.training.settings.regressor import DistortionSettings
 
 HEIGHT, WIDTH = 32, 16
 NUM = 400

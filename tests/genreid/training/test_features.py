@@ -15,7 +15,7 @@ from genreid.models.initialisation import build_encoder
 from genreid.progress import Forgetful, Silent
 from genreid.training.features import Features
 from genreid.training.run import Run
-from genreid.training.settings import ClusterViews
+from genreid.training.settings.joint import ClusterViews
 
 from .conftest import CPU, ENCODER, Boxes
 from .harness import Recorder

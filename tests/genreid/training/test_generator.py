@@ -13,19 +13,17 @@ import torch
 import torch.nn.functional as F
 
 from genreid.data.batch import Batch, Mix
-from genreid.models.discriminator import Discriminator, DiscriminatorSettings
+from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.models.settings import DiscriminatorSettings
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training.generation import discriminator_step, first_losses, generator_losses
-from genreid.training.generator import (
-    GeneratorPretrainingSettings,
-    appearance_codes,
-    pretrain_generator,
-)
+from genreid.training.generator import appearance_codes, pretrain_generator
 from genreid.training.mixtures import draw_mix
 from genreid.training.run import Run, total
+from genreid.training.settings.generator import GeneratorPretrainingSettings
 from genreid.training.views import GeneratedViews, generate
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, Boxes

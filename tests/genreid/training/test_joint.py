@@ -14,12 +14,13 @@ from torch.nn import functional as F
 from genreid.clustering.pseudo_labels import PseudoLabels
 from genreid.data.transforms import normalise
 from genreid.errors import GenreidError
-from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.models.settings import DiscriminatorSettings
 from genreid.progress import Forgetful, Report, Silent
 from genreid.training import joint
 from genreid.training.joint import train_joint
-from genreid.training.settings import ContrastSettings, JointSettings, Networks
+from genreid.training.networks import Networks
+from genreid.training.settings.joint import ContrastSettings, JointSettings
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, NO_AUGMENTATION, Boxes
 from .harness import Recorder, comparable, finish, same, weights

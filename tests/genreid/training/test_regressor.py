@@ -12,26 +12,13 @@ import torch
 from genreid.body.body import Body, BodyParameters, load_body
 from genreid.body.rotations import heading_deg, matrix_to_axis_angle, rotate_about_vertical
 from genreid.errors import GenreidError
-from genreid.mesh.loss import LossSettings, Target
-from genreid.mesh.regressor import NetworkSettings
+from genreid.mesh.loss import Target
+from genreid.mesh.settings import LossSettings, NetworkSettings
 from genreid.progress import Forgetful, Silent
 from genreid.render.shading import grey_view
-from genreid.training.regressor import (
-    FitSettings,
-    batch_index,
-    build_regressor,
-    fit_regressor,
-    mask_ious,
-    one_cycle,
-)
-from genreid.training.regressor_data import (
-    DistortionSettings,
-    Motion,
-    Scenes,
-    distort,
-    move_target,
-    scene_table,
-)
+from genreid.training.regressor import batch_index, build_regressor, fit_regressor, mask_ious, one_cycle
+from genreid.training.regressor_data import Motion, Scenes, distort, move_target, scene_table
+from genreid.training.settings.regressor import DistortionSettings, FitSettings
 from tests.genreid.training.harness import Recorder
 
 CPU = torch.device("cpu")

@@ -13,15 +13,15 @@ import torch
 from genreid.data.transforms import normalise
 from genreid.errors import GenreidError
 from genreid.models.batchnorm import generated_images
-from genreid.models.discriminator import DiscriminatorSettings
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
+from genreid.models.settings import DiscriminatorSettings
 from genreid.progress import Forgetful, Silent
 from genreid.training.canvases import half_turn
 from genreid.training.generation import repair_losses
 from genreid.training.generator import pretrain_generator
 from genreid.training.mixtures import draw_mix
+from genreid.training.networks import Networks, require_fitting
 from genreid.training.repair import repair
-from genreid.training.settings import Networks, require_fitting
 from genreid.training.views import make_views
 
 from . import test_generator, test_joint

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from genreid.data.transforms import AugmentationSettings
+from genreid.data.settings import AugmentationSettings
 from genreid.errors import GenreidError
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
 from genreid.progress import Forgetful, Silent
 from genreid.training.features import embed_all
-from genreid.training.warm_up import WarmUpSettings, warm_up
+from genreid.training.settings.warm_up import WarmUpSettings
+from genreid.training.warm_up import warm_up
 
 from .conftest import CLUSTERING, CPU, ENCODER, Boxes
 from .harness import Recorder, comparable, finish, same, weights

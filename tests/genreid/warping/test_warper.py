@@ -17,7 +17,8 @@ from genreid.render import pytorch3d
 from genreid.render.backend import choose_renderer
 from genreid.render.shading import vertex_normals
 from genreid.seeding import numpy_rng
-from genreid.synthetic import Benchmark, SyntheticSettings
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.settings import SyntheticSettings
 from genreid.warping import images as warped_images
 from genreid.warping.images import WarpedImages
 from genreid.warping.view import WarpedView

@@ -20,9 +20,9 @@ from pipeline.recipes import load_overrides, write_overrides
 from stages.doctor import checks
 from stages.doctor.checks import CHECKS, examine
 from stages.doctor.configuration import Configuration
-from stages.doctor.conflicts import conflicts
 from stages.doctor.finding import Check, Finding, State
 from stages.doctor.room import needs_of
+from stages.shared.conflicts import conflicts
 from stages.shared.run import Options, Project
 from tests.genreid.licensed import smpl_arrays
 from tests.genreid.mesh.romp_files import write_files
@@ -126,9 +126,9 @@ def test_what_is_missing_is_told_with_its_remedy_and_code_1(small: SmallProject)
                 "train_joint__contrast__views": "warped",
                 "prepare_data__dataset": "market1501",
             },
-            "oracle",
+            "params",
             "missing",
-            "true_views: only the synthetic benchmark has true views: set train_joint.oracle: none",
+            "only the synthetic benchmark has true views: set train_joint.oracle to none",
         ),
     ],
 )

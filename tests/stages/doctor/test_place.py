@@ -17,8 +17,8 @@ import pytest
 
 from stages.doctor import place, room
 from stages.doctor.configuration import Configuration
-from stages.doctor.conflicts import conflicts
 from stages.doctor.finding import Finding
+from stages.shared.conflicts import conflicts
 from stages.shared.run import Options, Project
 from tests.stages.doctor.places import make_repository
 from tests.stages.small_project import SmallProject

@@ -17,7 +17,7 @@ import torch
 from genreid.body.body import BodyParameters, load_body
 from genreid.errors import GenreidError
 from genreid.mesh.fallback import mean_body
-from genreid.mesh.romp import RompSettings
+from genreid.mesh.settings import RompSettings
 from genreid.mesh.shards import MeshEstimates, mesh_table, read_mesh_table
 from genreid.render.views import ViewStore
 from pipeline.errors import PipelineError

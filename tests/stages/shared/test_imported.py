@@ -10,12 +10,13 @@ import torch
 
 from genreid.models.checkpoint import load_encoder
 from genreid.models.encoder import IdentityEncoder
-from genreid.models.imported import ImportSettings
+from genreid.models.settings import ImportSettings
 from genreid.preprocessing import Preprocessing
 from pipeline.artifacts import read_torch
 from pipeline.errors import PipelineError
 from pipeline.params import load_params, section
-from stages.shared.imported import PretrainEncoderSettings, hold_start, write_imported
+from stages.shared.imported import hold_start, write_imported
+from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
 from tests.genreid.models.small import encoder_settings
 from tests.stages.conftest import opened
 from tests.stages.small_project import ROOT

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pipeline.params import Params, load_params, section
-from stages.doctor.configuration import stage_settings
-from stages.doctor.conflicts import conflicts
+from stages.shared.conflicts import conflicts
+from stages.shared.sections import stage_settings
 from stages.studies.definition import Study, load_study
 
 ROOT = Path(__file__).parents[3]

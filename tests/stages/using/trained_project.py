@@ -12,7 +12,8 @@ import torch
 from genreid.body.body import load_body
 from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.data.transforms import normalise, resize
-from genreid.mesh.regressor import NetworkSettings, regressor_checkpoint
+from genreid.mesh.regressor import regressor_checkpoint
+from genreid.mesh.settings import NetworkSettings
 from genreid.models.checkpoint import (
     encoder_checkpoint,
     generator_checkpoint,

@@ -1,53 +1,22 @@
-"""What training with generated views is told: settings with their ranges, and the networks that learn.
-
-`train_joint` has all of it; `pretrain_generator` shares `GenerationSettings`. docs/method.md, Joint training.
-"""
+"""The section `train_joint`: docs/method.md, Joint training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from genreid.clustering.pseudo_labels import PseudoLabelSettings
-from genreid.data.transforms import AugmentationSettings
+from genreid.clustering.settings import PseudoLabelSettings
+from genreid.data.settings import AugmentationSettings
 from genreid.errors import GenreidError
-from genreid.losses.contrastive import NegativeQuery
-from genreid.models.batchnorm import GeneratedStatistics
-from genreid.models.discriminator import Discriminator
-from genreid.models.encoder import IdentityEncoder
-from genreid.models.generator import Generator
-from genreid.ranges import BatchSize, Count, Decay, InnerShare, Positive, Rate, Seed, Share
-from genreid.training.run import Precision
+from genreid.losses.settings import NegativeQuery
+from genreid.models.settings import GeneratedStatistics
+from genreid.ranges import BatchSize, Count, InnerShare, Positive, Rate, Seed, Share
+from genreid.training.settings.generation import GenerationSettings
+from genreid.training.settings.precision import Precision
 
 ClusterViews = Literal["none", "mirror", "turned", "turned_rows"]
 """What is clustered besides the image: nothing, its mirror image, its person turned."""
 Oracle = Literal["none", "true_views", "true_labels", "true_views_and_labels"]
-
-
-@dataclass(frozen=True)
-class GenerationSettings:
-    """How generator and discriminator learn, in `pretrain_generator` and in `train_joint` alike.
-
-    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat; a generator that repairs
-    has no L_img. same_person: weight of L_same, beyond the paper; 0 for the paper's losses alone. real:
-    weight of D's real term, against 1 for each kind of fake. r1: weight of the penalty, taken every
-    `r1_every` steps and then multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2,
-    weight_decay: Adam of E_str, G, D.
-    """
-
-    adversarial: float
-    image: float
-    cycle: float
-    feature: float
-    same_person: float
-    real: float
-    r1: float
-    r1_every: Count
-    mixup_alpha: Positive
-    lr: Rate
-    beta1: Decay
-    beta2: Decay
-    weight_decay: float
 
 
 @dataclass(frozen=True)
@@ -212,21 +181,3 @@ class JointSettings:
     def generator_due(self, epoch: int, step: int) -> bool:
         """Whether they learn in this step of this epoch, both counted from 0."""
         return self.generator_learns and (epoch * self.steps_per_epoch + step) % self.generator_every == 0
-
-
-def require_fitting(settings: JointSettings, generator: Generator) -> None:
-    """Raises GenreidError where the generator cannot paint what the settings ask of it."""
-    if generator.repairs and settings.contrast.mixup == "d_mixup":
-        raise GenreidError(
-            "contrast.mixup is `d_mixup`, codes that a generator paints, but this one repairs views: set "
-            "`train_joint.contrast.mixup: body`, or `pretrain_generator.generator.paints: codes`"
-        )
-
-
-@dataclass(frozen=True)
-class Networks:
-    """E_id; E_str and G; D."""
-
-    encoder: IdentityEncoder
-    generator: Generator
-    discriminator: Discriminator
