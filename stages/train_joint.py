@@ -15,6 +15,7 @@ def train_joint(
     fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
 ) -> None:
     """Train encoder and generator together, by rotation contrast and mixup contrast on generated views."""
+    from genreid.data.cutting import no_masks
     from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
     from genreid.training import joint
     from genreid.training.loader import Loader
@@ -25,7 +26,7 @@ def train_joint(
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
-    from stages.shared.warped import warped_images
+    from stages.shared.warped import person_masks, warped_images
 
     options = Options(fresh, device, workers, progress)
     with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run:
@@ -35,9 +36,12 @@ def train_joint(
         generator, discriminator = load_generator(*read_fitting_checkpoint(run, "generator", train.info))
         require_fitting(settings, generator)
         views, labels = open_views(run), None
-        warped = None
+        warped, mask = None, no_masks
         if settings.warps or (settings.paints and generator.repairs):
             warped = warped_images(run, train, images)
+            mask = warped.mask
+        elif settings.paints or settings.pastes:
+            mask = person_masks(run, train)
         persons: Persons | None = warped
         if told := settings.oracle != "none":
             # Half a second of imports, of all that draws the benchmark, which no other run has to wait for.
@@ -49,7 +53,7 @@ def train_joint(
                 persons = true_persons(run, train, images, views.yaws_deg, warped)
             if settings.wants_true_labels:
                 labels = true_labels(run, train)
-        loader = Loader(images, views, run.device, warped=persons)
+        loader = Loader(images, views, run.device, warped=persons, mask=mask)
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         epochs = joint.train_joint(
@@ -81,12 +85,12 @@ def train_joint(
 
 def inputs_of(settings: JointSettings) -> tuple[str, ...]:
     """What it reads: nothing of the truth, unless an oracle is to show true views, and of meshes nothing but
-    for persons that are warped, or painted by a generator that may turn out to repair.
+    for persons that are warped, painted by a generator that may turn out to repair, or cut out.
 
     dvc.yaml does not name the truth among what this stage depends on, or every run's lock would say that its
     training had it at hand. Nothing is lost: the truth is made with the images, by the same stage from the
     same params and code, and so is never another where the images are the same.
     """
     truth = ("truth",) if settings.wants_true_views else ()
-    mesh = ("mesh",) if settings.warps or settings.paints else ()
+    mesh = ("mesh",) if settings.warps or settings.paints or settings.pastes else ()
     return ("manifest", "images", "encoder", "generator", "views", *mesh, *truth)

@@ -7,7 +7,7 @@ gigabytes, and textures three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
+from genreid.data.cutting import Masks, no_masks, person_reach
 from genreid.data.transforms import resize
 from genreid.warping.mixing import Garment
 from genreid.warping.texture import Texture
@@ -25,8 +26,6 @@ from genreid.warping.warper import Warper
 
 _CACHE_BYTES = 2 * 1024**3
 """Of textures and backgrounds (2 GiB: those of 50,000 images); those beyond are made each time."""
-
-_LIKELY = 128
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ class Natives(Protocol):
 class WarpedImages:
     """N images with the bodies in them: parameters of N persons, camera (N, 3).
 
-    mask: position → (h, w) uint8, how surely a pixel of the image shows its person, of 255, or None where
-    nobody knows (`MeshEstimates.mask`). Images without a body have any parameters, and no view is asked for.
+    mask: of each image (`MeshEstimates.mask`). Images without a body have any parameters, and no view is
+    asked for.
     """
 
     def __init__(
@@ -101,10 +100,10 @@ class WarpedImages:
         images: Natives,
         parameters: BodyParameters,
         camera: Tensor,
-        mask: Callable[[int], np.ndarray | None] = lambda position: None,
+        mask: Masks = no_masks,
     ) -> None:
         self._warper, self._images = warper, images
-        self._parameters, self._camera, self._mask = parameters, camera, mask
+        self._parameters, self._camera, self.mask = parameters, camera, mask
         self._known: dict[int, _Known] = {}
         self._cached_bytes = 0
 
@@ -169,22 +168,19 @@ class WarpedImages:
         """What is known of an image, from memory if it was looked at before."""
         if position in self._known:
             return self._known[position]
-        native, mask = self._images.load_native(position), self._mask(position)
+        native, mask = self._images.load_native(position), self.mask(position)
         one = slice(position, position + 1)
         # Alone: what shares a batch changes the last bits of a posed body, and a run that was resumed has
         # other textures in memory than one that went through.
         person = self._parameters.select(one), self._camera[one]
         (texture,) = self._warper.textures([native], *person, [mask])
         outline = self._warper.outline(*person, *native.shape[:2])
-        if mask is not None:
-            outline |= mask >= _LIKELY
-        known = _Known(texture, native.shape[:2], self._without_person(native, outline))
+        known = _Known(texture, native.shape[:2], self._without_person(native, outline, mask))
         if self._cached_bytes + known.nbytes <= _CACHE_BYTES:
             self._known[position] = known
             self._cached_bytes += known.nbytes
         return known
 
-    def _without_person(self, native: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    def _without_person(self, native: np.ndarray, outline: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         size_px = self._images.height_px, self._images.width_px
-        shown = resize(np.where(outline, np.uint8(255), np.uint8(0)), *size_px)
-        return without_person(resize(native, *size_px), shown)
+        return without_person(resize(native, *size_px), person_reach(outline, mask, *size_px))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from genreid.data.cutting import Masks
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.data.ways import Turned, where_possible
@@ -18,6 +19,12 @@ from stages.shared.run import StageRun
 def warped_images(run: StageRun, manifest: Manifest, images: ImageSet) -> WarpedImages:
     """images: those of the manifest. Raises GenreidError where body or meshes cannot be read."""
     return _warped(run, manifest, images)[0]
+
+
+def person_masks(run: StageRun, manifest: Manifest) -> Masks:
+    """The masks of the manifest's images, where nobody is turned. Raises GenreidError where meshes cannot be
+    read."""
+    return read_mesh(run, manifest, open_body(run.root, manifest.info.body)).mask
 
 
 def turned_pictures(run: StageRun, manifest: Manifest, images: ImageSet) -> Turned:
