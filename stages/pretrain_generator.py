@@ -22,7 +22,7 @@ def pretrain_generator(
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
-    from stages.shared.warped import warped_images
+    from stages.shared.warped import persons_of
 
     options = Options(fresh, device, workers, progress)
     settings_class = pretraining.GeneratorPretrainingSettings
@@ -30,8 +30,9 @@ def pretrain_generator(
         settings = run.settings
         learns = {} if settings.epochs else {"learns": "nothing, with 0 epochs"}
         train, images = training_set(run)
-        warped = warped_images(run, train, images) if settings.generator.paints == "views" else None
-        loader = Loader(images, open_views(run), run.device, warped=warped)
+        turns, cuts = settings.generator.paints == "views", settings.generation.same_person > 0
+        warped, mask = persons_of(run, train, images, turns=turns, cuts=cuts)
+        loader = Loader(images, open_views(run), run.device, warped=warped, mask=mask)
         encoder = load_encoder(*read_fitting_checkpoint(run, "encoder", train.info)).to(run.device)
         dim, stripes = encoder.appearance_dim, encoder.settings.num_stripes
         generator = build_generator(settings.generator, dim, stripes, settings.seed).to(run.device)
@@ -59,6 +60,8 @@ def pretrain_generator(
 
 
 def inputs_of(settings: GeneratorPretrainingSettings) -> tuple[str, ...]:
-    """What it reads: meshes for a generator that repairs warped views, which another is not shown."""
-    mesh = ("mesh",) if settings.generator.paints == "views" else ()
+    """What it reads: meshes for a generator that repairs warped views, which another is not shown, and for
+    the masks in them where it learns from other images of the same persons."""
+    needs_meshes = settings.generator.paints == "views" or settings.generation.same_person > 0
+    mesh = ("mesh",) if needs_meshes else ()
     return ("manifest", "images", "encoder", *mesh, "views")

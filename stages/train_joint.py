@@ -27,7 +27,7 @@ def train_joint(
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import tell_expected, train_and_write, training_set
     from stages.shared.views import open_views
-    from stages.shared.warped import warped_images
+    from stages.shared.warped import persons_of
 
     options = Options(fresh, device, workers, progress)
     with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run:
@@ -37,9 +37,9 @@ def train_joint(
         generator, discriminator = load_generator(*read_fitting_checkpoint(run, "generator", train.info))
         require_fitting(settings, generator)
         views, labels = open_views(run), None
-        warped = None
-        if settings.warps or (settings.paints and generator.repairs):
-            warped = warped_images(run, train, images)
+        turns = settings.warps or (settings.paints and generator.repairs)
+        cuts = settings.paints or settings.pastes
+        warped, mask = persons_of(run, train, images, turns=turns, cuts=cuts)
         persons: Persons | None = warped
         if told := settings.oracle != "none":
             # Half a second of imports, of all that draws the benchmark, which no other run has to wait for.
@@ -51,7 +51,7 @@ def train_joint(
                 persons = true_persons(run, train, images, views.yaws_deg, warped)
             if settings.wants_true_labels:
                 labels = true_labels(run, train)
-        loader = Loader(images, views, run.device, warped=persons)
+        loader = Loader(images, views, run.device, warped=persons, mask=mask)
         tell_expected(run, encoder, train.info, lambda speed: joint_seconds(settings, len(train), speed))
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
@@ -84,12 +84,12 @@ def train_joint(
 
 def inputs_of(settings: JointSettings) -> tuple[str, ...]:
     """What it reads: nothing of the truth, unless an oracle is to show true views, and of meshes nothing but
-    for persons that are warped, or painted by a generator that may turn out to repair.
+    for persons that are warped, painted by a generator that may turn out to repair, or cut out.
 
     dvc.yaml does not name the truth among what this stage depends on, or every run's lock would say that its
     training had it at hand. Nothing is lost: the truth is made with the images, by the same stage from the
     same params and code, and so is never another where the images are the same.
     """
     truth = ("truth",) if settings.wants_true_views else ()
-    mesh = ("mesh",) if settings.warps or settings.paints else ()
+    mesh = ("mesh",) if settings.warps or settings.paints or settings.pastes else ()
     return ("manifest", "images", "encoder", "generator", "views", *mesh, *truth)

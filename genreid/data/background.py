@@ -11,16 +11,16 @@ import numpy as np
 _CLOTHES = 0.05  # of the height: how far clothes and bags may stand out from the body
 
 
-def without_person(image: np.ndarray, view: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 RGB and the view of its mesh (h, w) uint8, black around the body → (h, w, 3) uint8.
+def without_person(image: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8 RGB, and (h, w) above 0 where its person may be → (h, w, 3) uint8.
 
-    The body, and as much around it as clothes may reach, is filled in smoothly from what is next to it
+    The person, and as much around it as clothes may reach, is filled in smoothly from what is next to it
     (pull-push: Gortler et al., SIGGRAPH 1996, section 3.4). Nothing but a blur is claimed for it: whoever is
     put before it hides it.
     """
-    reach = max(1, round(_CLOTHES * len(view)))
+    reach = max(1, round(_CLOTHES * len(person)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    known = cv2.dilate((view > 0).astype(np.uint8), disc) == 0
+    known = cv2.dilate((person > 0).astype(np.uint8), disc) == 0
     if not known.any():
         return np.broadcast_to(image.mean((0, 1)), image.shape).astype(np.uint8)
     filled = _fill(image.astype(np.float32), known.astype(np.float32))

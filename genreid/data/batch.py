@@ -68,10 +68,12 @@ class Batch:
     mesh_rotated: (B, 1, H, W), the same mesh turned by yaw_deg (B,) float32 about its vertical axis.
 
     Where same-person pictures are painted, else None: positive_image and positive_mesh, as image and mesh, of
-    another image of the same pseudo-identity, or of the image itself where there is no other.
+    another image of the same pseudo-identity, or of the image itself where there is no other; positive_person
+    (B, 1, H, W), how far each of its pixels is the person's, 0 to 1.
 
     Where second views stand before the background of another camera, else None: background (B, 3, H, W), of
-    an image without its person.
+    an image without its person. Where the image's person is pasted there as it is, else None: person
+    (B, 1, H, W), how far each of its pixels is the person's, 0 to 1.
 
     Where second views are warped, else None: warped (B, 3, H, W), the person turned by yaw_deg in the colours
     that the image shows, before `background`, or before the image's own without the person.
@@ -89,7 +91,9 @@ class Batch:
     yaw_deg: torch.Tensor
     positive_image: torch.Tensor | None = None
     positive_mesh: torch.Tensor | None = None
+    positive_person: torch.Tensor | None = None
     background: torch.Tensor | None = None
+    person: torch.Tensor | None = None
     warped: torch.Tensor | None = None
     mix: Mix | None = None
     mixtures: Mixtures | None = None

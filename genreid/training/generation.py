@@ -129,9 +129,9 @@ def first_losses(
 
 
 def same_person(painted: Tensor, batch: Batch) -> Tensor:
-    """L_same = |G(E_str(m'_0), a(x)) − x'| where the body of x' is: its background is another."""
-    assert batch.positive_image is not None and batch.positive_mesh is not None
-    return l1_within(painted, batch.positive_image, batch.positive_mesh > -1)
+    """L_same = |G(E_str(m'_0), a(x)) − x'| where x' shows its person: its background is another."""
+    assert batch.positive_image is not None and batch.positive_person is not None
+    return l1_within(painted, batch.positive_image, batch.positive_person > 0.5)
 
 
 def discriminator_step(

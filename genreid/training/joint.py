@@ -274,6 +274,7 @@ def epoch_batches(
         positives=Positives(labels.labels, with_mesh) if pairs else None,
         learns=lambda step: settings.generator_due(epoch, step),
         changes_background=settings.changes_background,
+        pastes=settings.pastes,
         warps=settings.contrast.views == "warped",
         recolours=settings.contrast.camera_colours,
         repairs=repairs,

@@ -14,6 +14,7 @@ from torch import Tensor
 from genreid.data.background import without_person
 from genreid.data.batch import Batch, Mix, Mixtures
 from genreid.data.camera_colours import CameraColours
+from genreid.data.cutting import LIKELY, Masks, no_masks, person_reach, person_share, ring_px
 from genreid.data.images import ImageSet
 from genreid.data.samplers import shuffled_batches
 from genreid.data.transforms import normalise, normalise_mesh, resize
@@ -42,9 +43,9 @@ class Loader:
     """Images with the views of their meshes, at the training size.
 
     images: N images. views: the view shards. warped: the persons of the images, if they are to be turned by
-    warping or mixed on the body. Attributes: with_mesh (M,) int64, the positions of the images that have
-    views (the others take part in clustering and memory, not in generator batches); yaws_deg: the rotations
-    that a batch draws from, all of the shards' but 0.
+    warping or mixed on the body. mask: of each image, along which persons are cut out. Attributes: with_mesh
+    (M,) int64, the positions of the images that have views (the others take part in clustering and memory,
+    not in generator batches); yaws_deg: the rotations that a batch draws from, all of the shards' but 0.
 
     Raises:
         GenreidError: no image has a view, or the shards lack the image's own viewpoint or any rotation.
@@ -57,6 +58,7 @@ class Loader:
         device: torch.device,
         *,
         warped: Persons | None = None,
+        mask: Masks = no_masks,
     ) -> None:
         rendered = set(views.image_ids)
         has_view = np.array([image_id in rendered for image_id in images.image_id])
@@ -74,7 +76,7 @@ class Loader:
             )
         self.yaws_deg = np.array(rotations, np.int16)
         self._images, self._views, self._device = images, views, device
-        self._warped = warped
+        self._warped, self._mask = warped, mask
         self._cache: dict[Hashable, np.ndarray] = {}
         self._cached_bytes = 0
 
@@ -88,6 +90,7 @@ class Loader:
         positives: Positives | None = None,
         learns: Callable[[int], bool] = lambda step: True,
         changes_background: bool = False,
+        pastes: bool = False,
         warps: bool = False,
         recolours: bool = False,
         repairs: bool = False,
@@ -98,7 +101,7 @@ class Loader:
 
         index: (M',) positions of images with a mesh; each comes once before any comes twice. learns: in
         which steps the generator does; positives are drawn for those. Backgrounds are drawn where they
-        change. warps, recolours, repairs, mixing: see `batch`. mirror: the chance of an image to come
+        change. pastes, warps, recolours, repairs, mixing: see `batch`. mirror: the chance of an image to come
         mirrored. A batch is made in a thread while the one before it is learnt from.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
@@ -122,6 +125,7 @@ class Loader:
                         rng,
                         positives=paired,
                         backgrounds=backgrounds,
+                        pastes=pastes,
                         warps=warps,
                         recolours=recolours,
                         repairs=repairs,
@@ -140,6 +144,7 @@ class Loader:
         *,
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
+        pastes: bool = False,
         warps: bool = False,
         recolours: bool = False,
         repairs: bool = False,
@@ -150,10 +155,11 @@ class Loader:
         """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
 
         positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
-        wanted, if any; all of them with views. warps: whether the persons come turned by warping; recolours:
-        whether these, and mixed ones, are in the colours of the camera whose background they have; repairs:
-        whether as canvases; learns: whether the generator does, from canvases that it needs for that; mixing:
-        how the persons are mixed, if they are; mirrored: (B,) bool, who comes mirrored, if anybody.
+        wanted, if any; all of them with views. pastes: whether the persons are to be cut out of the images as
+        they are; warps: whether they come turned by warping; recolours: whether these, and mixed ones, are in
+        the colours of the camera whose background they have; repairs: whether as canvases; learns: whether
+        the generator does, from canvases that it needs for that; mixing: how the persons are mixed, if they
+        are; mirrored: (B,) bool, who comes mirrored, if anybody.
         """
         yaw_deg = rng.choice(self.yaws_deg, len(index))
         mix = None if mixing is None else mixing(index, rng)
@@ -162,6 +168,7 @@ class Loader:
             yaw_deg,
             positives=positives,
             backgrounds=backgrounds,
+            pastes=pastes,
             warps=warps,
             recolours=recolours,
             repairs=repairs,
@@ -177,6 +184,7 @@ class Loader:
         *,
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
+        pastes: bool = False,
         warps: bool = False,
         recolours: bool = False,
         repairs: bool = False,
@@ -203,7 +211,9 @@ class Loader:
             yaw_deg=torch.from_numpy(yaw_deg.astype(np.float32)).to(self._device),
             positive_image=None if positives is None else self.images_at(positives),
             positive_mesh=None if positives is None else self._own_meshes(positives),
+            positive_person=None if positives is None else self._shares(positives, 0),
             background=None if backgrounds is None else self._on_device(self._empty(backgrounds)),
+            person=self._shares(index, ring_px(self._images.height_px)) if pastes else None,
             warped=warped,
             mix=None if mix is None else mix.to(self._device),
             mixtures=mixtures,
@@ -275,9 +285,25 @@ class Loader:
         return CameraColours.of(self._images.camera_id, self.with_mesh, self._person)
 
     def _person(self, position: int) -> np.ndarray:
-        """The pixels (P, 3) of an image that its mesh covers."""
+        """The pixels (P, 3) of an image that show its person."""
         (image,) = self._images.load(np.array([position]))
-        return image[self._view(position, 0) > 0]
+        return image[self._share(position, 0) >= LIKELY]
+
+    def _shares(self, index: np.ndarray, ring: int) -> Tensor:
+        """How far each pixel of the images at `index` (B,) is the person's: (B, 1, H, W), 0 to 1."""
+        shares = np.stack([self._share(int(position), ring) for position in index])
+        return to_device(torch.from_numpy(shares)[:, None].float().div_(255.0), self._device)
+
+    def _share(self, position: int, ring: int) -> np.ndarray:
+        """The same of one image, of 255: see `person_share`."""
+
+        def cut() -> np.ndarray:
+            mask = self._mask(position)
+            if mask is not None:
+                mask = resize(mask, self._images.height_px, self._images.width_px)
+            return person_share(self._view(position, 0) > 0, mask, ring)
+
+        return self._kept(("person", position, ring), cut)
 
     def _empty(self, index: np.ndarray) -> np.ndarray:
         """The images at `index` (B,) without their persons: (B, H, W, 3) uint8."""
@@ -308,7 +334,12 @@ class Loader:
         return self._kept((image, yaw_deg), decode)
 
     def _background(self, position: int, image: np.ndarray) -> np.ndarray:
-        return self._kept((position, None), lambda: without_person(image, self._view(position, 0)))
+        def fill() -> np.ndarray:
+            size_px = self._images.height_px, self._images.width_px
+            reach = person_reach(self._view(position, 0) > 0, self._mask(position), *size_px)
+            return without_person(image, reach)
+
+        return self._kept((position, None), fill)
 
     def _kept(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
         """What `make` gives, kept as bytes after the first time while there is room."""

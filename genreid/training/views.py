@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genreid.data.batch import Batch, Mix
+from genreid.data.cutting import ring_px
 from genreid.data.transforms import augment
 from genreid.models.batchnorm import generated_images
 from genreid.models.encoder import Encoding, IdentityEncoder
@@ -36,8 +37,6 @@ from genreid.training.networks import Networks
 from genreid.training.repair import RepairedViews, repair
 from genreid.training.run import frozen
 from genreid.training.settings.joint import JointSettings
-
-_MARGIN_PX = 64  # of the height: a pixel around the body at each of them, for hair and clothes
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,8 @@ def make_views(
         case "augmented":
             pictures["second"] = augment(batch.image, settings.augmentation, rng)
         case "copy_paste":
-            pictures["second"] = on_background(batch.image, batch.mesh, batch)
+            assert batch.person is not None and batch.background is not None
+            pictures["second"] = before(batch.image, batch.person, batch.background)
     match contrast.mixup:
         case "d_mixup" if mixed is not None and "mixed" not in found:
             pictures["mixed"] = on_background(mixed, mix.mesh_of(batch), batch)
@@ -201,9 +201,15 @@ def on_background(pictures: Tensor, mesh: Tensor, batch: Batch) -> Tensor:
     that the batch brings; where it brings none, the pictures as they are."""
     if batch.background is None:
         return pictures
-    margin = max(1, mesh.shape[2] // _MARGIN_PX)
-    body = F.max_pool2d((mesh > -1).float(), 2 * margin + 1, stride=1, padding=margin)
-    composed = body * pictures + (1 - body) * batch.background
+    ring = ring_px(mesh.shape[2])
+    body = F.max_pool2d((mesh > -1).float(), 2 * ring + 1, stride=1, padding=ring)
+    return before(pictures, body, batch.background)
+
+
+def before(pictures: Tensor, person: Tensor, background: Tensor) -> Tensor:
+    """The persons of pictures (B, 3, H, W), who are `person` (B, 1, H, W) of each pixel, 0 to 1, before
+    backgrounds (B, 3, H, W)."""
+    composed = person * pictures + (1 - person) * background
     return composed.contiguous(memory_format=torch.channels_last)
 
 

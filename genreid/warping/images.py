@@ -7,7 +7,7 @@ gigabytes, and textures three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
+from genreid.data.cutting import Masks, no_masks, person_reach
 from genreid.data.transforms import resize
 from genreid.warping.bodies import Bodies
 from genreid.warping.mixing import Garment
@@ -25,8 +26,6 @@ from genreid.warping.warper import Warper
 
 _CACHE_BYTES = 2 * 1024**3
 """Of bodies, textures and backgrounds (2 GiB: those of 25,000 images); those beyond are made each time."""
-
-_LIKELY = 128
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ class Natives(Protocol):
 class WarpedImages:
     """N images with the bodies in them: parameters of N persons, camera (N, 3).
 
-    mask: position → (h, w) uint8, how surely a pixel of the image shows its person, of 255, or None where
-    nobody knows (`MeshEstimates.mask`). Images without a body have any parameters, and no view is asked for.
+    mask: of each image (`MeshEstimates.mask`). Images without a body have any parameters, and no view is
+    asked for.
     """
 
     def __init__(
@@ -101,10 +100,10 @@ class WarpedImages:
         images: Natives,
         parameters: BodyParameters,
         camera: Tensor,
-        mask: Callable[[int], np.ndarray | None] = lambda position: None,
+        mask: Masks = no_masks,
     ) -> None:
         self._warper, self._images = warper, images
-        self._parameters, self._camera, self._mask = parameters, camera, mask
+        self._parameters, self._camera, self.mask = parameters, camera, mask
         self._known: dict[int, _Known] = {}
         self._cached_bytes = 0
 
@@ -160,23 +159,20 @@ class WarpedImages:
         """What is known of an image, from memory if it was looked at before."""
         if position in self._known:
             return self._known[position]
-        native, mask = self._images.load_native(position), self._mask(position)
+        native, mask = self._images.load_native(position), self.mask(position)
         one, size_px = slice(position, position + 1), np.array(native.shape[:2])[:, None]
         body = self._warper.bodies(self._parameters.select(one), self._camera[one], *size_px)
         (texture,) = self._warper.textures([native], body, [mask])
         (outline,) = self._warper.outlines(body)
-        if mask is not None:
-            outline |= mask >= _LIKELY
-        known = _Known(body, texture, self._without_person(native, outline))
+        known = _Known(body, texture, self._without_person(native, outline, mask))
         if self._cached_bytes + known.nbytes <= _CACHE_BYTES:
             self._known[position] = known
             self._cached_bytes += known.nbytes
         return known
 
-    def _without_person(self, native: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    def _without_person(self, native: np.ndarray, outline: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         size_px = self._images.height_px, self._images.width_px
-        shown = resize(np.where(outline, np.uint8(255), np.uint8(0)), *size_px)
-        return without_person(resize(native, *size_px), shown)
+        return without_person(resize(native, *size_px), person_reach(outline, mask, *size_px))
 
 
 def _bodies(known: Sequence[_Known]) -> Bodies:

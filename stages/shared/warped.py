@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from genreid.data.cutting import Masks, no_masks
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.data.ways import Turned, where_possible
@@ -18,6 +19,21 @@ from stages.shared.run import StageRun
 def warped_images(run: StageRun, manifest: Manifest, images: ImageSet) -> WarpedImages:
     """images: those of the manifest. Raises GenreidError where body or meshes cannot be read."""
     return _warped(run, manifest, images)[0]
+
+
+def persons_of(
+    run: StageRun, manifest: Manifest, images: ImageSet, *, turns: bool, cuts: bool
+) -> tuple[WarpedImages | None, Masks]:
+    """The persons, if they are to be turned, and the masks along which they are cut out, if they are.
+
+    Raises GenreidError where body or meshes cannot be read.
+    """
+    if turns:
+        warped = warped_images(run, manifest, images)
+        return warped, warped.mask
+    if cuts:
+        return None, read_mesh(run, manifest, open_body(run.root, manifest.info.body)).mask
+    return None, no_masks
 
 
 def turned_pictures(run: StageRun, manifest: Manifest, images: ImageSet) -> Turned:

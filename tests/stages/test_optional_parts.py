@@ -138,14 +138,20 @@ def test_what_each_stage_reads_follows_its_settings() -> None:
         return set(inputs_of(Settings(**settings)))
 
     joint = {"manifest", "images", "encoder", "generator", "views"}
-    shown: dict[str, Any] = {"wants_true_views": False, "warps": False, "paints": False}
+    shown: dict[str, Any] = dict.fromkeys(("wants_true_views", "warps", "paints", "pastes"), False)
     assert of(inputs_of_joint, **shown) == joint
     assert of(inputs_of_joint, **shown | {"warps": True}) == joint | {"mesh"}
     assert of(inputs_of_joint, **shown | {"paints": True}) == joint | {"mesh"}, "the generator may repair"
+    assert of(inputs_of_joint, **shown | {"pastes": True}) == joint | {"mesh"}, "for the masks"
     assert of(inputs_of_joint, **shown | {"wants_true_views": True}) == joint | {"truth"}
     generator = {"manifest", "images", "encoder", "views"}
-    assert of(inputs_of_generator, generator=Settings(paints="codes")) == generator
-    assert of(inputs_of_generator, generator=Settings(paints="views")) == generator | {"mesh"}
+    for paints, same_person, own in (
+        ("codes", 0.0, set()),
+        ("codes", 5.0, {"mesh"}),
+        ("views", 0.0, {"mesh"}),
+    ):
+        shown = {"generator": Settings(paints=paints), "generation": Settings(same_person=same_person)}
+        assert of(inputs_of_generator, **shown) == generator | own
     assert of(inputs_of_warm_up, import_from=None) == {"manifest", "images"}
     assert of(inputs_of_warm_up, import_from=object()) == {"manifest"}
     for estimator, own in (("romp", set()), ("mean_pose", set()), ("ground_truth", {"truth"})):

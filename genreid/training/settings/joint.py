@@ -167,10 +167,15 @@ class JointSettings:
         return self.contrast.warps or self.cluster_views in ("turned", "turned_rows")
 
     @property
+    def pastes(self) -> bool:
+        """Whether persons are cut out of their images as they are."""
+        return self.contrast.views == "copy_paste"
+
+    @property
     def changes_background(self) -> bool:
         """Whether the persons of second views stand before backgrounds of other cameras."""
         contrast = self.contrast
-        moves = self.paints or contrast.warps or contrast.views == "copy_paste"
+        moves = self.paints or contrast.warps or self.pastes
         return contrast.background == "other_cameras" and moves
 
     @property

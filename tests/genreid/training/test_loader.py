@@ -19,6 +19,7 @@ from genreid.training.ahead import one_ahead
 from genreid.training.draws import Positives, draw_backgrounds
 from genreid.training.loader import Loader
 from genreid.training.run import Run
+from genreid.training.views import before as put_before
 
 from .conftest import CPU, Boxes, BoxViews
 
@@ -252,3 +253,61 @@ def test_who_stops_early_leaves_no_thread() -> None:
     assert next(ahead) == 0
     ahead.close()  # type: ignore[attr-defined]
     assert _threads() == []
+
+
+def _with_masks(boxes: Boxes) -> tuple[Loader, dict[int, np.ndarray]]:
+    """Image 2's mask, at twice the size, is softer to the right and stands out on both sides of the body;
+    image 5's finds nobody. Nobody is warped."""
+    soft = np.zeros((64, 32), np.uint8)
+    soft[8:56, 0:20], soft[8:56, 20:28] = 255, 102
+    masks = {2: soft, 5: np.full((64, 32), 100, np.uint8)}
+    views: Any = boxes.views
+    return Loader(boxes.images, views, CPU, mask=masks.get), masks
+
+
+def test_persons_are_cut_out_along_their_masks(boxes: Boxes) -> None:
+    """And along their bodies, with a ring, where there is none or it finds nobody."""
+    loader, _ = _with_masks(boxes)
+    index = np.array([2, 5, 7])
+    batch = loader.batch_at(index, np.full(3, 90), positives=index, backgrounds=index[::-1], pastes=True)
+    assert batch.person is not None and batch.positive_person is not None
+    masked = torch.zeros(32, 16)
+    masked[4:28, 0:10], masked[4:28, 10:14] = 1, 0.4
+    body, ring = torch.zeros(32, 16), torch.zeros(32, 16)
+    body[4:28, 3:10] = 1
+    ring[3:29, 2:11] = 1
+    torch.testing.assert_close(batch.person[:, 0], torch.stack([masked, ring, ring]))
+    torch.testing.assert_close(batch.positive_person[:, 0], torch.stack([masked, body, body]))
+    assert loader.batch_at(index, np.full(3, 90)).person is None
+
+
+def test_what_is_put_elsewhere_is_what_the_mask_has(boxes: Boxes) -> None:
+    """Pixel by pixel, the person by its share and the background by the rest."""
+    loader, _ = _with_masks(boxes)
+    batch = loader.batch_at(np.array([2]), np.array([90]), backgrounds=np.array([7]), pastes=True)
+    assert batch.person is not None and batch.background is not None
+    pasted = put_before(batch.image, batch.person, batch.background)
+    for row, column, share in ((0, 0, 0.0), (10, 1, 1.0), (20, 12, 0.4), (10, 15, 0.0)):
+        expected = share * batch.image[0, :, row, column] + (1 - share) * batch.background[0, :, row, column]
+        torch.testing.assert_close(pasted[0, :, row, column], expected)
+
+
+def test_what_the_mask_or_the_body_has_is_taken_off_a_background(boxes: Boxes) -> None:
+    loader, _ = _with_masks(boxes)
+    index = np.array([2, 5, 7])
+    batch = loader.batch_at(index, np.full(3, 90), backgrounds=index)
+    assert batch.background is not None
+    body = boxes.views.load("", 0) > 0
+    reach = body.copy()
+    reach[4:28, 0:10] = True
+    images = boxes.images.load(index)
+    expected = [without_person(image, part) for image, part in zip(images, (reach, body, body), strict=True)]
+    assert torch.equal(batch.background, normalise(np.stack(expected)))
+    assert not np.array_equal(expected[0], without_person(images[0], body))
+
+
+def test_the_colours_of_a_camera_are_those_within_the_masks(boxes: Boxes) -> None:
+    loader, _ = _with_masks(boxes)
+    images = boxes.images.load(np.array([2, 7]))
+    assert np.array_equal(loader._person(2), images[0, 4:28, 0:10].reshape(-1, 3))
+    assert np.array_equal(loader._person(7), images[1, 4:28, 3:10].reshape(-1, 3))

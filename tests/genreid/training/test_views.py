@@ -105,7 +105,9 @@ def test_second_views_before_another_background_are_embedded_as_they_are_put_the
     parts = networks()
     parts.encoder.train()
     index, backgrounds = np.array([0, 7, 13]), np.array([4, 2, 21])
-    batch = boxes.loader.batch(index, np.random.default_rng(0), backgrounds=backgrounds)
+    batch = boxes.loader.batch(
+        index, np.random.default_rng(0), backgrounds=backgrounds, pastes=kind == "copy_paste"
+    )
     mix = Mix(0.7, torch.tensor([2, 0, 1]))
     real = parts.encoder(batch.image)
     views = make_views(parts, batch, real, mix, settings, np.random.default_rng(0), learns=False)
