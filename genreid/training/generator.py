@@ -27,7 +27,7 @@ from genreid.training.generation import (
     generator_losses,
     repair_losses,
 )
-from genreid.training.loader import Loader
+from genreid.training.loader import Holds, Loader
 from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
 from genreid.training.repair import RepairedViews, repair
@@ -79,8 +79,8 @@ def pretrain_generator(
             loader.with_mesh,
             settings.batch_size,
             settings.seed,
+            Holds(canvases=generator.repairs),
             positives=positives,
-            repairs=generator.repairs,
         )
         for rng, batch in batches:
             run.meter.add(generator_step(networks, optimisers, batch, settings, run, rng), len(batch))

@@ -25,7 +25,7 @@ from genreid.seeding import torch_rng
 from genreid.training.draws import Positives
 from genreid.training.features import Features
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses, repair_losses
-from genreid.training.loader import Loader
+from genreid.training.loader import Holds, Loader
 from genreid.training.mixtures import mixing_of
 from genreid.training.networks import Networks
 from genreid.training.pictures import generation_picture
@@ -271,13 +271,15 @@ def epoch_batches(
         clustered,
         settings.batch_size,
         settings.seed,
+        Holds(
+            backgrounds=settings.changes_background,
+            persons=settings.pastes,
+            warped=settings.contrast.views == "warped",
+            canvases=repairs,
+            camera_colours=settings.contrast.camera_colours,
+            mixing=mixing_of(torch.from_numpy(labels.labels), run.tensors["prototypes"], settings),
+            mirror=settings.mirror,
+        ),
         positives=Positives(labels.labels, with_mesh) if pairs else None,
         learns=lambda step: settings.generator_due(epoch, step),
-        changes_background=settings.changes_background,
-        pastes=settings.pastes,
-        warps=settings.contrast.views == "warped",
-        recolours=settings.contrast.camera_colours,
-        repairs=repairs,
-        mixing=mixing_of(torch.from_numpy(labels.labels), run.tensors["prototypes"], settings),
-        mirror=settings.mirror,
     )

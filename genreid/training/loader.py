@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import cast
@@ -37,6 +38,29 @@ images turned by seven angles); those beyond are made each time."""
 def to_device(pixels: Tensor, device: torch.device) -> Tensor:
     """On the device in channels-last order, in which convolutions on a CPU run several times faster."""
     return pixels.to(device, memory_format=torch.channels_last, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What batches hold besides images and their meshes, own and turned.
+
+    backgrounds: images without their persons, of other cameras: what persons are put before in place of their
+    own. persons: how far each pixel is the person's, to be cut out as it is. warped: the persons turned by
+    warping; canvases: the same for a generator that repairs. camera_colours: whether warped and mixed persons
+    have the colours of the camera before whose background they stand. mixing: how persons are mixed, if they
+    are. mirror: the chance of an image to come mirrored, with all that belongs to it.
+    """
+
+    backgrounds: bool = False
+    persons: bool = False
+    warped: bool = False
+    canvases: bool = False
+    camera_colours: bool = False
+    mixing: Mixing | None = None
+    mirror: float = 0.0
+
+
+IMAGES_AND_MESHES = Holds()
 
 
 class Loader:
@@ -86,23 +110,16 @@ class Loader:
         index: np.ndarray,
         batch_size: int,
         seed: int,
+        holds: Holds = IMAGES_AND_MESHES,
         *,
         positives: Positives | None = None,
         learns: Callable[[int], bool] = lambda step: True,
-        changes_background: bool = False,
-        pastes: bool = False,
-        warps: bool = False,
-        recolours: bool = False,
-        repairs: bool = False,
-        mixing: Mixing | None = None,
-        mirror: float = 0.0,
     ) -> Iterator[tuple[np.random.Generator, Batch]]:
         """The batches of the run's epoch that are still to do, each with the random numbers of its step.
 
         index: (M',) positions of images with a mesh; each comes once before any comes twice. learns: in
-        which steps the generator does; positives are drawn for those. Backgrounds are drawn where they
-        change. pastes, warps, recolours, repairs, mixing: see `batch`. mirror: the chance of an image to come
-        mirrored. A batch is made in a thread while the one before it is learnt from.
+        which steps the generator does; positives are drawn for those. A batch is made in a thread while the
+        one before it is learnt from.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
         order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
@@ -112,27 +129,12 @@ class Loader:
                 # "partners" are positives: another name for the draws would make them others.
                 rng, draw = numpy_rng(seed, "step", epoch, step), torch_rng(seed, "partners", epoch, step)
                 paired = positives.draw(chosen, draw) if positives and learns(step) else None
-                backgrounds = None
-                if changes_background:
-                    backgrounds = draw_backgrounds(chosen, self._images.camera_id, self.with_mesh, rng)
                 mirrored = None
-                if mirror > 0:  # a generator of its own: all other draws are the same with and without
-                    mirrored = numpy_rng(seed, "mirror", epoch, step).random(len(chosen)) < mirror
+                if holds.mirror > 0:  # a generator of its own: all other draws are the same with and without
+                    mirrored = numpy_rng(seed, "mirror", epoch, step).random(len(chosen)) < holds.mirror
                 yield (
                     rng,
-                    self.batch(
-                        chosen,
-                        rng,
-                        positives=paired,
-                        backgrounds=backgrounds,
-                        pastes=pastes,
-                        warps=warps,
-                        recolours=recolours,
-                        repairs=repairs,
-                        learns=learns(step),
-                        mixing=mixing,
-                        mirrored=mirrored,
-                    ),
+                    self.batch(chosen, rng, holds, positives=paired, learns=learns(step), mirrored=mirrored),
                 )
 
         return one_ahead(batches())
@@ -141,39 +143,23 @@ class Loader:
         self,
         index: np.ndarray,
         rng: np.random.Generator,
+        holds: Holds = IMAGES_AND_MESHES,
         *,
         positives: np.ndarray | None = None,
-        backgrounds: np.ndarray | None = None,
-        pastes: bool = False,
-        warps: bool = False,
-        recolours: bool = False,
-        repairs: bool = False,
         learns: bool = True,
-        mixing: Mixing | None = None,
         mirrored: np.ndarray | None = None,
     ) -> Batch:
-        """The images at `index` (B,), each with its mesh and its mesh turned by an angle drawn from `rng`.
+        """The images at `index` (B,); backgrounds, angles and mixtures are drawn from `rng`.
 
-        positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
-        wanted, if any; all of them with views. pastes: whether the persons are to be cut out of the images as
-        they are; warps: whether they come turned by warping; recolours: whether these, and mixed ones, are in
-        the colours of the camera whose background they have; repairs: whether as canvases; learns: whether
-        the generator does, from canvases that it needs for that; mixing: how the persons are mixed, if they
-        are; mirrored: (B,) bool, who comes mirrored, if anybody.
+        positives, learns: see `batch_at`. mirrored: (B,) bool, who comes mirrored, if anybody.
         """
+        backgrounds = None
+        if holds.backgrounds:
+            backgrounds = draw_backgrounds(index, self._images.camera_id, self.with_mesh, rng)
         yaw_deg = rng.choice(self.yaws_deg, len(index))
-        mix = None if mixing is None else mixing(index, rng)
+        mix = None if holds.mixing is None else holds.mixing(index, rng)
         batch = self.batch_at(
-            index,
-            yaw_deg,
-            positives=positives,
-            backgrounds=backgrounds,
-            pastes=pastes,
-            warps=warps,
-            recolours=recolours,
-            repairs=repairs,
-            learns=learns,
-            mix=mix,
+            index, yaw_deg, holds, positives=positives, backgrounds=backgrounds, learns=learns, mix=mix
         )
         return batch if mirrored is None else batch.mirrored(torch.from_numpy(mirrored).to(self._device))
 
@@ -181,28 +167,31 @@ class Loader:
         self,
         index: np.ndarray,
         yaw_deg: np.ndarray,
+        holds: Holds = IMAGES_AND_MESHES,
         *,
         positives: np.ndarray | None = None,
         backgrounds: np.ndarray | None = None,
-        pastes: bool = False,
-        warps: bool = False,
-        recolours: bool = False,
-        repairs: bool = False,
         learns: bool = True,
         mix: Mix | None = None,
     ) -> Batch:
-        """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees."""
+        """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees, and what of `holds`
+        needs no draw.
+
+        positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
+        wanted, if any; all of them with views. learns: whether the generator does, from canvases that it
+        needs for that. mix: how the persons are mixed, if they are.
+        """
         mesh, mesh_rotated = self._own_meshes(index), self._view_batch(index, yaw_deg)
         warped, mixtures, canvases = None, None, None
         behind = index if backgrounds is None else backgrounds
-        if warps:
-            warped = self._on_device(self._warped_at(index, yaw_deg, behind, recolours))
-        if repairs:
+        if holds.warped:
+            warped = self._on_device(self._warped_at(index, yaw_deg, behind, holds.camera_colours))
+        if holds.canvases:
             persons = cast(Dressed, self._warped)  # no oracle shows what is to be repaired
             empty, meshes = (self._empty(index), self._empty(behind)), (mesh, mesh_rotated)
             canvases = make_canvases(persons, index, yaw_deg, meshes, empty, positives, learns=learns)
         if mix is not None and mix.shares:
-            mixtures = self._mixed_at(index, mix, yaw_deg, behind, recolours)
+            mixtures = self._mixed_at(index, mix, yaw_deg, behind, holds.camera_colours)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
@@ -213,7 +202,7 @@ class Loader:
             positive_mesh=None if positives is None else self._own_meshes(positives),
             positive_person=None if positives is None else self._shares(positives, 0),
             background=None if backgrounds is None else self._on_device(self._empty(backgrounds)),
-            person=self._shares(index, ring_px(self._images.height_px)) if pastes else None,
+            person=self._shares(index, ring_px(self._images.height_px)) if holds.persons else None,
             warped=warped,
             mix=None if mix is None else mix.to(self._device),
             mixtures=mixtures,

@@ -10,7 +10,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 from genreid.render.sheets import GenerationRow, generation_sheet
 from genreid.seeding import numpy_rng
-from genreid.training.loader import Loader
+from genreid.training.loader import Holds, Loader
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _NUM_IMAGES = 6
@@ -30,7 +30,7 @@ def generation_picture(
     chosen = numpy_rng(seed, "pictures").permutation(loader.with_mesh)[:_NUM_IMAGES]
     codes, rotated = None, []
     for yaw_deg in loader.yaws_deg:
-        batch = loader.batch_at(chosen, np.full(len(chosen), yaw_deg), repairs=generator.repairs)
+        batch = loader.batch_at(chosen, np.full(len(chosen), yaw_deg), Holds(canvases=generator.repairs))
         codes = encoder(batch.image).appearance
         view = batch.mesh_rotated if batch.canvases is None else batch.canvases.turned
         rotated.append(denormalise(generator(view, codes)))

@@ -25,6 +25,7 @@ from genreid.render.views import ViewStore
 from genreid.synthetic.benchmark import Benchmark
 from genreid.synthetic.truth import truth_table
 from genreid.training import joint
+from genreid.training.loader import Holds
 from pipeline.artifacts import write_table, write_torch
 from pipeline.code import code_fingerprint
 from pipeline.params import load_params
@@ -135,7 +136,7 @@ def test_true_views_are_those_that_evaluation_draws(
     truth = true_views(pq.read_table("data/truth.parquet"), load_body("open"))
     viewed = ViewedImages(images, views, truth)
     index, others, yaws = np.array([1, 4, 6]), np.array([5, 0, 2]), np.array([90, 225, 90])
-    batch = given.loader.batch_at(index, yaws, backgrounds=others, warps=True)
+    batch = given.loader.batch_at(index, yaws, Holds(warped=True), backgrounds=others)
     shown, around = denormalise(batch.warped).astype(int), denormalise(batch.background).astype(int)
     for row, (position, yaw) in enumerate(zip(index, yaws, strict=True)):
         (picture,), (inside,) = viewed.true_views(np.array([position]), int(yaw))

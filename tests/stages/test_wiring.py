@@ -40,6 +40,7 @@ from genreid.models.settings import DiscriminatorSettings
 from genreid.progress import Report
 from genreid.training import generator as pretraining
 from genreid.training import joint, warm_up
+from genreid.training.loader import Holds
 from genreid.training.settings.joint import JointSettings
 from pipeline.artifacts import write_table, write_torch
 from pipeline.params import load_params, section
@@ -170,7 +171,7 @@ def test_a_generator_that_repairs_is_shown_canvases(
     def check(generator: Any, discriminator: Any, encoder: Any, images: Any, loader: Any, *_: Any, **__: Any):
         assert generator.repairs
         index = np.arange(2)
-        batch = loader.batch_at(index, np.full(2, 90, np.int16), positives=index[::-1], repairs=True)
+        batch = loader.batch_at(index, np.full(2, 90, np.int16), Holds(canvases=True), positives=index[::-1])
         for canvas in vars(batch.canvases).values():
             assert canvas.shape[1] == 7
         return [generator]

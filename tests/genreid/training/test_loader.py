@@ -17,11 +17,13 @@ from genreid.data.transforms import normalise
 from genreid.training import loader as module
 from genreid.training.ahead import one_ahead
 from genreid.training.draws import Positives, draw_backgrounds
-from genreid.training.loader import Loader
+from genreid.training.loader import Holds, Loader
 from genreid.training.run import Run
 from genreid.training.views import before as put_before
 
 from .conftest import CPU, Boxes, BoxViews
+
+WARPED = Holds(warped=True)
 
 
 class CountedViews(BoxViews):
@@ -95,11 +97,9 @@ def _epoch(boxes: Boxes, mirror: float, run: Run) -> list[tuple[np.random.Genera
             run,
             loader.with_mesh,
             5,
-            seed=3,
+            3,
+            Holds(backgrounds=True, warped=True, mirror=mirror),
             positives=Positives(boxes.person_id, loader.with_mesh),
-            changes_background=True,
-            warps=True,
-            mirror=mirror,
         )
     )
 
@@ -168,8 +168,8 @@ def test_a_turned_person_is_drawn_once_and_alone(boxes: Boxes) -> None:
     persons: Any = Counted()
     views: Any = boxes.views
     loader = Loader(boxes.images, views, CPU, warped=persons)
-    first = loader.batch_at(np.array([3, 8]), np.array([90, 180], np.int16), warps=True)
-    again = loader.batch_at(np.array([8, 3, 3]), np.array([180, 90, 270], np.int16), warps=True)
+    first = loader.batch_at(np.array([3, 8]), np.array([90, 180], np.int16), WARPED)
+    again = loader.batch_at(np.array([8, 3, 3]), np.array([180, 90, 270], np.int16), WARPED)
     assert asked == [(3, 90), (8, 180), (3, 270)]
     assert first.warped is not None and again.warped is not None
     assert torch.equal(first.warped.flip(0), again.warped[:2])
@@ -269,7 +269,9 @@ def test_persons_are_cut_out_along_their_masks(boxes: Boxes) -> None:
     """And along their bodies, with a ring, where there is none or it finds nobody."""
     loader, _ = _with_masks(boxes)
     index = np.array([2, 5, 7])
-    batch = loader.batch_at(index, np.full(3, 90), positives=index, backgrounds=index[::-1], pastes=True)
+    batch = loader.batch_at(
+        index, np.full(3, 90), Holds(persons=True), positives=index, backgrounds=index[::-1]
+    )
     assert batch.person is not None and batch.positive_person is not None
     masked = torch.zeros(32, 16)
     masked[4:28, 0:10], masked[4:28, 10:14] = 1, 0.4
@@ -284,7 +286,7 @@ def test_persons_are_cut_out_along_their_masks(boxes: Boxes) -> None:
 def test_what_is_put_elsewhere_is_what_the_mask_has(boxes: Boxes) -> None:
     """Pixel by pixel, the person by its share and the background by the rest."""
     loader, _ = _with_masks(boxes)
-    batch = loader.batch_at(np.array([2]), np.array([90]), backgrounds=np.array([7]), pastes=True)
+    batch = loader.batch_at(np.array([2]), np.array([90]), Holds(persons=True), backgrounds=np.array([7]))
     assert batch.person is not None and batch.background is not None
     pasted = put_before(batch.image, batch.person, batch.background)
     for row, column, share in ((0, 0, 0.0), (10, 1, 1.0), (20, 12, 0.4), (10, 15, 0.0)):

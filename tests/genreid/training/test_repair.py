@@ -19,6 +19,7 @@ from genreid.progress import Forgetful, Silent
 from genreid.training.canvases import half_turn
 from genreid.training.generation import repair_losses
 from genreid.training.generator import pretrain_generator
+from genreid.training.loader import Holds
 from genreid.training.mixtures import draw_mix
 from genreid.training.networks import Networks, require_fitting
 from genreid.training.repair import repair
@@ -32,6 +33,7 @@ REPAIRS = replace(GENERATOR, paints="views")
 PRETRAINING = replace(test_generator.SETTINGS, generator=REPAIRS)
 INDEX, POSITIVES, OTHERS = np.array([0, 7, 13]), np.array([1, 8, 12]), np.array([4, 2, 21])
 YAWS = np.array([90, 180, 270], np.int16)
+CANVASES = Holds(canvases=True)
 
 
 def networks() -> Networks:
@@ -80,7 +82,7 @@ def test_half_a_turn_is_taken_the_short_way_round() -> None:
 
 def test_canvases_show_the_persons_where_they_are_to_stand(boxes: Boxes) -> None:
     """Pixel by pixel from what is warped: turned before other backgrounds, the others before their own."""
-    batch = boxes.loader.batch_at(INDEX, YAWS, positives=POSITIVES, backgrounds=OTHERS, repairs=True)
+    batch = boxes.loader.batch_at(INDEX, YAWS, CANVASES, positives=POSITIVES, backgrounds=OTHERS)
     shown, persons = batch.canvases, boxes.persons
     assert shown is not None
     assert batch.warped is None
@@ -102,12 +104,12 @@ def test_canvases_show_the_persons_where_they_are_to_stand(boxes: Boxes) -> None
 
 
 def test_a_step_in_which_nobody_learns_has_the_turned_canvas_alone(boxes: Boxes) -> None:
-    shown = boxes.loader.batch_at(INDEX, YAWS, repairs=True, learns=False).canvases
+    shown = boxes.loader.batch_at(INDEX, YAWS, CANVASES, learns=False).canvases
     assert shown is not None and shown.after_turn is None and shown.same_person is None
 
 
 def test_losses_equal_one_canvas_at_a_time(boxes: Boxes) -> None:
-    batch = boxes.loader.batch_at(INDEX, YAWS, positives=POSITIVES, repairs=True)
+    batch = boxes.loader.batch_at(INDEX, YAWS, CANVASES, positives=POSITIVES)
     parts, settings = warmed_up(), replace(GENERATION, same_person=3.0, cycle=2.0, feature=4.0)
     generator, encoder, judge = parts.generator.eval(), parts.encoder.eval(), parts.discriminator
     real = encoder(batch.image)
@@ -146,7 +148,7 @@ def test_losses_equal_one_canvas_at_a_time(boxes: Boxes) -> None:
 
 @pytest.mark.parametrize("teaches", [True, False])
 def test_what_is_learnt_reaches_the_encoder_only_where_it_may(boxes: Boxes, teaches: bool) -> None:
-    batch, parts = boxes.loader.batch_at(INDEX, YAWS, repairs=True), warmed_up()
+    batch, parts = boxes.loader.batch_at(INDEX, YAWS, CANVASES), warmed_up()
     with torch.no_grad():
         real = parts.encoder(batch.image)
     views = repair(
@@ -197,7 +199,7 @@ def test_second_views_are_the_repaired_ones(boxes: Boxes, learns: bool) -> None:
     settings = replace(test_joint.SETTINGS, contrast=contrast, contrast_teaches_generator=False)
     parts = warmed_up()
     parts.encoder.train()
-    batch = boxes.loader.batch_at(INDEX, YAWS, backgrounds=OTHERS, repairs=True, learns=learns)
+    batch = boxes.loader.batch_at(INDEX, YAWS, CANVASES, backgrounds=OTHERS, learns=learns)
     assert batch.canvases is not None
     real, rng = parts.encoder(batch.image), np.random.default_rng(0)
     views = make_views(parts, batch, real, draw_mix(3, 0.6, rng), settings, rng, learns=learns)

@@ -12,11 +12,14 @@ from torch.nn import functional as F
 
 from genreid.data.batch import Mix
 from genreid.models.batchnorm import generated_images
+from genreid.training.loader import Holds
 from genreid.training.mixtures import draw_mix, nearest_others
 from genreid.training.views import make_views
 
 from .conftest import Boxes
 from .test_joint import CONTRAST, SETTINGS, networks
+
+YAWS = np.array([90, 270, 180], np.int16)
 
 
 def test_the_nearest_other_is_that_of_a_loop() -> None:
@@ -56,9 +59,7 @@ def test_lambda_favours_the_own_identity() -> None:
 @pytest.mark.parametrize("generator", ["learns", "frozen"])
 def test_a_turned_mixture_is_painted_and_cut_out_along_the_rotated_mesh(boxes: Boxes, generator: str) -> None:
     """The mixed code on m_θ, put before another background along m_θ."""
-    batch = boxes.loader.batch(
-        np.array([0, 7, 13]), np.random.default_rng(0), backgrounds=np.array([4, 2, 21])
-    )
+    batch = boxes.loader.batch_at(np.array([0, 7, 13]), YAWS, backgrounds=np.array([4, 2, 21]))
     assert batch.background is not None
     mix = Mix(0.7, torch.tensor([2, 0, 1]), turned=True)
     contrast = replace(CONTRAST, background="other_cameras", views="none")
@@ -105,9 +106,8 @@ def test_second_views_before_another_background_are_embedded_as_they_are_put_the
     parts = networks()
     parts.encoder.train()
     index, backgrounds = np.array([0, 7, 13]), np.array([4, 2, 21])
-    batch = boxes.loader.batch(
-        index, np.random.default_rng(0), backgrounds=backgrounds, pastes=kind == "copy_paste"
-    )
+    pasted = Holds(persons=kind == "copy_paste")
+    batch = boxes.loader.batch_at(index, YAWS, pasted, backgrounds=backgrounds)
     mix = Mix(0.7, torch.tensor([2, 0, 1]))
     real = parts.encoder(batch.image)
     views = make_views(parts, batch, real, mix, settings, np.random.default_rng(0), learns=False)
