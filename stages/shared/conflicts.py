@@ -1,7 +1,8 @@
 """Settings of several stages that cannot go together: the last of these stages would say so hours later.
 
-`genreid doctor` and the graph's first stage tell all of them; a stage tells those that its own section has a
-part in. All do it in these words, before any work.
+`genreid doctor` and the graph's first stage tell all of them. A stage that is run by hand tells those for
+which it could not do its work, and no others: what the stages before it make may be wanted for itself. All do
+it in these words, before any work.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _PAIRS = {"test": ("query", "gallery"), "val": ("val_query", "val_gallery")}
 
 
 def conflicts(settings: _Settings, of: str | None = None) -> Iterator[Conflict]:
-    """Every conflict between the sections that are there. of: a section's name, for its own ones alone."""
+    """Every conflict between the sections that are there. of: a section's name, for what stops its stage."""
     for sections, rule in _RULES:
-        if settings.keys() >= set(sections) and (of is None or of in sections):
+        if settings.keys() >= set(sections) and of in (None, sections[-1]):
             yield from rule(settings)
 
 
@@ -104,7 +105,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[_Settings], Iterator[Conflict]]],
     (("prepare_data", "mesh_extract"), _truth),
     (("prepare_data", "train_joint"), _oracle),
 )
-"""Of each rule, the sections that it looks at."""
+"""Of each rule, the sections that it looks at; the stage of the last could not do its work."""
 
 
 def _pairs_there(settings: _Settings) -> list[str]:

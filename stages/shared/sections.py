@@ -52,9 +52,9 @@ def require_all(params: Params) -> None:
 
 
 def require_own(params: Params, name: str) -> None:
-    """Raises PipelineError where the section `name` is wrong, or does not go together with another.
+    """Raises PipelineError where the section `name` is wrong, or its stage could not work beside another's.
 
-    What is wrong with another section alone is for its own stage to tell.
+    What stops another stage is for that one to tell.
     """
     section(params, "paths", Paths)
     classes = stage_settings()

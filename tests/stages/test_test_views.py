@@ -11,7 +11,7 @@ import torch
 
 from genreid.body.body import load_body
 from genreid.data.images import ImageSet
-from genreid.data.manifest import Manifest
+from genreid.data.manifest import SPLITS, Manifest
 from genreid.data.transforms import normalise
 from genreid.models.checkpoint import load_encoder
 from genreid.render.backend import choose_renderer
@@ -149,5 +149,5 @@ def test_turning_needs_meshes_of_what_is_evaluated(looked_at: SmallProject) -> N
     looked_at.set(mesh_extract__splits=["val_query", "val_gallery"], evaluate__test_views=["mirror"])
     assert looked_at.run("mesh-extract", "--no-progress").code == 0
     assert looked_at.run("evaluate", "--no-progress").code == 0
-    looked_at.set(evaluate__test_views=["turned"])
+    looked_at.set(evaluate__test_views=["turned"], mesh_extract__splits=list(SPLITS))
     assert "lacks 2 images" in refused(looked_at, "evaluate")

@@ -181,6 +181,9 @@ def test_a_generator_that_repairs_is_shown_canvases(
     outcome = project.run("pretrain-generator", "--no-progress")
     assert outcome.code == 0 and loop.called, outcome.err
     outcome = project.run("train-joint", "--no-progress")
+    assert outcome.code == 2 and "set train_joint.contrast.mixup to body" in outcome.err
+    project.set(pretrain_generator__generator__paints="codes")  # but it has not run again
+    outcome = project.run("train-joint", "--no-progress")
     assert outcome.code == 2 and "set `train_joint.contrast.mixup: body`" in outcome.err
 
 
