@@ -26,5 +26,5 @@ def test_a_proxy_is_a_pseudo_identity_in_a_camera() -> None:
         if label < 0:
             assert place == -1
             continue
-        assert (proxies.pseudo_label[place], proxies.camera[place]) == (label, camera)
+        assert (int(proxies.pseudo_label[place]), int(proxies.camera[place])) == (label, camera)
         torch.testing.assert_close(means[place], F.normalize(rows[images].sum(0), dim=0))
