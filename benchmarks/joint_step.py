@@ -126,7 +126,7 @@ def plain_step(networks: Networks, scene: Scene, settings: JointSettings) -> Ste
     index = torch.arange(len(scene.images))
     batch = reference_data.Batch(index, scene.images, scene.meshes, scene.turned, torch.zeros(len(index)))
     prototypes = cluster_means(scene.rows, scene.labels)
-    epoch = reference.Epoch(scene.labels.numpy(), prototypes, F.normalize(scene.rows, dim=1))
+    epoch = reference.Epoch(scene.labels.numpy(), prototypes, F.normalize(scene.rows, dim=1), None)
     optimisers = reference.Optimisers.of(networks, settings)
 
     def step(number: int) -> dict[str, float]:

@@ -22,6 +22,7 @@ from genreid.errors import GenreidError
 from genreid.losses.contrastive import mixup_contrast, prototype_loss, rotation_contrast
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import torch_rng
+from genreid.training.cameras import CameraContrast, first_proxies
 from genreid.training.draws import Positives
 from genreid.training.features import Features
 from genreid.training.generation import adam_pair, discriminator_step, generator_losses, repair_losses
@@ -68,7 +69,7 @@ def train_joint(
         if run.step == 0:
             run.tensors = begin_epoch(run, features, memory, settings, true_labels)
         labels = PseudoLabels(run.tensors["labels"].numpy())
-        targets = epoch_targets(run, memory, settings, device)
+        targets = epoch_targets(run, memory, settings, images.camera_id, device)
         optimisers.set_lr(run.epoch, settings)
         encoder.train()
 
@@ -175,6 +176,8 @@ def contrastive_losses(
         share = mix.lam if batch.mixtures is None else batch.mixtures.share
         mixed = mixup_contrast(views.mixed, prototypes, label, label[mix.partner], share, tau_p)
         losses["mixup"] = contrast.mixup_weight * mixed
+    if targets.cameras is not None:  # beyond the paper
+        losses |= targets.cameras.losses(embedding, batch.index)
     return losses
 
 
@@ -231,22 +234,28 @@ def begin_epoch(
         cameras = features.images.camera_id.repeat(num_rows) if settings.camera_centred else None
         labels = cluster(rows.flatten(0, 1), settings.clustering, cameras, rows_per_image=num_rows)
     require_clusters(labels, 2)
-    prototypes = cluster_means(of_image, torch.from_numpy(labels.labels))
-    return {
-        "labels": torch.from_numpy(labels.labels),
-        "prototypes": prototypes,
-        "slots": prototypes.clone(),
-    }
+    found = torch.from_numpy(labels.labels)
+    prototypes = cluster_means(of_image, found)
+    tensors = {"labels": found, "prototypes": prototypes, "slots": prototypes.clone()}
+    return tensors | first_proxies(settings.camera_contrast, found, features.images.camera_id, of_image)
 
 
-def epoch_targets(run: Run, memory: InstanceMemory, settings: JointSettings, device: torch.device) -> Targets:
-    """What the epoch contrasts with; a cluster bank works on `run.tensors`, so that it is kept with them."""
+def epoch_targets(
+    run: Run,
+    memory: InstanceMemory,
+    settings: JointSettings,
+    camera_id: np.ndarray,
+    device: torch.device,
+) -> Targets:
+    """What the epoch contrasts with; banks of clusters and of proxies work on `run.tensors`, so that they are
+    kept with them. camera_id: (N,) of all images."""
     bank: InstanceMemory | ClusterMemory = memory
     if settings.contrast.memory == "cluster":
         bank = ClusterMemory.around(run.tensors["slots"].to(device))
         run.tensors["slots"] = bank.rows
+    cameras = CameraContrast.of_epoch(settings.camera_contrast, run.tensors, camera_id, device)
     members = Members.of(run.tensors["labels"].to(device))
-    return Targets(members, run.tensors["prototypes"].to(device), bank)
+    return Targets(members, run.tensors["prototypes"].to(device), bank, cameras)
 
 
 def epoch_batches(

@@ -18,6 +18,7 @@ from genreid.clustering.memory import (
     sample_positives,
 )
 from genreid.losses.contrastive import MemoryRows
+from genreid.training.cameras import CameraContrast
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Targets:
     """What the batches of one epoch are contrasted with.
 
     members: the epoch's pseudo-identities. prototypes: (P, D) float32 unit rows c_p, fixed during the epoch.
-    bank: a row for each of the N images, or for each of the P clusters; moves with every step.
+    bank: a row for each of the N images, or for each of the P clusters; moves with every step. cameras: the
+    contrast with proxies of each camera, whose memory moves with it.
     """
 
     members: Members
     prototypes: Tensor
     bank: InstanceMemory | ClusterMemory
+    cameras: CameraContrast | None = None
 
     def draw(self, index: Tensor, num_negatives: int, *, generator: torch.Generator) -> MemoryRows:
         """The rows of the bank that the images of a batch (B,) are drawn to and pushed away from.
@@ -52,3 +55,5 @@ class Targets:
         by_cluster = isinstance(self.bank, ClusterMemory)
         rows = self.members.labels_of(index) if by_cluster else index
         self.bank.update(rows, embeddings, keep_old=keep_old)
+        if self.cameras is not None:
+            self.cameras.update(index, embeddings, keep_old=keep_old)

@@ -24,9 +24,10 @@ from genreid.losses.contrastive import cluster_nce
 from genreid.models.encoder import IdentityEncoder
 from genreid.progress import Checkpoints, Progress, Report
 from genreid.seeding import numpy_rng
+from genreid.training.cameras import CameraContrast, first_proxies
 from genreid.training.features import Features
 from genreid.training.loader import to_device
-from genreid.training.run import Run, autocast, require_finite, set_lr
+from genreid.training.run import Run, autocast, named, require_finite, set_lr, total
 from genreid.training.settings.warm_up import WarmUpSettings
 
 
@@ -55,16 +56,18 @@ def warm_up(
         if run.step == 0:
             rows = features.of(run, "none")[:, 0]
             if run.epoch >= settings.colour_epochs:
-                cameras = images.camera_id if settings.camera_centred else None
-                labels = cluster(rows, settings.clustering, cameras)
+                centred = images.camera_id if settings.camera_centred else None
+                labels = cluster(rows, settings.clustering, centred)
             elif labels is None:  # colours do not change
                 labels = cluster(colours_of(images), settings.clustering)
             require_clusters(labels, 2)
             targets = torch.from_numpy(labels.labels)
             run.tensors = {"labels": targets, "slots": cluster_means(rows, targets)}
+            run.tensors |= first_proxies(settings.camera_contrast, targets, images.camera_id, rows)
         labels = PseudoLabels(run.tensors["labels"].numpy())
         memory = ClusterMemory.around(run.tensors["slots"].to(device))
         run.tensors["slots"] = memory.rows
+        cameras = CameraContrast.of_epoch(settings.camera_contrast, run.tensors, images.camera_id, device)
         set_lr(optimiser, settings.lr, run.epoch, settings.lr_step_epochs)
         encoder.train()
 
@@ -77,18 +80,23 @@ def warm_up(
                 settings.augmentation,
                 numpy_rng(settings.seed, "augmentation", run.epoch, run.step),
             )
-            target = run.tensors["labels"][index].to(device)
+            places = torch.from_numpy(index).to(device)
+            target = run.tensors["labels"].to(device)[places]
             with autocast(device, settings.precision):
-                embedding = encoder(to_device(pixels, device)).embedding
-            loss = cluster_nce(embedding.float(), memory.rows, target, settings.temperature)
-            require_finite({"contrast": loss}, run.epoch, run.step)
+                embedding = encoder(to_device(pixels, device)).embedding.float()
+            losses = {"contrast": cluster_nce(embedding, memory.rows, target, settings.temperature)}
+            if cameras is not None:  # beyond the paper
+                losses |= cameras.losses(embedding, places)
+            require_finite(losses, run.epoch, run.step)
 
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            total(losses).backward()
             optimiser.step()
-            memory.update(target, embedding.detach().float(), keep_old=settings.keep_old)
+            memory.update(target, embedding.detach(), keep_old=settings.keep_old)
+            if cameras is not None:
+                cameras.update(places, embedding.detach(), keep_old=settings.keep_old)
 
-            run.meter.add({"loss/contrast": loss.detach()}, len(index))
+            run.meter.add(named(losses, "loss"), len(index))
             run.finish_step(checkpoints)
 
         yield run.finish_epoch(labels.figures(agreement))

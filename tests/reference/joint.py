@@ -16,6 +16,7 @@ from genreid.models.encoder import Encoding
 from genreid.seeding import numpy_rng, torch_rng
 from genreid.training.networks import Networks
 from genreid.training.settings.joint import JointSettings
+from tests.reference.cameras import Proxies, proxies_if_wanted
 from tests.reference.clustering import prototypes_of, pseudo_labels, without_camera_mean
 from tests.reference.contrast import Mix, contrast_losses, update_memory
 from tests.reference.data import Batch, Data, batches
@@ -60,6 +61,7 @@ class Epoch:
     labels: np.ndarray
     prototypes: Tensor
     memory: Tensor
+    proxies: Proxies | None
 
 
 def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iterator[Step]:
@@ -80,7 +82,9 @@ def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iter
         labels = pseudo_labels(centred, settings.clustering, num_rows)
         prototypes = prototypes_of(features, labels)
         slots = prototypes.clone()
-        epoch = Epoch(labels, prototypes, memory if settings.contrast.memory == "instance" else slots)
+        proxies = proxies_if_wanted(settings.camera_contrast, features, labels, data.camera_id)
+        bank = memory if settings.contrast.memory == "instance" else slots
+        epoch = Epoch(labels, prototypes, bank, proxies)
 
         order = batches(
             np.array([i for i in data.with_mesh if labels[i] >= 0]),
@@ -92,16 +96,19 @@ def train_joint(networks: Networks, data: Data, settings: JointSettings) -> Iter
             batch = draw_batch(data, next(order), labels, prototypes, settings, number, step, rng)
             negatives = torch_rng(seed, "negatives", number, step)
             losses = joint_step(networks, optimisers, batch, epoch, settings, (number, step), rng, negatives)
+            held = {
+                "labels": torch.from_numpy(labels),
+                "prototypes": prototypes,
+                "slots": slots.clone(),
+                "memory": memory.clone(),
+            }
+            if proxies is not None:
+                held["proxies"] = proxies.rows.clone()
             yield Step(
                 number,
                 losses,
                 kept(vars(networks) | {f"{name}_optimiser": part for name, part in vars(optimisers).items()}),
-                {
-                    "labels": torch.from_numpy(labels),
-                    "prototypes": prototypes,
-                    "slots": slots.clone(),
-                    "memory": memory.clone(),
-                },
+                held,
                 batch,
             )
 
@@ -174,6 +181,8 @@ def joint_step(
         negatives,
     )
 
+    if epoch.proxies is not None:
+        c_losses |= epoch.proxies.losses(f, batch.index, settings.camera_contrast)
     everything = g_losses | c_losses
     teaches_encoder = c_losses if settings.detach_appearance else everything
     teaches_generator = everything if settings.contrast_teaches_generator else g_losses
@@ -193,6 +202,8 @@ def joint_step(
         mean = (f + f_second) / 2
         told = mean / mean.norm(dim=1, keepdim=True)
     update_memory(epoch.memory, rows, told, contrast.keep_old)
+    if epoch.proxies is not None:
+        epoch.proxies.update(batch.index, told, contrast.keep_old)
     return numbers(everything, "loss") | numbers(d_losses, "discriminator")
 
 

@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from genreid.models.encoder import IdentityEncoder
 from genreid.seeding import numpy_rng
 from genreid.training.settings.warm_up import WarmUpSettings
+from tests.reference.cameras import proxies_if_wanted
 from tests.reference.clustering import prototypes_of, pseudo_labels, without_camera_mean
 from tests.reference.contrast import update_memory
 from tests.reference.data import Data, identity_batches, pixels
-from tests.reference.learning import Step, descend, embed, gradients, kept, numbers, set_rate
+from tests.reference.learning import Step, descend, embed, gradients, kept, numbers, set_rate, total
 from tests.reference.pictures import augmented, stripe_colours
 
 
@@ -32,6 +33,7 @@ def warm_up(encoder: IdentityEncoder, data: Data, settings: WarmUpSettings) -> I
             clustered = without_camera_mean(features, data.camera_id)
         labels = pseudo_labels(clustered, settings.clustering)
         slots = prototypes_of(features, labels)
+        proxies = proxies_if_wanted(settings.camera_contrast, features, labels, data.camera_id)
 
         encoder.train()
         for step, index in enumerate(_batches(labels, data.camera_id, settings, epoch)):
@@ -39,14 +41,20 @@ def warm_up(encoder: IdentityEncoder, data: Data, settings: WarmUpSettings) -> I
             image = augmented(pixels(data.images[index]), settings.augmentation, rng)
             own = torch.from_numpy(labels)[index]
             f = encoder(image).embedding.float()
-            loss = F.cross_entropy(f @ slots.T / settings.temperature, own)
-            descend(gradients(loss, encoder), adam)
+            losses = {"contrast": F.cross_entropy(f @ slots.T / settings.temperature, own)}
+            if proxies is not None:
+                losses |= proxies.losses(f, torch.from_numpy(index), settings.camera_contrast)
+            descend(gradients(total(losses), encoder), adam)
             update_memory(slots, own.tolist(), f, settings.keep_old)
+            held = {"labels": torch.from_numpy(labels), "slots": slots.clone()}
+            if proxies is not None:
+                proxies.update(torch.from_numpy(index), f, settings.keep_old)
+                held["proxies"] = proxies.rows.clone()
             yield Step(
                 epoch,
-                numbers({"contrast": loss}, "loss"),
+                numbers(losses, "loss"),
                 kept({"encoder": encoder, "optimiser": adam}),
-                {"labels": torch.from_numpy(labels), "slots": slots.clone()},
+                held,
             )
 
 

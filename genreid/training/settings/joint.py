@@ -11,6 +11,7 @@ from genreid.errors import GenreidError
 from genreid.losses.settings import NegativeQuery
 from genreid.models.settings import GeneratedStatistics
 from genreid.ranges import BatchSize, Count, InnerShare, Positive, Rate, Seed, Share
+from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.generation import GenerationSettings
 from genreid.training.settings.precision import Precision
 
@@ -92,7 +93,8 @@ class JointSettings:
     cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; cluster_views: what
     those are the mean over besides the image: `none`, its `mirror` image, or its person `turned` by warping;
     with `turned_rows` images and turned persons each find neighbours, which become those of the image;
-    camera_centred: whether without the mean of each camera. mirror: the chance of an image of a batch to be
+    camera_centred: whether without the mean of each camera. camera_contrast: of real images, with proxies of
+    each camera. mirror: the chance of an image of a batch to be
     shown mirrored, with all that belongs to it. generator: whether E_str, G and D go on learning (`learns`)
     or stay as pretrained (`frozen`); generator_every: steps of E_id to one of theirs (1: the paper);
     contrast_teaches_generator: whether gradients of the contrastive losses reach them through the second
@@ -111,6 +113,7 @@ class JointSettings:
     cluster_on: Literal["memory", "fresh"]
     cluster_views: ClusterViews
     camera_centred: bool
+    camera_contrast: CameraContrastSettings
     mirror: Share
     generation: GenerationSettings
     generator: Literal["learns", "frozen"]

@@ -8,6 +8,7 @@ from genreid.clustering.settings import PseudoLabelSettings
 from genreid.data.settings import AugmentationSettings
 from genreid.models.settings import EncoderSettings
 from genreid.ranges import Count, Positive, Rate, Seed, Share, TwoOrMore
+from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.precision import Precision
 
 
@@ -20,7 +21,7 @@ class WarmUpSettings:
     encoder. camera_centred: whether later clusterings leave out the mean embedding of each camera.
     Batches hold `identities_per_batch` × `images_per_identity` images, `steps_per_epoch` of them an epoch
     (each pseudo-identity comes once before any comes twice). temperature: τ. keep_old: share of a slot
-    that an update leaves in place. lr falls by 10 every `lr_step_epochs`.
+    that an update leaves in place, and of a camera's proxy. lr falls by 10 every `lr_step_epochs`.
     """
 
     seed: Seed
@@ -28,6 +29,7 @@ class WarmUpSettings:
     encoder: EncoderSettings
     clustering: PseudoLabelSettings
     camera_centred: bool
+    camera_contrast: CameraContrastSettings
     augmentation: AugmentationSettings
     colour_epochs: int
     epochs: int

@@ -246,6 +246,15 @@ def test_joint_training_with_mirrored_images(lit_boxes: Boxes, of: str) -> None:
     assert_equal(run_joint(lit_boxes, shorter(changed(joint_settings(of), "mirror", 0.5))))
 
 
+@pytest.mark.parametrize(("within", "across"), [(1.3, 0.0), (0.0, 0.6), (1.3, 0.6)])
+def test_contrast_with_proxies_of_cameras(lit_boxes: Boxes, within: float, across: float) -> None:
+    """In warm-up and joint training, with fewer negatives than there are."""
+    for make, run in ((warm_up_settings, run_warm_up), (joint_settings, run_joint)):
+        settings: Any = shorter(make("shipped"))
+        contrast = replace(settings.camera_contrast, within=within, across=across, num_negatives=3)
+        assert_equal(run(lit_boxes, replace(settings, camera_contrast=contrast)))
+
+
 @pytest.mark.parametrize("cluster_views", ["mirror", "turned", "turned_rows"])
 def test_joint_training_on_several_views_of_every_image(lit_boxes: Boxes, cluster_views: str) -> None:
     """Clustered, remembered and mirrored at once."""

@@ -20,6 +20,7 @@ from genreid.progress import Forgetful, Report, Silent
 from genreid.training import joint
 from genreid.training.joint import train_joint
 from genreid.training.networks import Networks
+from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.joint import ContrastSettings, JointSettings
 
 from .conftest import CLUSTERING, CPU, ENCODER, GENERATION, GENERATOR, NO_AUGMENTATION, Boxes
@@ -52,6 +53,7 @@ SETTINGS = JointSettings(
     cluster_on="memory",
     cluster_views="none",
     camera_centred=True,
+    camera_contrast=CameraContrastSettings(within=0.0, across=0.0, temperature=0.07, num_negatives=50),
     mirror=0.0,
     generation=GENERATION,
     generator="learns",

@@ -15,6 +15,7 @@ from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
 from genreid.progress import Forgetful, Silent
 from genreid.training.features import embed_all
+from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.warm_up import WarmUpSettings
 from genreid.training.warm_up import warm_up
 
@@ -27,6 +28,7 @@ SETTINGS = WarmUpSettings(
     encoder=ENCODER,
     clustering=CLUSTERING,
     camera_centred=True,
+    camera_contrast=CameraContrastSettings(within=0.0, across=0.0, temperature=0.07, num_negatives=50),
     augmentation=AugmentationSettings(flip=0.5, pad_px=2, erase=0.3, colour=0.0),
     colour_epochs=1,
     epochs=3,
@@ -66,17 +68,39 @@ def test_identities_draw_together(boxes: Boxes) -> None:
     assert reports[0].figures["agreement/seen"] == len(boxes.images)
 
 
-def test_a_run_that_was_killed_at_any_step_ends_the_same(boxes: Boxes) -> None:
+@pytest.mark.parametrize("weights_of_cameras", [(0.0, 0.0), (1.0, 0.5)])
+def test_a_run_that_was_killed_at_any_step_ends_the_same(
+    boxes: Boxes, weights_of_cameras: tuple[float, float]
+) -> None:
     """Of three epochs with three pieces of images that are embedded, and four steps."""
     recorder = Recorder()
-    undisturbed, reports = run(boxes, SETTINGS, recorder)
+    within, across = weights_of_cameras
+    settings = replace(
+        SETTINGS, camera_contrast=replace(SETTINGS.camera_contrast, within=within, across=across)
+    )
+    undisturbed, reports = run(boxes, settings, recorder)
     assert len(recorder.states) == 3 * (3 + 4)
     for killed_after in (0, 2, 3, 6, 8, 11, 20):
-        resumed, later = run(boxes, SETTINGS, Recorder(recorder.states[killed_after]))
+        resumed, later = run(boxes, settings, Recorder(recorder.states[killed_after]))
         assert same(weights(resumed), weights(undisturbed)), killed_after
         missed = len(reports) - len(later)
         assert missed == killed_after // 7
         assert [comparable(report) for report in later] == [comparable(report) for report in reports[missed:]]
+
+
+def test_the_contrast_of_cameras_is_told_with_its_weight_and_teaches(boxes: Boxes) -> None:
+    """The first step of a weight twice as large costs twice as much, and leads elsewhere."""
+    settings = replace(SETTINGS, epochs=1, steps_per_epoch=1)
+    told, trained = [], []
+    for within, across in ((0.0, 0.0), (1.0, 0.5), (2.0, 0.5)):
+        contrast = replace(SETTINGS.camera_contrast, within=within, across=across)
+        encoder, (report,) = run(boxes, replace(settings, camera_contrast=contrast))
+        told.append(report.figures)
+        trained.append(weights(encoder))
+    assert "loss/within_camera" not in told[0] and "loss/across_cameras" not in told[0]
+    assert told[2]["loss/within_camera"] == pytest.approx(2 * told[1]["loss/within_camera"], rel=1e-4)
+    assert told[2]["loss/across_cameras"] == pytest.approx(told[1]["loss/across_cameras"], rel=1e-4)
+    assert not same(trained[0], trained[1]) and not same(trained[1], trained[2])
 
 
 def test_another_seed_gives_another_encoder(boxes: Boxes) -> None:
