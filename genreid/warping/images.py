@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
-from genreid.data.cutting import Masks, no_masks, person_reach
+from genreid.data.cutting import Masks, finds_somebody, no_masks, person_reach, person_share
 from genreid.data.transforms import resize
 from genreid.warping.mixing import Garment
 from genreid.warping.texture import Texture
@@ -143,6 +143,19 @@ class WarpedImages:
         """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
         return np.stack([one.empty for one in self._looks(index)])
 
+    def empty_of_bodies(self, index: np.ndarray) -> np.ndarray:
+        """The same without what the bodies' outlines have alone, as if no mask were known."""
+        return np.stack([self._without_body(int(position)) for position in index])
+
+    def share(self, position: int) -> np.ndarray:
+        """(H, W) uint8, how far each pixel of an image is its person's, of 255: see `person_share`."""
+        mask = self.mask(position)
+        if not finds_somebody(mask):
+            outline = self._outline(position, *self._images.load_native(position).shape[:2])
+            mask = person_share(outline, None)
+        assert mask is not None
+        return resize(mask, self._images.height_px, self._images.width_px)
+
     def pictures(self, index: np.ndarray, yaw_deg: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8: `views`, each before its own image's background."""
         known = self._looks(index)
@@ -174,12 +187,20 @@ class WarpedImages:
         # other textures in memory than one that went through.
         person = self._parameters.select(one), self._camera[one]
         (texture,) = self._warper.textures([native], *person, [mask])
-        outline = self._warper.outline(*person, *native.shape[:2])
+        outline = self._outline(position, *native.shape[:2])
         known = _Known(texture, native.shape[:2], self._without_person(native, outline, mask))
         if self._cached_bytes + known.nbytes <= _CACHE_BYTES:
             self._known[position] = known
             self._cached_bytes += known.nbytes
         return known
+
+    def _outline(self, position: int, height_px: int, width_px: int) -> np.ndarray:
+        one = slice(position, position + 1)
+        return self._warper.outline(self._parameters.select(one), self._camera[one], height_px, width_px)
+
+    def _without_body(self, position: int) -> np.ndarray:
+        native = self._images.load_native(position)
+        return self._without_person(native, self._outline(position, *native.shape[:2]), None)
 
     def _without_person(self, native: np.ndarray, outline: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         size_px = self._images.height_px, self._images.width_px

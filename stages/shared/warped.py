@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from genreid.data.cutting import Masks
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.data.ways import Turned, where_possible
+from genreid.mesh.shards import MeshEstimates
 from genreid.render.backend import choose_renderer
 from genreid.warping.images import WarpedImages
 from genreid.warping.warper import Warper
@@ -18,7 +17,7 @@ from stages.shared.run import StageRun
 
 def warped_images(run: StageRun, manifest: Manifest, images: ImageSet) -> WarpedImages:
     """images: those of the manifest. Raises GenreidError where body or meshes cannot be read."""
-    return _warped(run, manifest, images)[0]
+    return warped_meshes(run, manifest, images)[0]
 
 
 def person_masks(run: StageRun, manifest: Manifest) -> Masks:
@@ -29,13 +28,13 @@ def person_masks(run: StageRun, manifest: Manifest) -> Masks:
 
 def turned_pictures(run: StageRun, manifest: Manifest, images: ImageSet) -> Turned:
     """The same as pictures, each before its image's own background; an image without a body is itself."""
-    warped, has_body = _warped(run, manifest, images)
-    return where_possible(warped.pictures, images, has_body)
+    warped, meshes = warped_meshes(run, manifest, images)
+    return where_possible(warped.pictures, images, meshes.valid)
 
 
-def _warped(run: StageRun, manifest: Manifest, images: ImageSet) -> tuple[WarpedImages, np.ndarray]:
-    """And which of the images (N,) bool have a body."""
+def warped_meshes(run: StageRun, manifest: Manifest, images: ImageSet) -> tuple[WarpedImages, MeshEstimates]:
+    """The persons, and their meshes themselves."""
     body = open_body(run.root, manifest.info.body)
     meshes = read_mesh(run, manifest, body)
     warper = Warper(body, choose_renderer("auto", run.device))
-    return WarpedImages(warper, images, meshes.parameters, meshes.camera, meshes.mask), meshes.valid
+    return WarpedImages(warper, images, meshes.parameters, meshes.camera, meshes.mask), meshes
