@@ -44,7 +44,7 @@ def evaluate(
             "warm_up": load_encoder(*read_fitting_checkpoint(run, "encoder", manifest.info)).to(run.device),
             "joint": load_encoder(*joint).to(run.device),
         }
-        bodies = pair_bodies(run, pair, required=generator.repairs)
+        bodies = pair_bodies(run, pair)
         of_queries = bodies if isinstance(bodies, str) else bodies.queries
         viewed = viewed_queries(run, pair.queries, truth, of_queries if generator.repairs else None)
         looker = PairLooker(run, encoders, manifest)

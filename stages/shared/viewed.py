@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pyarrow as pa
 
-from genreid.errors import GenreidError
 from genreid.evaluation.bodies import Bodies, PairBodies
 from genreid.evaluation.generation import ViewedImages
 from genreid.evaluation.retrieval import Pair, Part
 from genreid.evaluation.true_views import true_views
+from genreid.mesh.shards import estimates_of
 from pipeline.errors import PipelineError
 from stages.shared.body import open_body
+from stages.shared.meshes import read_mesh_rows
 from stages.shared.run import PRODUCERS, StageRun
 from stages.shared.views import open_views
-from stages.shared.warped import warped_meshes
+from stages.shared.warped import warped_persons
 
 
-def pair_bodies(run: StageRun, pair: Pair, *, required: bool) -> PairBodies | str:
+def pair_bodies(run: StageRun, pair: Pair) -> PairBodies | str:
     """The bodies of queries and gallery; the reason in one line where those of the queries are not known.
 
-    required: whether views cannot be made without. Raises GenreidError then where a query has no row, and
-    PipelineError where meshes are damaged.
+    Raises GenreidError and PipelineError where meshes are damaged.
     """
     if not run.has("mesh"):
         return _missing(run, "mesh")
-    try:
-        queries = _bodies(run, pair.queries)
-    except GenreidError as error:
-        if required:
-            raise
-        return str(error)
-    gallery = None
-    with suppress(GenreidError):  # mesh_extract.splits may leave it out
-        gallery = _bodies(run, pair.gallery)
-    return PairBodies(queries, gallery)
+    table = read_mesh_rows(run)
+    rows = set(table["image_id"].to_pylist())
+    if lacking := [image_id for image_id in pair.queries.images.image_id if image_id not in rows]:
+        (split,) = set(pair.queries.manifest.split)
+        return (
+            f"{run.paths.mesh} lacks {len(lacking)} queries ({lacking[0]}, …): for them, "
+            f"mesh_extract.splits needs {split}"
+        )
+    gallery = rows.issuperset(pair.gallery.images.image_id)
+    return PairBodies(
+        _bodies(run, pair.queries, table), _bodies(run, pair.gallery, table) if gallery else None
+    )
 
 
-def _bodies(run: StageRun, part: Part) -> Bodies:
+def _bodies(run: StageRun, part: Part, table: pa.Table) -> Bodies:
     manifest = part.manifest
-    return Bodies.of(*warped_meshes(run, manifest, part.images), manifest.height, manifest.width)
+    fingerprint = open_body(run.root, manifest.info.body).fingerprint
+    meshes = estimates_of(manifest.image_id, table, fingerprint, run.paths.mesh)
+    persons = warped_persons(run, manifest, part.images, meshes)
+    return Bodies.of(persons, meshes, manifest.height, manifest.width)
 
 
 def viewed_queries(

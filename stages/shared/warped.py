@@ -17,7 +17,8 @@ from stages.shared.run import StageRun
 
 def warped_images(run: StageRun, manifest: Manifest, images: ImageSet) -> WarpedImages:
     """images: those of the manifest. Raises GenreidError where body or meshes cannot be read."""
-    return warped_meshes(run, manifest, images)[0]
+    meshes = read_mesh(run, manifest, open_body(run.root, manifest.info.body))
+    return warped_persons(run, manifest, images, meshes)
 
 
 def person_masks(run: StageRun, manifest: Manifest) -> Masks:
@@ -28,13 +29,14 @@ def person_masks(run: StageRun, manifest: Manifest) -> Masks:
 
 def turned_pictures(run: StageRun, manifest: Manifest, images: ImageSet) -> Turned:
     """The same as pictures, each before its image's own background; an image without a body is itself."""
-    warped, meshes = warped_meshes(run, manifest, images)
+    meshes = read_mesh(run, manifest, open_body(run.root, manifest.info.body))
+    warped = warped_persons(run, manifest, images, meshes)
     return where_possible(warped.pictures, images, meshes.valid)
 
 
-def warped_meshes(run: StageRun, manifest: Manifest, images: ImageSet) -> tuple[WarpedImages, MeshEstimates]:
-    """The persons, and their meshes themselves."""
-    body = open_body(run.root, manifest.info.body)
-    meshes = read_mesh(run, manifest, body)
-    warper = Warper(body, choose_renderer("auto", run.device))
-    return WarpedImages(warper, images, meshes.parameters, meshes.camera, meshes.mask), meshes
+def warped_persons(
+    run: StageRun, manifest: Manifest, images: ImageSet, meshes: MeshEstimates
+) -> WarpedImages:
+    """The same of meshes that were read before."""
+    warper = Warper(open_body(run.root, manifest.info.body), choose_renderer("auto", run.device))
+    return WarpedImages(warper, images, meshes.parameters, meshes.camera, meshes.mask)

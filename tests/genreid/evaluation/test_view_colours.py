@@ -244,8 +244,11 @@ class Silhouettes:
 
 @pytest.mark.slow
 def test_drawn_persons_agree_with_their_true_views() -> None:
-    """By both measures, true views are nearer than the unturned image, and views of wrong colours further."""
-    benchmark = Benchmark(load_body("open"), small_settings(test_identities=6), seed=4)
+    """By both measures, true views are nearer than the unturned image, and views of wrong colours further.
+
+    Twelve persons: with six, the colours of a camera are those of who happens to be there.
+    """
+    benchmark = Benchmark(load_body("open"), small_settings(test_identities=12, num_cameras=4), seed=4)
     shots = [shot for shot in benchmark.shots if shot.split in ("query", "gallery") and shot.person_id > 0]
     scenes, names = [benchmark.render(shot) for shot in shots], [shot.image_id for shot in shots]
     truth = truth_table(benchmark, shots, scenes)
@@ -266,9 +269,9 @@ def test_drawn_persons_agree_with_their_true_views() -> None:
     views: Any = Rendered(dict(zip(names, drawn, strict=True)))
     viewed = TrueViews(images, views, true_views(truth, benchmark.body))
     persons: Any = Silhouettes(scenes)
-    people, index = People([(part, Bodies.of(persons, meshes, *size))]), np.arange(len(shots))
+    people, index = People([(part, Bodies.of(persons, meshes, *size))]), np.arange(0, len(shots), 2)
 
-    found, person_l1, some = {}, {}, index[::3]
+    found, person_l1, some = {}, {}, index[::2]
     true, silhouettes = viewed.true_views(some, 180)
     for spoils in (False, True):
         painter: Any = Copier(spoils=spoils)
@@ -281,11 +284,5 @@ def test_drawn_persons_agree_with_their_true_views() -> None:
     assert person_l1[False] < original < person_l1[True]
     for figure in ("upper", "lower"):
         for turns in ("", "opposite_"):
-            print(
-                turns,
-                figure,
-                [found[spoils][f"{turns}rotated_{figure}"] for spoils in (False, True)],
-                found[False][f"{turns}original_{figure}"],
-            )
             of_views = [found[spoils][f"{turns}rotated_{figure}"] for spoils in (False, True)]
             assert of_views[0] < found[False][f"{turns}original_{figure}"] < of_views[1]
