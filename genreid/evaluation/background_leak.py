@@ -114,6 +114,7 @@ def measure_leak(
     """
     if pair.undefined is not None:
         return pair.undefined
+    index = index[bodies.has_body[index]]
     ids, cameras = pair.queries.labels
     labels = ids[index], cameras[index]
     elsewhere = Elsewhere.of(*labels, *pair.gallery.labels)

@@ -30,19 +30,25 @@ UNMEASURED = {
 
 def print_views(console: Console, metrics: Mapping[str, Any]) -> None:
     """Both tables, each where its figures are there, or else the reason."""
-    if "backgrounds" in metrics:
-        console.print(backgrounds_table(metrics["backgrounds"]))
-    if "colours" in metrics:
-        console.print(colours_table(metrics["colours"]))
+    # Not as the tables' titles, which would be broken at the tables' width.
+    if (found := metrics.get("backgrounds")) is not None:
+        _say(console, f"Persons in other cameras found by what is left of {found['queries']} images (%)")
+        console.print(backgrounds_table(found))
+    if (found := metrics.get("colours")) is not None:
+        _say(console, f"Error of mean colours to {found['pairs']} other images of the persons (0 to 1)")
+        console.print(colours_table(found))
     for name, line in UNMEASURED.items():
         if (key := f"{name}_unmeasured") in metrics:
-            console.print(f"{line}: {metrics[key]}.", markup=False, soft_wrap=True)
+            _say(console, f"{line}: {metrics[key]}.")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)
 
 
 def backgrounds_table(figures: Mapping[str, float]) -> Table:
     """A row for what is left of the queries; see `genreid.evaluation.background_leak`."""
-    title = f"Persons of other cameras found by {figures['queries']} backgrounds (%)"
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("query")
     for name in ("rank-1", "mAP"):
         table.add_column(name, justify="right")
@@ -54,8 +60,7 @@ def backgrounds_table(figures: Mapping[str, float]) -> Table:
 
 def colours_table(figures: Mapping[str, float]) -> Table:
     """A row for what is held against another image of the person; see `genreid.evaluation.view_colours`."""
-    title = f"Error of mean colours to {figures['pairs']} other images of the persons (0 to 1)"
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("")
     halves = ("upper", "lower")
     for half in halves:

@@ -42,8 +42,8 @@ def test_halves_meet_at_the_waist_and_half_a_pixel_counts_half() -> None:
 def part_of(ids: Sequence[int], cameras: Sequence[int], pictures: np.ndarray) -> Part:
     rows = [
         {
-            "image_id": f"{n}",
-            "path": f"{n}",
+            "image_id": f"{n:03d}",  # the manifest sorts them
+            "path": f"{n:03d}",
             "split": "query",
             "camera_id": camera,
             "person_id": person,
@@ -246,9 +246,9 @@ class Silhouettes:
 def test_drawn_persons_agree_with_their_true_views() -> None:
     """By both measures, true views are nearer than the unturned image, and views of wrong colours further.
 
-    Twelve persons: with six, the colours of a camera are those of who happens to be there.
+    Eight persons: with few, the colours of a camera are those of who happens to be there.
     """
-    benchmark = Benchmark(load_body("open"), small_settings(test_identities=12, num_cameras=4), seed=4)
+    benchmark = Benchmark(load_body("open"), small_settings(test_identities=8, num_cameras=3), seed=4)
     shots = [shot for shot in benchmark.shots if shot.split in ("query", "gallery") and shot.person_id > 0]
     scenes, names = [benchmark.render(shot) for shot in shots], [shot.image_id for shot in shots]
     truth = truth_table(benchmark, shots, scenes)
@@ -276,7 +276,7 @@ def test_drawn_persons_agree_with_their_true_views() -> None:
     for spoils in (False, True):
         painter: Any = Copier(spoils=spoils)
         figures = measure_colours(painter, viewed, people, index, seed=1, batch_size=16)
-        assert isinstance(figures, dict) and figures["opposite_pairs"] >= 16
+        assert isinstance(figures, dict) and figures["opposite_pairs"] >= 8
         found[spoils] = figures
         painted = painter.paint(viewed.shown(some, 180), torch.zeros(0))
         person_l1[spoils] = view_errors(painted, true, silhouettes).person_l1.mean()

@@ -29,7 +29,7 @@ def test_what_was_measured_has_a_row(capsys: pytest.CaptureFixture[str]) -> None
         "original_upper": 1,
     }
     lines = printed(capsys, {"backgrounds": backgrounds, "colours": colours})
-    assert lines[0] == "Persons of other cameras found by 7 backgrounds (%)"
+    assert lines[0] == "Persons in other cameras found by what is left of 7 images (%)"
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
     assert cells == [
         ["without mask and outline", "3.0", "4.0"],
