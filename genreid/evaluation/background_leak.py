@@ -106,7 +106,7 @@ def measure_leak(
     batch_size: int,
 ) -> dict[str, float] | str:
     """Rank-1 and mAP (%) of the queries at `index` (N,) without their persons, and by chance; the reason in
-    one line where there are none.
+    one line where there are none. Queries without a body are left out.
 
     judge: an encoder; gallery: (G, D), the gallery as it sees it. `images`: the images as they are.
     `outline`: without the body's outline; `mask`: without mask and outline, as training has it, where any
@@ -114,6 +114,8 @@ def measure_leak(
     """
     if pair.undefined is not None:
         return pair.undefined
+    if not bodies.has_body[index].any():
+        return f"none of {len(index)} queries has a body"
     index = index[bodies.has_body[index]]
     ids, cameras = pair.queries.labels
     labels = ids[index], cameras[index]

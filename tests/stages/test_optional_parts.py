@@ -103,6 +103,9 @@ def test_backgrounds_and_colours_need_the_bodies_of_queries_and_take_those_of_th
 ) -> None:
     share_out(project, "query", "gallery")
     project.set(evaluate__test_views=["mirror"])
+    project.set(mesh_extract__estimator="mean_pose")
+    for stage in ("mesh-extract", "render-views"):
+        assert project.run(stage, "--no-progress").code == 0
     given, judges = list[Any](), report.judge
 
     def judge(*arguments: Any, bodies: Any, **others: Any) -> Any:

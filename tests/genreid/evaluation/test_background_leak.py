@@ -143,6 +143,15 @@ def test_kinds_that_nobody_knows_are_left_out_and_what_cannot_be_ranked_has_a_re
     bare = replace(world.bodies.queries, has_mask=np.zeros(6, bool))
     found = measure_leak(judge, world.viewed, bare, INDEX, world.pair, gallery, batch_size=8)
     assert isinstance(found, dict) and not any(name.startswith("mask") for name in found)
+    has_body = np.arange(6) != INDEX[1]
+    some = measure_leak(
+        judge, world.viewed, replace(bare, has_body=has_body), INDEX, world.pair, gallery, batch_size=8
+    )
+    rest = INDEX[[0, 2, 3]]
+    assert some == measure_leak(judge, world.viewed, bare, rest, world.pair, gallery, batch_size=8) != found
+    nobody_there = replace(bare, has_body=np.zeros(6, bool))
+    reason = measure_leak(judge, world.viewed, nobody_there, INDEX, world.pair, gallery, batch_size=8)
+    assert reason == "none of 4 queries has a body"
     undefined = replace(world.pair, undefined="all images are of camera 1")
     reason = measure_leak(judge, world.viewed, bare, INDEX, undefined, gallery, batch_size=8)
     assert reason == "all images are of camera 1"
