@@ -30,7 +30,7 @@ def evaluate(
     from stages.shared.looking import PairLooker
     from stages.shared.preprocessing import read_fitting_checkpoint
     from stages.shared.results import write_report
-    from stages.shared.viewed import viewed_queries
+    from stages.shared.viewed import pair_bodies, viewed_queries
 
     options = Options(fresh, device, workers, progress)
     optional = ("truth", "mesh", "views")
@@ -45,7 +45,9 @@ def evaluate(
             "warm_up": load_encoder(*read_fitting_checkpoint(run, "encoder", manifest.info)).to(run.device),
             "joint": load_encoder(*joint).to(run.device),
         }
-        viewed = viewed_queries(run, pair.queries, truth, repairs=generator.repairs)
+        bodies = pair_bodies(run, pair)
+        of_queries = bodies if isinstance(bodies, str) else bodies.queries
+        viewed = viewed_queries(run, pair.queries, truth, of_queries if generator.repairs else None)
         looker = PairLooker(run, encoders, manifest)
         looker.require_meshes(pair)
 
@@ -64,6 +66,7 @@ def evaluate(
             true_headings(truth),
             settings,
             run.tracker,
+            bodies=bodies,
             looking=looking,
             checkpoint=hash_path(run.path("joint")),
         )

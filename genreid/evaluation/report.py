@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genreid.evaluation.background_leak import measure_leak
+from genreid.evaluation.bodies import PairBodies
 from genreid.evaluation.generated_views import GeneratedViews, draw_queries, judge_views
 from genreid.evaluation.generation import Painter, ViewedImages
 from genreid.evaluation.learnt import Invariance, judge_invariance
 from genreid.evaluation.looking import Looking
 from genreid.evaluation.retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists
 from genreid.evaluation.settings import EvaluateSettings
+from genreid.evaluation.view_colours import People, measure_colours
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.generator import Generator
 
@@ -21,17 +24,27 @@ if TYPE_CHECKING:
     from genreid.progress import Progress
 
 
+Figures = dict[str, float] | str
+"""By name, or the reason in one line why there are none."""
+
+
+_NOBODY = "no query has a body to be looked at"
+
+
 @dataclass(frozen=True)
 class Report:
     """What was found. retrievals: by the encoders' names, `warm_up` and `joint`. views: None where no view
-    was judged, for the reason `unjudged`. looking: None where no ranking is defined. checkpoint: fingerprint
-    of the joint encoder's.
+    was judged, for the reason `unjudged`. backgrounds, colours: figures of `background_leak` and
+    `view_colours`, or the reason why there are none. looking: None where no ranking is defined. checkpoint:
+    fingerprint of the joint encoder's.
     """
 
     settings: EvaluateSettings
     pair: Pair
     retrievals: Mapping[str, Retrieval]
     views: GeneratedViews | None
+    backgrounds: Figures
+    colours: Figures
     learnt: Invariance
     looking: Looking | None
     checkpoint: str
@@ -40,7 +53,12 @@ class Report:
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds; where the ranking is undefined, or no view was judged, the reason in place
         of the figures."""
-        views = {"views_unjudged": self.unjudged} if self.views is None else {"views": self.views.figures}
+        views: dict[str, Any] = {"views": self.views.figures} if self.views is not None else {}
+        if self.unjudged is not None:
+            views["views_unjudged"] = self.unjudged
+        else:
+            for name, found in (("backgrounds", self.backgrounds), ("colours", self.colours)):
+                views[f"{name}_unmeasured" if isinstance(found, str) else name] = found
         if self.pair.undefined is not None:
             return {"undefined": self.pair.undefined, **views}
         metrics: dict[str, Any] = {name: percentages(one) for name, one in self.retrievals.items()}
@@ -92,6 +110,7 @@ def judge(
     settings: EvaluateSettings,
     progress: Progress,
     *,
+    bodies: PairBodies | str,
     looking: Looking | None,
     checkpoint: str,
 ) -> Report:
@@ -99,12 +118,14 @@ def judge(
     what the encoder that saw them has learnt.
 
     encoders: `warm_up` and `joint`, whose appearance code the generator paints; viewed: the queries, or the
-    reason why none of them has views. headings: the true ones, see `true_headings`. looking, checkpoint: as
-    in the report.
+    reason why none of them has views. headings: the true ones, see `true_headings`. bodies: those of the
+    images, or the reason why they are not known. looking, checkpoint: as in the report.
     """
     painter = Painter(generator, encoders["joint"])
     seen = None if isinstance(viewed, str) else viewed
     index, views = np.empty(0, np.int64), None
+    backgrounds: Figures = bodies if isinstance(bodies, str) else _NOBODY
+    colours = backgrounds
     if seen is not None:
         index = draw_queries(seen, settings.num_generated, settings.seed)
         views = judge_views(
@@ -117,7 +138,33 @@ def judge(
             batch_size=settings.batch_size,
             progress=progress,
         )
+    if seen is not None and not isinstance(bodies, str):
+        backgrounds, colours = _measure_bodies(
+            painter, encoders["warm_up"], seen, bodies, index, pair, retrievals["warm_up"], settings
+        )
     seed = settings.seed
     learnt = judge_invariance(encoders, painter, seen, index, pair, retrievals, headings, seed=seed)
     unjudged = viewed if isinstance(viewed, str) else None
-    return Report(settings, pair, retrievals, views, learnt, looking, checkpoint, unjudged)
+    found = views, backgrounds, colours, learnt
+    return Report(settings, pair, retrievals, *found, looking, checkpoint, unjudged)
+
+
+def _measure_bodies(
+    painter: Painter,
+    judge: IdentityEncoder,
+    viewed: ViewedImages,
+    bodies: PairBodies,
+    index: np.ndarray,
+    pair: Pair,
+    judged: Retrieval,
+    settings: EvaluateSettings,
+) -> tuple[Figures, Figures]:
+    """What backgrounds tell of the persons of the queries at `index`, and how far the colours of their views
+    are off."""
+    size = settings.batch_size
+    leak = measure_leak(judge, viewed, bodies.queries, index, pair, judged.gallery, batch_size=size)
+    parts = [(pair.queries, bodies.queries)]
+    if bodies.gallery is not None:
+        parts.append((pair.gallery, bodies.gallery))
+    people = People(parts)
+    return leak, measure_colours(painter, viewed, people, index, seed=settings.seed, batch_size=size)

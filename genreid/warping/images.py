@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genreid.body.body import BodyParameters
 from genreid.data.background import without_person
-from genreid.data.cutting import Masks, no_masks, person_reach
+from genreid.data.cutting import Masks, finds_somebody, no_masks, person_reach, person_share
 from genreid.data.transforms import resize
 from genreid.warping.bodies import Bodies
 from genreid.warping.mixing import Garment
@@ -139,6 +139,19 @@ class WarpedImages:
         """(B, H, W, 3) uint8: the images at `index` (B,) without their persons, at the training size."""
         return np.stack([one.empty for one in self._looks(index)])
 
+    def empty_of_bodies(self, index: np.ndarray) -> np.ndarray:
+        """The same without what the bodies' outlines have alone, as if no mask were known."""
+        return np.stack([self._without_body(int(position)) for position in index])
+
+    def share(self, position: int) -> np.ndarray:
+        """(H, W) uint8, how far each pixel of an image is its person's, of 255: see `person_share`."""
+        mask = self.mask(position)
+        if not finds_somebody(mask):
+            outline = self._outline(position, *self._images.load_native(position).shape[:2])
+            mask = person_share(outline, None)
+        assert mask is not None
+        return resize(mask, self._images.height_px, self._images.width_px)
+
     def pictures(self, index: np.ndarray, yaw_deg: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8: `views`, each before its own image's background."""
         known = self._looks(index)
@@ -160,8 +173,7 @@ class WarpedImages:
         if position in self._known:
             return self._known[position]
         native, mask = self._images.load_native(position), self.mask(position)
-        one, size_px = slice(position, position + 1), np.array(native.shape[:2])[:, None]
-        body = self._warper.bodies(self._parameters.select(one), self._camera[one], *size_px)
+        body = self._body(position, *native.shape[:2])
         (texture,) = self._warper.textures([native], body, [mask])
         (outline,) = self._warper.outlines(body)
         known = _Known(body, texture, self._without_person(native, outline, mask))
@@ -169,6 +181,18 @@ class WarpedImages:
             self._known[position] = known
             self._cached_bytes += known.nbytes
         return known
+
+    def _body(self, position: int, height_px: int, width_px: int) -> Bodies:
+        one, size_px = slice(position, position + 1), (np.array([height_px]), np.array([width_px]))
+        return self._warper.bodies(self._parameters.select(one), self._camera[one], *size_px)
+
+    def _outline(self, position: int, height_px: int, width_px: int) -> np.ndarray:
+        (outline,) = self._warper.outlines(self._body(position, height_px, width_px))
+        return outline
+
+    def _without_body(self, position: int) -> np.ndarray:
+        native = self._images.load_native(position)
+        return self._without_person(native, self._outline(position, *native.shape[:2]), None)
 
     def _without_person(self, native: np.ndarray, outline: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         size_px = self._images.height_px, self._images.width_px

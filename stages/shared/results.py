@@ -12,6 +12,7 @@ from pipeline.artifacts import atomic_directory, write_bytes, write_json, write_
 from pipeline.pictures import png
 from stages.shared.oracle import learnt_from
 from stages.shared.run import StageRun
+from stages.shared.view_tables import print_views
 
 if TYPE_CHECKING:
     from genreid.evaluation.report import Report
@@ -80,6 +81,7 @@ def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
     if UNJUDGED in metrics:
         line = f"Generated views were not judged: {metrics[UNJUDGED]}."
         console.print(line, markup=False, soft_wrap=True)
+    print_views(console, metrics)
 
 
 def ranking_table(metrics: Mapping[str, Any]) -> Table:

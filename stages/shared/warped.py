@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from genreid.data.cutting import Masks, no_masks
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.data.ways import Turned, where_possible
+from genreid.mesh.shards import MeshEstimates
 from genreid.render.backend import choose_renderer
 from genreid.warping.images import WarpedImages
 from genreid.warping.warper import Warper
@@ -18,7 +17,8 @@ from stages.shared.run import StageRun
 
 def warped_images(run: StageRun, manifest: Manifest, images: ImageSet) -> WarpedImages:
     """images: those of the manifest. Raises GenreidError where body or meshes cannot be read."""
-    return _warped(run, manifest, images)[0]
+    meshes = read_mesh(run, manifest, open_body(run.root, manifest.info.body))
+    return warped_persons(run, manifest, images, meshes)
 
 
 def persons_of(
@@ -38,13 +38,14 @@ def persons_of(
 
 def turned_pictures(run: StageRun, manifest: Manifest, images: ImageSet) -> Turned:
     """The same as pictures, each before its image's own background; an image without a body is itself."""
-    warped, has_body = _warped(run, manifest, images)
-    return where_possible(warped.pictures, images, has_body)
+    meshes = read_mesh(run, manifest, open_body(run.root, manifest.info.body))
+    warped = warped_persons(run, manifest, images, meshes)
+    return where_possible(warped.pictures, images, meshes.valid)
 
 
-def _warped(run: StageRun, manifest: Manifest, images: ImageSet) -> tuple[WarpedImages, np.ndarray]:
-    """And which of the images (N,) bool have a body."""
-    body = open_body(run.root, manifest.info.body)
-    meshes = read_mesh(run, manifest, body)
-    warper = Warper(body, choose_renderer("auto", run.device))
-    return WarpedImages(warper, images, meshes.parameters, meshes.camera, meshes.mask), meshes.valid
+def warped_persons(
+    run: StageRun, manifest: Manifest, images: ImageSet, meshes: MeshEstimates
+) -> WarpedImages:
+    """The same of meshes that were read before."""
+    warper = Warper(open_body(run.root, manifest.info.body), choose_renderer("auto", run.device))
+    return WarpedImages(warper, images, meshes.parameters, meshes.camera, meshes.mask)

@@ -17,6 +17,11 @@ from stages.using.views import Views
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from genreid.deployment.gallery import GalleryInfo
+    from genreid.deployment.looking import Looker
+    from stages.shared.run import Project
+    from stages.using.checkpoint import Checkpoint
+
 DEFAULT_OUTPUT = Path("embeddings.parquet")
 
 
@@ -68,37 +73,12 @@ def embed(
 
     project = Project.open(Options(device=device, workers=workers, progress=progress))
     check_output(project, output, "embed", holds(b"genreid.embeddings"))
-
-    from genreid.deployment.cameras import check_pattern
-    from genreid.deployment.gallery import (
-        GalleryInfo,
-        embed_folder,
-        list_images,
-        without_camera_means,
-    )
-    from pipeline.tracking import Bars
-
-    if camera_pattern is not None:
-        check_pattern(camera_pattern)
-    names = list_images(folder)
+    names = _names(folder, camera_pattern)
     chosen = open_checkpoint(project, checkpoint)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
-    info = GalleryInfo(
-        folder=str(folder.resolve()),
-        checkpoint=str(chosen.path),
-        fingerprint=chosen.fingerprint,
-        height_px=chosen.prepared.height_px,
-        width_px=chosen.prepared.width_px,
-        embedding_dim=looker.encoder.embedding_dim,
-        views=looker.way,
-    )
+    info = _info(folder, chosen, looker)
     begin = time.monotonic()
-    tables = embed_folder(looker, names, info, batch_size=batch_size, num_threads=project.workers)
-    tracked = Bars(show=progress).track(tables, "embedding", len(names), size=len)
-    if camera_pattern is not None:
-        # Means are known when all images are: the embeddings have to fit into memory.
-        tracked = iter([without_camera_means(_joined(tracked), camera_pattern)])
-    counted = _write(output, tracked)
+    counted = _write(output, _tables(project, looker, names, info, batch_size, camera_pattern))
     made = {
         "unreadable": len(names) - counted["embedded"],
         "views": looker.way,
@@ -108,6 +88,50 @@ def embed(
         "written to": output,
     }
     project.show("Embeddings", {**counted, **made})
+
+
+def _names(folder: Path, camera_pattern: str | None) -> list[str]:
+    """The images of the folder. Raises GenreidError where there are none, or the pattern is no pattern."""
+    from genreid.deployment.cameras import check_pattern
+    from genreid.deployment.gallery import list_images
+
+    if camera_pattern is not None:
+        check_pattern(camera_pattern)
+    return list_images(folder)
+
+
+def _info(folder: Path, chosen: Checkpoint, looker: Looker) -> GalleryInfo:
+    from genreid.deployment.gallery import GalleryInfo
+
+    return GalleryInfo(
+        folder=str(folder.resolve()),
+        checkpoint=str(chosen.path),
+        fingerprint=chosen.fingerprint,
+        height_px=chosen.prepared.height_px,
+        width_px=chosen.prepared.width_px,
+        embedding_dim=looker.encoder.embedding_dim,
+        views=looker.way,
+    )
+
+
+def _tables(
+    project: Project,
+    looker: Looker,
+    names: list[str],
+    info: GalleryInfo,
+    batch_size: int,
+    camera_pattern: str | None,
+) -> Iterator[pa.Table]:
+    """The rows, while the images are embedded; less the means of their cameras where these can be told."""
+    from genreid.deployment.gallery import embed_folder, without_camera_means
+    from pipeline.tracking import Bars
+
+    tables = embed_folder(looker, names, info, batch_size=batch_size, num_threads=project.workers)
+    tracked = Bars(show=project.options.progress).track(tables, "embedding", len(names), size=len)
+    if camera_pattern is None:
+        return tracked
+    # Means are known when all images are: the embeddings have to fit into memory.
+    return iter([without_camera_means(_joined(tracked), camera_pattern)])
 
 
 def _joined(tables: Iterator[pa.Table]) -> pa.Table:

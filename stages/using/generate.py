@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stages.shared.options import Device
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from genreid.deployment.views import GeneratedSet
+    from genreid.models.encoder import IdentityEncoder
+    from genreid.models.generator import Generator
+    from stages.shared.run import Project
 
 
 def generate(
@@ -33,25 +42,61 @@ def generate(
         genreid generate crops/0001.png crops/0002.png --output between.png
     """
     from stages.shared.run import Options, Project
-    from stages.using.bodies import open_estimator_of_params
-    from stages.using.checkpoint import warn_of_oracle
     from stages.using.pictures import check_picture, read_picture, write_picture
 
     project = Project.open(Options(device=device))
     check_picture(project, output, "generate")
 
     from genreid.deployment.pictures import views_picture
+
+    names = [str(image)] if other is None else [str(image), str(other)]
+    pictures = [read_picture(Path(name)) for name in names]
+    write_picture(output, views_picture(_made(project, names, pictures)))
+    project.console.print(f"picture: {output}", markup=False)
+
+
+def _made(project: Project, names: Sequence[str], pictures: Sequence[np.ndarray]) -> GeneratedSet:
+    """What the generator makes of one image, or of two: their names for people, and their pixels."""
     from genreid.deployment.views import generate_views, mesh_views
     from genreid.evaluation.generation import Painter
-    from genreid.models.checkpoint import load_encoder, load_generator, preprocessing_of
     from genreid.render.backend import choose_renderer
     from genreid.render.views import YAWS_DEG
-    from pipeline.errors import PipelineError
     from stages.shared.body import open_body
-    from stages.shared.data import read_checkpoint, read_manifest
+    from stages.shared.data import read_manifest
+    from stages.using.bodies import open_estimator_of_params
 
-    pictures = read_picture(image), read_picture(other) if other else None
     info = read_manifest(project).info
+    generator, encoder, size_px = _networks(project)
+    body = open_body(project.root, info.body)
+    estimator = open_estimator_of_params(project, body)
+    renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
+    painter = Painter(generator.to(project.device), encoder.to(project.device))
+    other = (names[1], pictures[1]) if len(names) > 1 else None
+    with project.console.status("painting"):
+        mesh = mesh_views(
+            pictures[0],
+            names[0],
+            estimator,
+            body,
+            renderer,
+            YAWS_DEG,
+            size_px,
+            repairs=generator.repairs,
+            other=other,
+        )
+        return generate_views(painter, pictures[0], mesh, None if other is None else other[1])
+
+
+def _networks(project: Project) -> tuple[Generator, IdentityEncoder, tuple[int, int]]:
+    """Those of joint training, or the pretrained ones without it, and the size of their images.
+
+    Raises PipelineError where they are missing, or of two sizes.
+    """
+    from genreid.models.checkpoint import load_encoder, load_generator, preprocessing_of
+    from pipeline.errors import PipelineError
+    from stages.shared.data import read_checkpoint
+    from stages.using.checkpoint import warn_of_oracle
+
     keys = ("joint", "joint") if project.path("joint").exists() else ("generator", "encoder")
     for key in keys:
         if not project.path(key).exists():
@@ -67,23 +112,4 @@ def generate(
             f"{other_prepared.size}: run `dvc repro`"
         )
     generator, _ = load_generator(*painting)
-    encoder = load_encoder(*seeing)
-    body = open_body(project.root, info.body)
-    estimator = open_estimator_of_params(project, body)
-    renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
-    painter = Painter(generator.to(project.device), encoder.to(project.device))
-    with project.console.status("painting"):
-        mesh = mesh_views(
-            pictures[0],
-            str(image),
-            estimator,
-            body,
-            renderer,
-            YAWS_DEG,
-            prepared.size_px,
-            repairs=generator.repairs,
-            other=None if pictures[1] is None else (str(other), pictures[1]),
-        )
-        made = generate_views(painter, pictures[0], mesh, pictures[1])
-    write_picture(output, views_picture(made))
-    project.console.print(f"picture: {output}", markup=False)
+    return generator, load_encoder(*seeing), prepared.size_px

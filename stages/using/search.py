@@ -14,9 +14,12 @@ from stages.using.embed import DEFAULT_OUTPUT
 from stages.using.views import Views
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.table import Table
 
     from genreid.deployment.gallery import Gallery
+    from stages.shared.run import Project
+    from stages.using.checkpoint import Checkpoint
 
 
 def search(
@@ -57,27 +60,44 @@ def search(
         genreid search someone.jpg --gallery crops.parquet --camera c2
     """
     from stages.shared.run import Options, Project
-    from stages.using.checkpoint import open_checkpoint
-    from stages.using.pictures import check_picture, read_picture, write_picture
+    from stages.using.pictures import check_picture, read_picture
     from stages.using.views import open_looker
 
     project = Project.open(Options(device=device))
     check_picture(project, picture, "search")
-
-    from genreid.data.images import read_image
-    from genreid.data.transforms import resize
-    from genreid.deployment.gallery import Gallery
-    from genreid.deployment.pictures import search_picture
-    from genreid.errors import GenreidError
-    from pipeline.artifacts import read_table
-    from pipeline.errors import PipelineError
-
     query = read_picture(image)
-    embedded = Gallery.from_table(
-        read_table(gallery, "make it by `genreid embed FOLDER`, or name another by --gallery"), str(gallery)
-    )
+    embedded = _open_gallery(gallery)
+    chosen = _checkpoint_of(project, embedded, gallery, checkpoint, views)
+    own_camera = _camera(embedded, gallery, image, camera)
+    looker = open_looker(project, chosen, embedded.info.views)
+    with project.console.status("searching"):
+        rows, _ = looker.embed([embedded.name_of(image)], [query])
+        if embedded.means is not None:
+            rows = embedded.means.take_off(rows, [own_camera])
+        paths, similarity = embedded.nearest(rows[0], k)
+    _show(project, embedded, image, own_camera, _table(paths, similarity.tolist()))
+    _draw(picture, query, embedded, gallery, paths, similarity.tolist(), chosen.prepared.size_px)
+    project.console.print(f"picture: {picture}", markup=False)
+
+
+def _open_gallery(gallery: Path) -> Gallery:
+    from genreid.deployment.gallery import Gallery
+    from pipeline.artifacts import read_table
+
+    remedy = "make it by `genreid embed FOLDER`, or name another by --gallery"
+    return Gallery.from_table(read_table(gallery, remedy), str(gallery))
+
+
+def _checkpoint_of(
+    project: Project, embedded: Gallery, gallery: Path, named: str | None, views: Views
+) -> Checkpoint:
+    """The checkpoint that embedded the gallery. Raises PipelineError where the one that the user names, or
+    the views, are not those of the gallery."""
+    from pipeline.errors import PipelineError
+    from stages.using.checkpoint import open_checkpoint
+
     info = embedded.info
-    chosen = open_checkpoint(project, checkpoint or info.checkpoint)
+    chosen = open_checkpoint(project, named or info.checkpoint)
     if chosen.fingerprint != info.fingerprint:
         raise PipelineError(
             f"{gallery} was embedded by other weights than {chosen.place} holds now; embed the folder again: "
@@ -89,31 +109,46 @@ def search(
             "or embed the folder again: "
             f"`genreid embed {info.folder} --views {views.value} --output {gallery}`"
         )
-    own_camera = _camera(embedded, gallery, image, camera)
-    size = chosen.prepared.size_px
-    looker = open_looker(project, chosen, info.views)
-    with project.console.status("searching"):
-        rows, _ = looker.embed([embedded.name_of(image)], [query])
-        if embedded.means is not None:
-            rows = embedded.means.take_off(rows, [own_camera])
-        paths, similarity = embedded.nearest(rows[0], k)
+    return chosen
 
+
+def _show(project: Project, embedded: Gallery, image: Path, camera: str | None, table: Table) -> None:
+    """Print what was found, and of which camera the mean was taken off."""
     # not as the table's title, which would be broken at the table's width
     project.console.print(f"{image} in {len(embedded.path)} images", markup=False, soft_wrap=True)
     if embedded.means is not None:
-        whose = "of all images: its camera is not known" if own_camera is None else f"of camera {own_camera}"
+        whose = "of all images: its camera is not known" if camera is None else f"of camera {camera}"
         project.console.print(f"less the mean {whose}", markup=False, soft_wrap=True)
-    project.console.print(_table(paths, similarity.tolist()))
+    project.console.print(table)
+
+
+def _draw(
+    picture: Path,
+    query: np.ndarray,
+    embedded: Gallery,
+    gallery: Path,
+    paths: Sequence[str],
+    similarity: Sequence[float],
+    size_px: tuple[int, int],
+) -> None:
+    """Write the picture of the query and what was found. Raises PipelineError where that is gone."""
+    from genreid.data.images import read_image
+    from genreid.data.transforms import resize
+    from genreid.deployment.pictures import search_picture
+    from genreid.errors import GenreidError
+    from pipeline.errors import PipelineError
+    from stages.using.pictures import write_picture
+
+    folder = embedded.info.folder
     try:
-        found = [resize(read_image(Path(info.folder) / path), *size) for path in paths]
+        found = [resize(read_image(Path(folder) / path), *size_px) for path in paths]
     except GenreidError as error:
         what = str(error).split(": ")[:2]  # the file and what is wrong with it; the remedy is another here
         raise PipelineError(
-            f"no picture: {info.folder} is not as it was when it was embedded ({': '.join(what)}); embed the "
+            f"no picture: {folder} is not as it was when it was embedded ({': '.join(what)}); embed the "
             f"folder again: `genreid embed FOLDER --output {gallery}`"
         ) from error
-    write_picture(picture, search_picture(resize(query, *size), found, similarity.tolist()))
-    project.console.print(f"picture: {picture}", markup=False)
+    write_picture(picture, search_picture(resize(query, *size_px), found, similarity))
 
 
 def _camera(embedded: Gallery, gallery: Path, image: Path, named: str | None) -> str | None:

@@ -7,15 +7,19 @@ import shutil
 from types import SimpleNamespace as Settings
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from genreid.data.manifest import SPLITS
+from genreid.evaluation import report
 from genreid.models.checkpoint import joint_checkpoint
 from genreid.models.initialisation import build_encoder
-from pipeline.artifacts import write_torch
+from pipeline.artifacts import write_table, write_torch
 from stages.mesh_extract import inputs_of as inputs_of_meshes
 from stages.pretrain_encoder import inputs_of as inputs_of_warm_up
 from stages.pretrain_generator import inputs_of as inputs_of_generator
+from stages.shared.view_tables import UNMEASURED
 from stages.train_joint import inputs_of as inputs_of_joint
 from tests.genreid.training.conftest import ENCODER
 from tests.stages.odd_project import PREPARED, refused
@@ -38,7 +42,8 @@ def evaluated(project: SmallProject) -> Outcome:
 
 
 def retrieval_of(project: SmallProject) -> dict[str, object]:
-    return {name: value for name, value in project.metrics().items() if not name.startswith("views")}
+    other = ("views", "backgrounds", "colours")
+    return {name: value for name, value in project.metrics().items() if not name.startswith(other)}
 
 
 def test_queries_without_views_are_ranked_all_the_same(project: SmallProject) -> None:
@@ -59,6 +64,7 @@ def test_queries_without_views_are_ranked_all_the_same(project: SmallProject) ->
         "mesh-extract has to find their bodies"
     )
     assert project.metrics()["views_unjudged"] == reason and "views" not in project.metrics()
+    assert not any(name.startswith(("backgrounds", "colours")) for name in project.metrics())
     for said in (outcome.out, project.run("summary").out):
         assert "Retrieval (%)" in said and f"Generated views were not judged: {reason}." in said
     plots = project.folder / "plots" / "evaluate"
@@ -81,11 +87,61 @@ def test_evaluation_asks_for_views_meshes_and_truth_for_what_they_are_good_for(
     )
     # A generator of codes is shown drawn meshes alone, one that repairs warps what the image shows.
     unjudged = project.metrics().get("views_unjudged")
-    assert unjudged == (None if paints == "codes" else "data/mesh is missing: run `dvc repro mesh-extract`")
+    missing = "data/mesh is missing: run `dvc repro mesh-extract`"
+    assert unjudged == (None if paints == "codes" else missing)
+    for name, line in UNMEASURED.items():
+        reason = project.metrics().get(f"{name}_unmeasured")
+        assert reason == (missing if paints == "codes" else None)
+        assert (f"{line}: {missing}." in outcome.out) == (paints == "codes")
     take_away(project, "data/views")
     evaluated(project)
     assert project.metrics()["views_unjudged"] == "data/views is missing: run `dvc repro render-views`"
     assert "joint" in project.metrics()
+
+
+def test_backgrounds_and_colours_need_the_bodies_of_queries_and_take_those_of_the_gallery(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share_out(project, "query", "gallery")
+    project.set(evaluate__test_views=["mirror"])
+    project.set(mesh_extract__estimator="mean_pose")
+    for stage in ("mesh-extract", "render-views"):
+        assert project.run(stage, "--no-progress").code == 0
+    given, judges = list[Any](), report.judge
+
+    def judge(*arguments: Any, bodies: Any, **others: Any) -> Any:
+        given.append(bodies)
+        return judges(*arguments, bodies=bodies, **others)
+
+    monkeypatch.setattr("genreid.evaluation.report.judge", judge)
+    outcome, found = evaluated(project), project.metrics()
+    assert {"outline_mAP", "chance_mAP"} <= set(found["backgrounds"])
+    assert "(chance)" in outcome.out
+    # Everybody of the fixture looks one way.
+    reason = "none of 4 queries has an image of its identity that looks another way"
+    assert found["colours_unmeasured"] == reason
+    assert len(given[0].queries.has_body) == len(given[0].gallery.has_body) == 4
+    path = project.folder / "data" / "mesh" / "part-00000.parquet"
+    whole = pq.read_table(path)
+    splits = dict(
+        zip(*(manifest_of(project)[name].to_pylist() for name in ("image_id", "split")), strict=True)
+    )
+    for lost in ("gallery", "query"):
+        keep = [splits[image_id] != lost for image_id in whole["image_id"].to_pylist()]
+        write_table(path, whole.filter(pa.array(keep)))
+        evaluated(project)
+        metrics = project.metrics()
+        if lost == "gallery":
+            assert metrics["backgrounds"] == found["backgrounds"]
+            assert given[-1].gallery is None
+        else:
+            reason = "data/mesh lacks 4 queries ("
+            assert metrics["backgrounds_unmeasured"].startswith(reason)
+            assert metrics["colours_unmeasured"].endswith("mesh_extract.splits needs query")
+
+
+def manifest_of(project: SmallProject) -> pa.Table:
+    return pq.read_table(project.folder / "data" / "manifest.parquet")
 
 
 def test_views_that_are_damaged_are_no_views_that_are_missing(project: SmallProject) -> None:

@@ -8,10 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from genreid.evaluation.background_leak import measure_leak
+from genreid.evaluation.bodies import PairBodies
 from genreid.evaluation.generated_views import draw_queries, judge_views
 from genreid.evaluation.generation import identity_kept, measure_generation
 from genreid.evaluation.looking import Looking, Scores
 from genreid.evaluation.report import Report, judge
+from genreid.evaluation.view_colours import People, measure_colours
 from genreid.progress import Silent
 from tests.genreid.evaluation.world import SETTINGS, YAWS_DEG, World, make_world
 
@@ -23,7 +26,7 @@ def world() -> World:
 
 def report_of(world: World, looking: Looking | None = None) -> Report:
     given = world.encoders, world.generator, world.viewed, world.pair, world.retrievals, world.headings
-    return judge(*given, SETTINGS, Silent(), looking=looking, checkpoint="abc")
+    return judge(*given, SETTINGS, Silent(), bodies=world.bodies, looking=looking, checkpoint="abc")
 
 
 def test_queries_with_views_are_drawn(world: World) -> None:
@@ -58,7 +61,7 @@ def test_the_encoder_that_saw_no_view_judges_what_the_joint_one_paints(world: Wo
 def test_everything_has_its_place(world: World) -> None:
     report = report_of(world)
     metrics = report.metrics()
-    assert list(metrics) == ["warm_up", "joint", "views", "invariance"]
+    assert list(metrics) == ["warm_up", "joint", "views", "backgrounds", "colours", "invariance"]
     for name in ("warm_up", "joint"):
         result = world.retrievals[name].result
         assert result is not None and metrics[name]["mAP"] == 100 * result.mean_ap
@@ -101,7 +104,9 @@ def undefined() -> Iterator[Report]:
 
 def test_where_nothing_is_defined_the_reason_stands_for_the_figures(undefined: Report) -> None:
     metrics = undefined.metrics()
-    assert list(metrics) == ["undefined", "views"] and "all images are of camera 1" in metrics["undefined"]
+    assert list(metrics) == ["undefined", "views", "backgrounds_unmeasured", "colours"]
+    assert metrics["backgrounds_unmeasured"] == metrics["undefined"]
+    assert "all images are of camera 1" in metrics["undefined"]
     assert "rotated_frechet" in metrics["views"] and "identity_kept" not in metrics["views"]
     assert not any(undefined.curves().values())
     assert sorted(undefined.pictures()) == ["ranked_lists", "views"]
@@ -110,7 +115,28 @@ def test_where_nothing_is_defined_the_reason_stands_for_the_figures(undefined: R
 
 def test_without_invariance_the_metrics_have_none(world: World) -> None:
     report = report_of(replace(world, headings={}))
-    assert list(report.metrics()) == ["warm_up", "joint", "views"]
+    assert list(report.metrics()) == ["warm_up", "joint", "views", "backgrounds", "colours"]
+
+
+def test_backgrounds_and_colours_are_those_of_the_drawn_queries(world: World) -> None:
+    metrics, warm_up = report_of(world).metrics(), world.retrievals["warm_up"]
+    index = draw_queries(world.viewed, SETTINGS.num_generated, SETTINGS.seed)
+    leak = world.encoders["warm_up"], world.viewed, world.bodies.queries, index, world.pair, warm_up.gallery
+    assert metrics["backgrounds"] == measure_leak(*leak, batch_size=4)
+    both = [(world.pair.queries, world.bodies.queries), (world.pair.gallery, world.bodies.gallery)]
+    given = world.painter, world.viewed, People(both), index
+    assert metrics["colours"] == measure_colours(*given, seed=SETTINGS.seed, batch_size=4)
+    alone = replace(world, bodies=PairBodies(world.bodies.queries, None))
+    of_queries = measure_colours(*given[:2], People(both[:1]), index, seed=SETTINGS.seed, batch_size=4)
+    assert report_of(alone).colours == of_queries != metrics["colours"]
+
+
+def test_without_bodies_the_reason_stands_for_their_figures(world: World) -> None:
+    given = world.encoders, world.generator, world.viewed, world.pair, world.retrievals, world.headings
+    kept = {"bodies": "data/mesh is missing", "looking": None, "checkpoint": "abc"}
+    metrics = judge(*given, SETTINGS, Silent(), **kept).metrics()
+    assert metrics["backgrounds_unmeasured"] == metrics["colours_unmeasured"] == "data/mesh is missing"
+    assert "backgrounds" not in metrics and "views" in metrics
 
 
 def test_one_image_has_no_spread_to_measure(world: World) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.evaluation.bodies import Bodies, PairBodies
 from genreid.evaluation.generation import Painter, ViewedImages
 from genreid.evaluation.retrieval import Pair, Part, Retrieval, embed_pair, rank_pair, why_undefined
 from genreid.evaluation.settings import EvaluateSettings
@@ -61,6 +63,37 @@ class Views:
         return view
 
 
+class Persons:
+    """Who is cut out of the images: the upper half, or with the masks three quarters."""
+
+    def __init__(self, images: Any) -> None:
+        self._images = images
+
+    def empty_of_bodies(self, index: np.ndarray) -> np.ndarray:
+        return self._emptied(index, 16)
+
+    def empty(self, index: np.ndarray) -> np.ndarray:
+        return self._emptied(index, 24)
+
+    def share(self, position: int) -> np.ndarray:
+        share = np.zeros((32, 16), np.uint8)
+        share[:24] = 255
+        return share
+
+    def _emptied(self, index: np.ndarray, rows: int) -> np.ndarray:
+        images = self._images.load(index).copy()
+        images[:, :rows] = 90
+        return images
+
+
+def bodies_of(part: Part, seed: int) -> Bodies:
+    """Of everybody, with headings of their own."""
+    num, persons = len(part.images), Persons(part.images)
+    heading = np.random.default_rng(seed).uniform(-180, 180, num).astype(np.float32)
+    waist = np.full(num, 0.4, np.float32)
+    return Bodies(persons, np.ones(num, bool), heading, waist, np.ones(num, bool))  # type: ignore[arg-type]
+
+
 def true_view(image_id: str, yaw_deg: int) -> tuple[np.ndarray, np.ndarray]:
     picture = np.full((32, 16, 3), 20 * int(image_id[1:]) + yaw_deg // 10, np.uint8)
     return picture, np.ones((32, 16), bool)
@@ -92,6 +125,7 @@ class World:
     generator: Generator
     retrievals: dict[str, Retrieval]
     headings: dict[str, float]
+    bodies: PairBodies
 
     @property
     def painter(self) -> Painter:
@@ -115,4 +149,5 @@ def make_world(*, one_camera: bool = False) -> World:
     headings = dict(zip(ids, np.random.default_rng(2).uniform(-180, 180, len(ids)).tolist(), strict=True))
     views = Views(list(queries.manifest.image_id))
     viewed = ViewedImages(queries.images, views, true_view)  # type: ignore[arg-type]
-    return World(pair, viewed, encoders, generator.eval(), retrievals, headings)
+    bodies = PairBodies(bodies_of(queries, 7), bodies_of(gallery, 8))
+    return World(pair, viewed, encoders, generator.eval(), retrievals, headings, bodies)

@@ -12,6 +12,7 @@ import torch
 from genreid.body.body import Body, BodyParameters
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.data.transforms import resize
 from genreid.evaluation.similarity import ViewErrors, view_errors
 from genreid.render import pytorch3d
 from genreid.render.backend import choose_renderer
@@ -204,6 +205,18 @@ def test_a_mask_says_what_is_the_person_and_what_is_left_without(
     assert without[at].std() < 0.5 * image[at].std()
     assert shown.max() > 0.99
     assert seen(np.where(bag, np.uint8(255), np.uint8(0)))[1].max() == 0
+
+    half = images.height_px, images.width_px
+    for mask, share in (
+        (np.where(bag, np.uint8(255), np.uint8(9)), None),
+        (None, 255 * outline),
+        (0 * outline, 255 * outline),
+    ):
+        given = None if mask is None else mask.astype(np.uint8)
+        source = WarpedImages(warper, images, three, person.camera.repeat(3, 1), lambda position, m=given: m)
+        expected = given if share is None else share.astype(np.uint8)
+        assert np.array_equal(source.share(1), resize(expected, *half))
+        assert np.array_equal(source.empty_of_bodies(np.array([1]))[0], bare)
 
 
 def test_pictures_stand_before_their_own_image_without_the_person(
