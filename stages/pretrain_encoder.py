@@ -23,7 +23,7 @@ def pretrain_encoder(
     from genreid.training import warm_up
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_manifest
-    from stages.shared.imported import hold_start, write_imported
+    from stages.shared.imported import hold_start, weights_file, write_imported
     from stages.shared.preprocessing import preparation
     from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
     from stages.shared.training import train_and_write, training_set
@@ -35,7 +35,9 @@ def pretrain_encoder(
             write_imported(run, settings.encoder, settings.import_from, preparation(read_manifest(run).info))
             return
         train, images = training_set(run)
-        encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
+        encoder = build_encoder(
+            settings.encoder, settings.seed, weights=weights_file(run.root, settings.encoder)
+        ).to(run.device)
         start = hold_start(run, encoder)
 
         epochs = warm_up.warm_up(
