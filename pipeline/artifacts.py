@@ -316,6 +316,6 @@ def stamp(path: Path) -> str:
     """
     try:
         found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a NUL byte is in no file's name
         return "-"
     return f"{found.st_size} {found.st_mtime_ns}"

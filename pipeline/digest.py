@@ -9,6 +9,7 @@ still gives the same bytes.
 from __future__ import annotations
 
 import hashlib
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,6 +37,8 @@ def why_damaged(path: Path) -> str | None:
 
     The whole file is read once. Raises OSError where it cannot be.
     """
+    if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):  # a pipe may never end
+        return "it is no ordinary file"
     with path.open("rb") as file:
         place = _find_digits(file)
         if place is None:

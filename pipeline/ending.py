@@ -1,4 +1,5 @@
-"""How a command ends that is told to: one line and exit code 130 or 143, whatever it is doing.
+"""How a command ends that is told to: one line and exit code 130 or 143, whatever it is doing, and with it
+all that it has started. (129 where its terminal is gone.)
 
 Python's own way is an exception, which may come up within an import, a destructor or a library that takes it
 for a failure of its own: then there are many lines, or none, and sometimes no end. So the process ends on the
@@ -11,13 +12,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 from types import FrameType
+from typing import Any
 
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
 INTERRUPTED = "a stage that is run again goes on from the state that is kept"
 
 _SHOW_CURSOR = "\x1b[?25h\n"  # a progress bar hides it
@@ -26,6 +30,10 @@ _NO_REPORT = "ignore::UserWarning:multiprocessing.resource_tracker"
 
 unfinished: set[str] = set()
 """Temporary files that are being written."""
+
+_groups: set[int] = set()
+"""Groups of processes that run for this one; see `run_program`."""
+_GRACE_SECONDS = 5.0
 
 _holding = 0
 _lock = Lock()
@@ -56,6 +64,25 @@ def undisturbed() -> Iterator[None]:
             signal.raise_signal(_waiting)
 
 
+def run_program(command: Sequence[str], **options: Any) -> int:
+    """The exit code of another program, which ends with this one, and with all that it has started.
+
+    options: for `subprocess.Popen`. It runs in a group of its own, so that a signal for its end reaches every
+    process of it; it cannot read from the terminal.
+    """
+    process = None
+    with undisturbed():
+        if _waiting is None:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, **options)
+            _groups.add(process.pid)
+    while process is None:  # this process ends: nothing more is begun
+        time.sleep(1)
+    try:
+        return process.wait()
+    finally:
+        _groups.discard(process.pid)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     global _waiting
     _waiting = number  # before the look at `_holding`: one of the two sides sees the other
@@ -64,6 +91,7 @@ def _end(number: int, frame: FrameType | None) -> None:
     for other in EXIT_CODES:
         signal.signal(other, signal.SIG_IGN)
     _kill_workers()
+    _end_programs()
     for path in list(unfinished):
         with suppress(OSError):
             os.unlink(path)
@@ -81,3 +109,23 @@ def _kill_workers() -> None:
     with suppress(Exception):  # another thread may be ending one of them at the same time
         for process in active_children():
             process.kill()
+
+
+def _end_programs() -> None:
+    """They are told to end, and killed where they do not: a stage's state is whole at any moment."""
+    left = [group for group in list(_groups) if _is_told(group, signal.SIGTERM)]
+    end = time.monotonic() + _GRACE_SECONDS
+    while left and time.monotonic() < end:
+        time.sleep(0.05)  # in which the thread that waits for the program notices its end
+        left = [group for group in left if _is_told(group, 0)]
+    for group in left:
+        _is_told(group, signal.SIGKILL)
+
+
+def _is_told(group: int, number: int) -> bool:
+    """Whether there is still a process in the group, which gets the signal; 0 is none."""
+    try:
+        os.killpg(group, number)
+    except OSError:
+        return False
+    return True

@@ -107,12 +107,14 @@ def places_of_project(root: Path) -> list[Place]:
 
 
 def model_caches() -> Iterator[Path]:
-    """Where torch, Hugging Face and ROMP keep what they have fetched, by their own variables."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    """Where torch, Hugging Face, ROMP and this program keep what was fetched, by their own variables."""
+    cache = Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"))
     yield Path(os.environ.get("TORCH_HOME") or cache / "torch")
     yield Path(os.environ.get("HF_HOME") or cache / "huggingface")
     yield cache / "genreid"
-    yield Path("~/.romp").expanduser()
+    if named := os.environ.get("GENREID_MODELS"):
+        yield Path(os.path.expanduser(named)).absolute()
+    yield Path(os.path.expanduser("~/.romp"))
 
 
 def _homes() -> Iterator[Path]:

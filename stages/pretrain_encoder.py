@@ -24,7 +24,7 @@ def pretrain_encoder(
     from genreid.training.expected import warm_up_seconds
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_manifest
-    from stages.shared.imported import hold_start, write_imported
+    from stages.shared.imported import hold_start, weights_file, write_imported
     from stages.shared.preprocessing import preparation
     from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
     from stages.shared.training import tell_expected, train_and_write, training_set
@@ -36,7 +36,9 @@ def pretrain_encoder(
             write_imported(run, settings.encoder, settings.import_from, preparation(read_manifest(run).info))
             return
         train, images = training_set(run)
-        encoder = build_encoder(settings.encoder, settings.seed, folder=run.root).to(run.device)
+        encoder = build_encoder(
+            settings.encoder, settings.seed, weights=weights_file(run.root, settings.encoder)
+        ).to(run.device)
         start = hold_start(run, encoder)
         tell_expected(run, encoder, train.info, lambda speed: warm_up_seconds(settings, len(train), speed))
 

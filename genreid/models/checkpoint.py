@@ -154,9 +154,8 @@ def _mismatch(checkpoint: object, expected: str, source: str) -> str:
     found = checkpoint.get("format") if isinstance(checkpoint, Mapping) else type(checkpoint).__name__
     if expected == ENCODER_FORMAT and found is None:
         return (
-            f"{source}: expected a checkpoint of format {expected!r}, found another program's; to "
-            f"bring one in, "
-            "name it in pretrain_encoder.import_from and run pretrain-encoder"
+            f"{source}: expected a checkpoint of format {expected!r}, found another program's; to bring one "
+            "in, name it in pretrain_encoder.import_from and run pretrain-encoder"
         )
     return f"{source}: expected a checkpoint of format {expected!r}, found {found!r}; train it again"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,12 +19,12 @@ from genreid.models.weights import load_pretrained
 from genreid.seeding import derive_seed
 
 
-def build_encoder(settings: EncoderSettings, seed: int, *, folder: Path = Path()) -> IdentityEncoder:
+def build_encoder(settings: EncoderSettings, seed: int, *, weights: Path | None = None) -> IdentityEncoder:
     """The identity encoder, random by `seed` or pretrained by `settings.pretrained`.
 
     Its own settings name what `auto` came to.
 
-    folder: that a relative path of weights starts from.
+    weights: where the file is that `settings.pretrained` names, if it names one; None: as it is named.
 
     Raises GenreidError when pretrained weights cannot be fetched or read, or fit another network.
     """
@@ -33,8 +32,8 @@ def build_encoder(settings: EncoderSettings, seed: int, *, folder: Path = Path()
         encoder = IdentityEncoder(settings)
     if settings.pretrained != "none":
         pretrained = settings.pretrained
-        if settings.pretrained_file is not None:
-            pretrained = str(folder / os.path.expanduser(settings.pretrained_file))
+        if settings.pretrained_file is not None and weights is not None:
+            pretrained = str(weights)
         encoder.backbone, found = load_pretrained(
             encoder.backbone, settings.backbone, settings.last_stride, pretrained
         )

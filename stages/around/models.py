@@ -19,7 +19,7 @@ from pipeline.graph import find_root
 from pipeline.params import load_params
 from pipeline.tracking import Bars
 from stages.shared.options import ShowProgress
-from stages.shared.run import project_path
+from stages.shared.paths import project_path
 
 models = typer.Typer(help="The files of weights that the project can use: list them, bring the free ones.")
 _MARKS = {"present": "[green]present[/]", "missing": "missing", "damaged": "[red]damaged[/]"}

@@ -12,7 +12,7 @@ from pipeline.errors import PipelineError
 from pipeline.params import section
 from stages.doctor.configuration import Configuration
 from stages.doctor.finding import Check, Finding, first_line, installed, problem_and_remedy
-from stages.shared.run import project_path
+from stages.shared.paths import project_path
 
 if TYPE_CHECKING:
     from genreid.mesh.romp import Part
@@ -157,9 +157,10 @@ def _weights(configuration: Configuration) -> Finding:
     if pretrained == "none":
         return Finding("ok", "random weights to start from")
     from genreid.models.initialisation import build_encoder
+    from stages.shared.imported import weights_file
 
     chosen = replace(settings.encoder, pretrained=pretrained)
-    build_encoder(chosen, settings.seed, folder=configuration.project.root)
+    build_encoder(chosen, settings.seed, weights=weights_file(configuration.project.root, chosen))
     return Finding("ok", f"{pretrained}: they fit")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from genreid.body.body import Body, load_body
 from genreid.body.files import read_body_file, write_body_file
 from pipeline.artifacts import atomic_write, hash_path
-from stages.shared.run import project_path
+from stages.shared.paths import project_path
 
 CONVERTED_FOLDER = Path(".genreid") / "bodies"
 _CONVERSION = "1"  # a change makes the files converted so far stale

@@ -12,7 +12,8 @@ from genreid.data.manifest import Manifest
 from genreid.synthetic.truth import TRUTH_SCHEMA
 from pipeline.artifacts import read_table, read_torch
 from pipeline.errors import PipelineError
-from stages.shared.run import PRODUCERS, Project, StageRun, project_path
+from stages.shared.paths import project_path
+from stages.shared.run import PRODUCERS, Project, StageRun
 
 
 def read_manifest(run: Project) -> Manifest:

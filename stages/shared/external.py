@@ -22,7 +22,8 @@ from pipeline.artifacts import atomic_directory, read_table, stamp, write_bytes,
 from pipeline.errors import PipelineError
 from pipeline.pictures import png
 from stages.shared.data import image_set
-from stages.shared.run import Project, StageRun, project_path
+from stages.shared.paths import project_path
+from stages.shared.run import Project, StageRun
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
 
 _IMAGES_PER_PIECE = 512

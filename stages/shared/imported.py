@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from genreid.models.checkpoint import encoder_checkpoint
 from genreid.models.encoder import IdentityEncoder
@@ -13,7 +14,8 @@ from genreid.preprocessing import Preprocessing
 from genreid.zoo.table import model_file
 from pipeline.artifacts import hash_path, write_torch
 from pipeline.errors import PipelineError
-from stages.shared.run import StageRun, project_path
+from stages.shared.paths import project_path
+from stages.shared.run import StageRun
 
 
 def write_imported(
@@ -40,6 +42,11 @@ def write_imported(
             "left out": ", ".join(report.left_out) or "nothing",
         },
     )
+
+
+def weights_file(root: Path, settings: EncoderSettings) -> Path | None:
+    """The file of weights that `encoder.pretrained` names, there or not; None where it names none."""
+    return None if settings.pretrained_file is None else project_path(root, settings.pretrained_file)
 
 
 def hold_start(run: StageRun, encoder: IdentityEncoder) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pipeline.artifacts import leftover_of, remove
 from pipeline.outputs import IsOurs, Output, holds, refusals, require
 from pipeline.params import Params, load_params, section
 from pipeline.places import Place, places_of_project
-from stages.shared.paths import PLOTTED, PRODUCERS, Paths
+from stages.shared.paths import PLOTTED, PRODUCERS, Paths, project_path
 
 
 def outputs_of(root: Path, params: Params) -> dict[str, list[Output]]:
@@ -35,7 +35,7 @@ def places_of(root: Path, params: Params) -> list[Place]:
     places = places_of_project(root)
     dataset = section(params, "paths", Paths).dataset
     if dataset is not None:
-        places.insert(0, Place("the data set (paths.dataset)", root / os.path.expanduser(dataset)))
+        places.insert(0, Place("the data set (paths.dataset)", project_path(root, dataset)))
     return places
 
 

@@ -1,8 +1,12 @@
-"""Where each artifact is, and which stage makes it."""
+"""Where each artifact is, which stage makes it, and where a path of params.yaml leads."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
+from pathlib import Path
+
+from pipeline.errors import PipelineError
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,14 @@ class Paths:
     metrics: str
     plots: str
     fingerprints: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            text = getattr(self, field.name)
+            if field.name != "dataset" and text.startswith("~"):
+                raise PipelineError(
+                    f"{field.name} is {text!r}: DVC takes `~` for the name of a folder; write the path out"
+                )
 
 
 PRODUCERS = {
@@ -54,3 +66,24 @@ PLOTTED = (
 """The stages that have a folder in `paths.plots`."""
 
 assert set(PRODUCERS) == {field.name for field in fields(Paths)} - {"dataset", "plots"}
+
+
+def project_path(root: Path, text: str) -> Path:
+    """A path as params.yaml writes it: relative to the project, absolute, or with `~`.
+
+    What git ignores, such as a link to a data set, is not in the copy of the project in which
+    `dvc exp run --temp` and the queue work: there it is that of the project that the copy is of.
+    """
+    given = os.path.expanduser(text)  # unlike pathlib's, it leaves a name that nobody has as it is
+    place, original = root / given, _copied_from(root)
+    if original is not None and not place.exists() and (original / given).exists():
+        return original / given
+    return place
+
+
+def _copied_from(root: Path) -> Path | None:
+    """The project of which DVC made the copy at `root`, in PROJECT/.dvc/tmp/exps; None for any other."""
+    for folder in root.parents:
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2]
+    return None

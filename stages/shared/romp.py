@@ -16,7 +16,8 @@ from genreid.mesh.shards import mesh_table, read_mesh_table
 from pipeline.artifacts import hash_path
 from pipeline.errors import PipelineError
 from pipeline.params import section
-from stages.shared.run import Project, StageRun, project_path
+from stages.shared.paths import project_path
+from stages.shared.run import Project, StageRun
 
 
 def romp_settings(run: Project) -> RompSettings:

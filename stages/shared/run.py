@@ -11,7 +11,6 @@ state is removed.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -223,27 +222,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Integral):
         return int(value)
     return value if isinstance(value, float) and isfinite(value) else str(value)
-
-
-def project_path(root: Path, text: str) -> Path:
-    """A path as params.yaml writes it: relative to the project, absolute, or with `~`.
-
-    What git ignores, such as a link to a data set, is not in the copy of the project in which
-    `dvc exp run --temp` and the queue work: there it is that of the project that the copy is of.
-    """
-    given = os.path.expanduser(text)  # unlike pathlib's, it leaves a name that nobody has as it is
-    place, original = root / given, _copied_from(root)
-    if original is not None and not place.exists() and (original / given).exists():
-        return original / given
-    return place
-
-
-def _copied_from(root: Path) -> Path | None:
-    """The project of which DVC made the copy at `root`, in PROJECT/.dvc/tmp/exps; None for any other."""
-    for folder in root.parents:
-        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
-            return folder.parents[2]
-    return None
 
 
 def section_name(stage: str) -> str:

@@ -7,13 +7,13 @@ again, so each of its images counts by size and time; the few other files that p
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from genreid.data.manifest import Manifest
 from pipeline.artifacts import hash_path, read_table, stamp
 from pipeline.params import Params
+from stages.shared.paths import project_path
 
 _WEIGHTS = ("pretrain_encoder.encoder.pretrained", "pretrain_encoder.import_from.path")
 _NAMED = {"pretrain-encoder": _WEIGHTS}
@@ -26,7 +26,7 @@ def named_files(root: Path, stage: str, params: Params) -> Iterator[tuple[str, s
         value: object = params.values
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
-        if isinstance(value, str) and (path := root / os.path.expanduser(value)).is_file():
+        if isinstance(value, str) and (path := project_path(root, value)).is_file():
             yield f"file of {key}", hash_path(path)
 
 

@@ -22,6 +22,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from pipeline.artifacts import read_json_artifact
+from pipeline.ending import run_program
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
 from pipeline.provenance import git_revision, processor
@@ -101,15 +102,15 @@ class Slot:
         log = self.folder.parent / "logs" / f"{trial.name}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("w", encoding="utf-8") as stream:
-            ended = subprocess.run(
+            code = run_program(
                 [sys.executable, "-m", *command],
                 cwd=self.folder,
                 env=environment,
                 stdout=stream,
                 stderr=stream,
             )
-        if ended.returncode:
-            raise PipelineError(f"{trial.name} failed (exit code {ended.returncode}): see {log}")
+        if code:
+            raise PipelineError(f"{trial.name} failed (exit code {code}): see {log}")
         for name in self._references(trial):
             _run("git", "-C", str(self.project), "fetch", "-q", str(self.folder), f"+{name}:{name}")
         return self._finished()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,10 @@ def test_no_size_of_block_misses_the_mark_or_a_byte(
     assert why_damaged(path) is None
     path.write_bytes(path.read_bytes().replace(b"x", b"z", 1))
     assert why_damaged(path) is not None
+
+
+@pytest.mark.timeout(20)  # opened like a file, a pipe waits for a writer
+def test_a_pipe_in_the_place_of_an_artifact(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "table")
+    with pytest.raises(PipelineError, match="it is no ordinary file"):
+        read_table(tmp_path / "table", "make it again")

@@ -178,6 +178,8 @@ def test_an_output_has_its_place_alone(tmp_path: Path) -> None:
         ("project/.genreid/state", "lies inside the state of runs (.genreid)"),
         ("home/.cache/torch/hub", "lies inside a cache of fetched models"),
         ("home/.cache", "contains a cache of fetched models"),
+        ("kept/models", "is a cache of fetched models"),
+        ("kept", "contains a cache of fetched models"),
         (str(Path(__file__).parents[2] / "genreid" / "mesh"), "lies inside code (genreid)"),
         ("home/out", ""),
         ("project/data/mesh", ""),
@@ -189,6 +191,7 @@ def test_places_that_are_no_outputs(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("XDG_CACHE_HOME", "TORCH_HOME", "HF_HOME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GENREID_MODELS", str(tmp_path / "kept" / "models"))
     (tmp_path / "project" / ".git").mkdir(parents=True)
     lines = refused(folder_output(tmp_path / path), places=tuple(places_of_project(tmp_path / "project")))
     assert what in lines[0] if what else lines == []

@@ -11,6 +11,7 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
 from pipeline.params import Params, load_params, section
+from stages.shared.outputs import output_refusals
+from stages.shared.paths import Paths
 from stages.shared.sections import stage_settings
 from tests.stages.odd_project import line_of, refused, write_checkpoints, write_inputs
 from tests.stages.small_project import ROOT, SmallProject
@@ -166,15 +169,19 @@ JUNK = st.recursive(
 )
 
 
-def all_keys() -> list[str]:
-    return [key for key in default_params().lines if key.partition(".")[0] in stage_settings()]
+SECTIONS: dict[str, type[Any]] = {"paths": Paths} | stage_settings()
+
+
+def test_every_section_is_fuzzed() -> None:
+    assert SECTIONS.keys() == default_params().values.keys()
 
 
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
 def test_whatever_stands_at_a_key_is_taken_or_refused_in_a_line(data: st.DataObject) -> None:
     """Types, signs, huge numbers, NaN, keys unknown, missing and at a wrong place: over all keys."""
-    key = data.draw(st.sampled_from(all_keys()))
+    name = data.draw(st.sampled_from(["paths", *SECTIONS]))  # the first is small, and written to
+    key = data.draw(st.sampled_from([key for key in default_params().lines if key.startswith(f"{name}.")]))
     values = copy.deepcopy(dict(default_params().values))
     *parents, last = key.split(".")
     place: Any = values
@@ -190,14 +197,33 @@ def test_whatever_stands_at_a_key_is_taken_or_refused_in_a_line(data: st.DataObj
         case "nested":
             place[last] = {last: place[last]}
     changed = dataclasses.replace(default_params(), values=values)
-    name = key.partition(".")[0]
     try:
-        taken = section(changed, name, stage_settings()[name])
+        taken = section(changed, name, SECTIONS[name])
+        told = [] if name != "paths" else list(output_refusals(Path("/nowhere/project"), changed))
     except PipelineError as error:
-        assert "\n" not in str(error) and len(str(error)) < 600
-        assert str(error).startswith("params.yaml")
+        assert is_one_line(str(error))
     else:
-        assert isinstance(taken, stage_settings()[name])
+        assert isinstance(taken, SECTIONS[name]) and all(map(is_one_line, told))
+
+
+def is_one_line(message: str) -> bool:
+    return "\n" not in message and len(message) < 2000 and message.startswith("params.yaml")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text=st.text(max_size=40)
+    | st.lists(st.sampled_from(["..", ".", "~", "~x", "/", "data", "", "a"])).map("/".join)
+)
+def test_whatever_path_is_named_is_taken_or_refused_in_a_line(text: str) -> None:
+    values = {**default_params().values, "paths": {**default_params().values["paths"], "views": text}}
+    try:
+        told = list(
+            output_refusals(Path("/nowhere/project"), dataclasses.replace(default_params(), values=values))
+        )
+    except PipelineError as error:
+        told = [str(error)]
+    assert all(map(is_one_line, told))
 
 
 @cache

@@ -117,3 +117,32 @@ def wait_for_end(pids: list[int]) -> None:
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         assert time.monotonic() < end, "a worker outlived its command"
         time.sleep(0.05)
+
+
+PROGRAMS = """
+import sys, threading, time
+from pipeline.ending import end_when_told, run_program
+end_when_told()
+def trials():
+    for _ in range(2):
+        run_program(["sh", "-c", sys.argv[1]])
+threading.Thread(target=trials).start()
+while True:
+    time.sleep(1)
+"""
+
+
+@SIGNALS
+@pytest.mark.parametrize("deaf", ["", "trap '' TERM; "], ids=["ends", "deaf"])
+def test_programs_and_what_they_have_started_end_too(
+    tmp_path: Path, number: signal.Signals, deaf: str
+) -> None:
+    """As `genreid study run` has a trial: DVC, its shell and the stage. The signal is for the first alone."""
+    begun = tmp_path / "begun"
+    process = start(tmp_path, PROGRAMS, f"{deaf}sleep 300 & echo $$ $! >> {begun}; wait; sleep 300")
+    wait_for(lambda: begun.exists() and begun.read_text().endswith("\n"), process)
+    pids = [int(pid) for pid in begun.read_text().split()]
+    assert len(pids) == 2 and all(Path(f"/proc/{pid}").exists() for pid in pids)
+    ends_as_told(process, number, group=False)
+    assert begun.read_text().count("\n") == 1, "no second program is begun"
+    wait_for_end(pids)

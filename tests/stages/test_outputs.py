@@ -276,3 +276,15 @@ def test_a_picture_says_that_it_is_ours(tmp_path: Path, suffix: str) -> None:
     Image.fromarray(picture).save(tmp_path / f"theirs{suffix}")
     write_picture(tmp_path / f"ours{suffix}", picture)
     assert is_ours(tmp_path / f"ours{suffix}") and not is_ours(tmp_path / f"theirs{suffix}")
+
+
+@pytest.mark.parametrize("path", ["~", "~/views", "~nobody/views"])
+def test_an_output_in_somebodys_home_is_written_out(small: SmallProject, path: str) -> None:
+    """DVC would make a folder of that name, and the stage look elsewhere, or the reverse."""
+    small.set(paths__views=path)
+    for command in (["fingerprint-code"], ["render-views", "--no-progress"], ["export"]):
+        done = small.run(*command)
+        assert done.code == 2 and done.err.count("\n") == 1
+        assert (
+            f"paths.views is '{path}': DVC takes `~` for the name of a folder; write the path out" in done.err
+        )

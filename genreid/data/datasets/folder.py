@@ -30,9 +30,8 @@ from genreid.errors import GenreidError
 GROUPS = ("camera", "person")
 DISTRACTOR = 0
 _FROM_ZERO = (
-    "person 0 is among training images or queries, so persons are taken to be numbered from 0 and "
-    "each gets the "
-    "next number; where 0 is nobody in particular, let the pattern of prepare_data.folder not fit it: "
+    "person 0 is among training images or queries, so persons are taken to be numbered from 0 and each gets "
+    "the next number; where 0 is nobody in particular, let the pattern of prepare_data.folder not fit it: "
     r"(?P<person>(?!0+\D)\d+)"
 )
 _WHOLE_NUMBER = re.compile(r"-?\d+")

@@ -135,9 +135,8 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str, e
         there = [path.rpartition("/")[2] for path in files_below(of_another[0] / marker)]
         named = f"are like {example} and not like {there[0]}" if example and there else "differ"
         raise GenreidError(
-            f"{of_another[0] / marker} is not that of {what}, whose names {named}: set "
-            f"prepare_data.dataset to "
-            f"the data set that it is, to `{ANY_FOLDER}` with patterns of your own for any other, or "
+            f"{of_another[0] / marker} is not that of {what}, whose names {named}: set prepare_data.dataset "
+            f"to the data set that it is, to `{ANY_FOLDER}` with patterns of your own for any other, or "
             f"paths.dataset to the folder of {what}"
         )
     raise GenreidError(

@@ -48,9 +48,8 @@ def _is_there(root: Path, name: str, part: str) -> bool:
     pair = [one for one, split in LISTS if (split == "train") == (part == "train")]
     if there := [one for one in pair if (root / one).is_file()]:
         raise GenreidError(
-            f"{root}: there is {there[0]} and no {name}: put the data set's own {name} beside it, or "
-            f"read the "
-            f"images without lists by prepare_data.dataset: {ANY_FOLDER}"
+            f"{root}: there is {there[0]} and no {name}: put the data set's own {name} beside it, or read "
+            f"the images without lists by prepare_data.dataset: {ANY_FOLDER}"
         )
     return False
 

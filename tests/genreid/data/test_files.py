@@ -20,6 +20,7 @@ from genreid.data.manifest import Manifest, ManifestInfo
 from genreid.deployment.gallery import _read
 from genreid.errors import GenreidError
 from genreid.models.weights import read_weights
+from pipeline.artifacts import stamp
 from tests.genreid.data.datasets.trees import write_images
 
 INFO = ManifestInfo(dataset="tiny", root=".", height_px=4, width_px=2, body="open")
@@ -136,3 +137,24 @@ def test_files_that_cannot_be_opened_are_not_damaged(tmp_path: Path, no_descript
 def _touched(path: Path) -> Path:
     os.mknod(path)
     return path
+
+
+@pytest.mark.timeout(20)  # a pipe that is opened like a file waits for a writer
+@pytest.mark.parametrize("kind", ["pipe", "device", "NUL"])
+def test_what_is_no_ordinary_file_is_a_fact_about_the_picture(picture: Path, kind: str) -> None:
+    picture.unlink()
+    if kind == "pipe":
+        os.mkfifo(picture)
+    elif kind == "device":
+        picture.symlink_to("/dev/zero")
+    else:
+        picture = picture.parent / "a\0.png"
+    expected = "no ordinary file" if kind != "NUL" else "no file can have this name"
+    facts = inspect_image(picture, picture.parent)
+    assert facts.status == "unreadable" and str(facts.detail).startswith(expected)
+    with pytest.raises(GenreidError, match=expected):
+        read_image(picture, picture.parent)
+
+
+def test_a_list_that_names_what_can_be_no_file_is_looked_over(tmp_path: Path) -> None:
+    assert stamp(tmp_path / "a\0.png") == "-"

@@ -73,17 +73,14 @@ def test_a_local_file_of_torchvision_weights(tmp_path: Path, prefix: str) -> Non
     assert torch.equal(encoder.backbone.state_dict()["layer3.1.conv2.weight"], theirs.layer3[1].conv2.weight)
 
 
-def test_a_relative_path_of_weights_starts_from_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_are_read_where_the_caller_says_they_are(tmp_path: Path) -> None:
     theirs = resnet18(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "weights.pt")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for given in ("weights.pt", "~/weights.pt"):
-        settings = replace(STANDARD_ENCODER, pretrained=given)
-        encoder = build_encoder(settings, seed=0, folder=tmp_path)
-        assert torch.equal(encoder.backbone.state_dict()["conv1.weight"], theirs.conv1.weight)
-        assert encoder.settings.pretrained == given, "what a checkpoint keeps names no machine's folders"
+    settings = replace(STANDARD_ENCODER, pretrained="~/of_the_user.pt")
+    encoder = build_encoder(settings, seed=0, weights=tmp_path / "weights.pt")
+    assert torch.equal(encoder.backbone.state_dict()["conv1.weight"], theirs.conv1.weight)
+    kept = encoder.settings.pretrained
+    assert kept == "~/of_the_user.pt", "what a checkpoint keeps names no machine's folders"
 
 
 def test_imagenet_weights_come_through_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:

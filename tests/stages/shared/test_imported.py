@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from genreid.preprocessing import Preprocessing
 from pipeline.artifacts import read_torch
 from pipeline.errors import PipelineError
 from pipeline.params import load_params, section
-from stages.shared.imported import hold_start, write_imported
+from stages.shared.imported import hold_start, weights_file, write_imported
 from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
-from tests.genreid.models.small import encoder_settings
+from stages.shared.users_files import named_files
+from tests.genreid.models.small import STANDARD_ENCODER, encoder_settings
 from tests.stages.conftest import opened
 from tests.stages.small_project import ROOT
 
@@ -61,3 +63,25 @@ def test_the_section_takes_an_import() -> None:
     params.values["pretrain_encoder"]["import_from"] = {"path": "jvtc.pth", "layout": "auto"}
     settings = section(params, "pretrain_encoder", PretrainEncoderSettings)
     assert settings.import_from == ImportSettings("jvtc.pth", "auto")
+
+
+def test_weights_that_git_ignores_are_found_from_the_copy_of_an_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`dvc exp run --temp` works in a copy of what git keeps, within the project's .dvc."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmpab12"
+    copy.mkdir(parents=True)
+    (tmp_path / "mine.pth").write_bytes(b"weights")
+    settings = replace(STANDARD_ENCODER, pretrained="mine.pth")
+    assert weights_file(copy, settings) == tmp_path / "mine.pth"
+    assert weights_file(tmp_path, settings) == tmp_path / "mine.pth"
+    (tmp_path / "params.yaml").write_text("pretrain_encoder:\n  encoder:\n    pretrained: mine.pth\n")
+    params = load_params(tmp_path / "params.yaml")
+    known = dict(named_files(copy, "pretrain-encoder", params))
+    assert known == {"file of pretrain_encoder.encoder.pretrained": hashlib.sha256(b"weights").hexdigest()}
+    (copy / "mine.pth").write_bytes(b"of the copy")
+    assert weights_file(copy, settings) == copy / "mine.pth"
+    assert weights_file(copy, replace(settings, pretrained="none")) is None
+    assert weights_file(copy, replace(settings, pretrained="~/lost.pth")) == tmp_path / "home" / "lost.pth"
+    assert weights_file(copy, replace(settings, pretrained="lost.pth")) == copy / "lost.pth"

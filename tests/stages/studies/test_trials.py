@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -70,6 +72,15 @@ else:
     write_json_artifact(pathlib.Path("metrics.json"), {"joint": {"mAP": score}})
     pathlib.Path("plots/evaluate").mkdir(parents=True, exist_ok=True)
     json.dump([{"yaw_deg": 45, "joint": score}], open("plots/evaluate/spread.json", "w"))
+"""
+HOLD = """\
+def hold(path):
+    if not os.path.exists(path):
+        pathlib.Path(path).write_text(str(os.getpid()))
+        import time
+        time.sleep(300)
+
+
 """
 STUDY = """\
 title: Small
@@ -283,3 +294,46 @@ def test_all_trials_end_and_shared_stages_are_done_by_one_of_them(project: Path,
     for warm_up in (1, 2):
         own = [(what, name) for what, name in _Recorded.asked if f"-w{warm_up}-" in name]
         assert own[1] == ("end", own[0][1])
+
+
+STUDY_RUN = """
+import sys
+from pathlib import Path
+from pipeline.ending import end_when_told
+end_when_told()
+from stages.studies.definition import load_study
+from stages.studies.trials import Slot, run_trials
+root = Path(sys.argv[1])
+slot = Slot(root, root / ".genreid" / "studies" / "slot-0", 1)
+slot.prepare()
+for trial, outcome in run_trials(load_study(root, "small").trials("val", ["plain"])[:1], [slot]):
+    print(outcome.columns["joint.mAP"])
+"""
+
+
+@pytest.mark.slow
+def test_a_study_that_is_told_to_end_leaves_no_trial_running(project: Path, tmp_path: Path) -> None:
+    """The signal is for the study alone, as from `kill`. Run again, it does the trial."""
+    held = tmp_path / "held"
+    (project / "make.py").write_text(
+        MAKE.replace('elif what == "joint":\n', f'elif what == "joint":\n    hold({str(held)!r})\n').replace(
+            "what, values", HOLD + "what, values", 1
+        )
+    )
+    git(project, "commit", "--quiet", "--all", "--message", "held")
+    command = [sys.executable, "-c", STUDY_RUN, str(project)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not held.exists() or not held.read_text():
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143 and said.count("\n") == 1
+    stage = Path(f"/proc/{held.read_text()}")
+    for _ in range(100):
+        if not stage.exists():
+            break
+        time.sleep(0.1)
+    assert not stage.exists()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "11.0\n"), done.stderr
