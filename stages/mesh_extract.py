@@ -23,9 +23,9 @@ def mesh_extract(
     from genreid.mesh.accuracy_table import accuracy_table
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_manifest, truth_if_there
-    from stages.shared.estimation import MeshExtractSettings, mesh_maker, open_estimator
+    from stages.shared.estimation import MeshExtractSettings, finishing, open_maker
     from stages.shared.meshes import read_mesh
-    from stages.shared.romp import finish_with, hold_files
+    from stages.shared.romp import hold_files
     from stages.shared.shards import plan_shards, write_shards
 
     options = Options(fresh, device, workers, progress)
@@ -37,17 +37,18 @@ def mesh_extract(
         manifest = read_manifest(run).select(*settings.splits)
         body = open_body(run.root, manifest.info.body)
         truth = truth_if_there(run, "no estimate is held against it")
-        estimator = open_estimator(run, settings.estimator, body, truth)
-        finish = finish_with(settings.romp, "romp", body.fingerprint) if estimator.name == "romp" else None
-        write_shards(
-            run,
-            "mesh",
-            plan_shards(len(manifest), _IMAGES_PER_PIECE, settings.images_per_shard),
-            mesh_maker(settings, estimator, image_set(run, manifest), body),
-            "estimating meshes",
-            finish=finish,
-            row_group_size=_ROWS_PER_GROUP,
-        )
+        images = image_set(run, manifest)
+        with open_maker(run, settings, images, manifest.info.body, truth) as (make, num_threads):
+            write_shards(
+                run,
+                "mesh",
+                plan_shards(len(manifest), _IMAGES_PER_PIECE, settings.images_per_shard),
+                make,
+                "estimating meshes",
+                num_threads=num_threads,
+                finish=finishing(settings, body.fingerprint),
+                row_group_size=_ROWS_PER_GROUP,
+            )
 
         found = read_mesh(run, manifest, body)
         run.show("Meshes", {"images": len(manifest), **dict(sorted(Counter(found.status).items()))})

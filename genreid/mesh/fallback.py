@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from genreid.body.body import BodyParameters
 from genreid.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle, nearest_rotation
 from genreid.mesh.regressor import camera_from_image, camera_to_image
 from genreid.mesh.shards import MeshEstimates
+
+Fallback = Literal["mean_pose", "drop"]
+"""What images without a person get: `mean_pose` of all images with one, or nothing (`drop`)."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from genreid.body.files import SMPL_URL, read_body_file
 from genreid.body.layout import NUM_BETAS, NUM_JOINTS
 from genreid.body.rotations import matrix_to_axis_angle, rotation_6d_to_matrix
 from genreid.errors import GenreidError, is_of_machine, why_not_loaded
+from genreid.mesh.fallback import Fallback
 from genreid.mesh.shards import MeshEstimates
 from genreid.mistaken import mistaken_for
 
@@ -55,8 +56,8 @@ class RompSettings:
 
     center_threshold: least confidence of a person (the package's own is 0.25); small_crop_threshold: that of
     crops whose longer side is under small_crop_px. Of several persons the one with the highest confidence −
-    distance_weight · distance from the crop's centre (in half longer sides) is taken. fallback: what images
-    without a person get: `mean_pose` of all images with one, or nothing (`drop`).
+    distance_weight · distance from the crop's centre (in half longer sides) is taken. fallback: see
+    `genreid.mesh.fallback`.
     """
 
     weights: str
@@ -65,7 +66,7 @@ class RompSettings:
     small_crop_px: int
     small_crop_threshold: float
     distance_weight: float
-    fallback: Literal["mean_pose", "drop"]
+    fallback: Fallback
 
 
 Part = Literal["package", "weights", "smpl"]
