@@ -18,9 +18,12 @@ def mesh_extract(
     fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
 ) -> None:
     """Estimate pose, shape and camera of the body in every image; each image gets a row and a status."""
-    from collections import Counter
-
     from genreid.mesh.accuracy_table import accuracy_table
+    from genreid.mesh.overview import headings, overview
+    from genreid.mesh.sheet import mesh_sheet
+    from genreid.render.backend import choose_renderer
+    from pipeline.artifacts import atomic_directory, write_bytes
+    from pipeline.pictures import png
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_manifest, truth_if_there
     from stages.shared.estimation import MeshExtractSettings, finishing, open_maker
@@ -51,7 +54,13 @@ def mesh_extract(
             )
 
         found = read_mesh(run, manifest, body)
-        run.show("Meshes", {"images": len(manifest), **dict(sorted(Counter(found.status).items()))})
+        with atomic_directory(run.plots) as folder:
+            renderer = choose_renderer("zbuffer", run.device)
+            sheet = mesh_sheet(found, images.load_native, body, renderer)
+            write_bytes(folder / "contact_sheet.png", png(sheet))
+        facts = overview(found, body, manifest.height, manifest.width)
+        run.show("Meshes", {"images": len(manifest), **facts})
+        run.show("Headings (0 faces the camera)", headings(found))
         if truth.num_rows:
             run.show_table("Against the truth", *accuracy_table(found, truth, manifest, body))
 

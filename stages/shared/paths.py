@@ -46,6 +46,7 @@ PRODUCERS = {
 PLOTTED = (
     "prepare-data",
     "fit-regressor",
+    "mesh-extract",
     "pretrain-encoder",
     "pretrain-generator",
     "train-joint",

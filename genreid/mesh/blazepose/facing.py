@@ -46,8 +46,8 @@ class BackRule:
 
 
 RULES: dict[Size, BackRule] = {
-    "lite": BackRule(4.63, -2.08, -3.67),
-    "full": BackRule(4.63, -2.08, -3.67),
+    "lite": BackRule(2.30, -2.02, -1.75),
+    "full": BackRule(4.17, -1.99, -3.37),
     "heavy": BackRule(4.63, -2.08, -3.67),
 }
 

@@ -26,12 +26,12 @@ from genreid.mesh.blazepose.points import landmark_points
 from genreid.mesh.blazepose.prior import PosePrior
 from genreid.mesh.skeleton import Skeleton
 
-_STEPS = 80
-_LR = 0.06
+_STEPS = 60
+_LR = 0.08
 _LAST_LR = 0.05  # of the first
 _BETAS_LR = 2.0  # times that of the rotations
 
-_DIRECTION, _PLACE, _POSE, _SHAPE, _TILT = 1.0, 12.0, 0.003, 0.01, 10.0
+_DIRECTION, _HEADING, _PLACE, _POSE, _SHAPE, _TILT, _ROLL = 1.0, 20.0, 24.0, 0.006, 0.02, 10.0, 5.0
 _DEPTH_STRETCH = 1.35
 """Landmarks are flatter than persons: by so much their depths are stretched, so that headings near ±45 and
 ±135 degrees come out right (measured).
@@ -139,13 +139,16 @@ class BodyFitter:
         # A landmark that is far off, such as a hand of somebody else, pulls no harder than one at _OUTLIER_M.
         off_m = off_m / (off_m.detach() / _OUTLIER_M**2 + 1).sqrt()
         spine = F.normalize(joints[:, _NECK], dim=1, eps=1e-6)
+        left = F.normalize(rotations[:, 0, :, 0] * rotations.new_tensor([1.0, 0.0, 1.0]), dim=1, eps=1e-6)
         tilts = torch.stack([rotations[:, 0, 2, 1], spine[:, 2]], dim=1) - _TYPICAL_TILT
         return (
             _DIRECTION * (target.direction_weight * apart).sum()
+            + _HEADING * (left - target.left).square().sum()
             + _PLACE * (target.image_weight * off_m).sum()
             + _POSE * self._prior.distance(columns[:, 1:]).sum()
             + _SHAPE * betas.square().sum()
             + _TILT * tilts.square().sum()
+            + _ROLL * rotations[:, 0, 0, 1].square().sum()
         )
 
 
@@ -154,7 +157,8 @@ class _Target:
     """What the landmarks ask for. S segments.
 
     image (B, 33, 2), image_weight (B, 33). directions (B, S, 3) of unit length, direction_weight (B, S);
-    starts, ends: the landmarks of each segment. left (B, 3): from the body's right to its left.
+    starts, ends: the landmarks of each segment. left (B, 3): from the body's right to its left, level and of
+    unit length.
     """
 
     image: Tensor
@@ -171,12 +175,13 @@ class _Target:
         deep = world * world.new_tensor([1.0, 1.0, _DEPTH_STRETCH])
         seen = torch.minimum(visibility[:, starts], visibility[:, ends])
         left = deep[:, numbers("left_shoulder", "left_hip")] - deep[:, numbers("right_shoulder", "right_hip")]
+        level = left.sum(1) * left.new_tensor([1.0, 0.0, 1.0])
         return cls(
             image,
             visibility * visibility.new_tensor([_image_weight(name) for name in LANDMARK_NAMES]),
             F.normalize(deep[:, ends] - deep[:, starts], dim=2, eps=1e-6),
             seen * seen.new_tensor(weights),
-            left.sum(1),
+            F.normalize(level, dim=1, eps=1e-6),
             starts,
             ends,
         )
@@ -185,16 +190,15 @@ class _Target:
 def _filled_up(rows: Tensor) -> Tensor:
     """(B, …) with the last row repeated until B is a multiple of `_VECTOR`.
 
-    The last numbers of an array go another way through the processor than whole vectors do, and differ in their
-    last bit: without this, a body would depend on how many others it is fitted with.
+    The last numbers of an array go another way through the processor than whole vectors do, and differ in
+    their last bit: without this, a body would depend on how many others it is fitted with.
     """
     missing = -len(rows) % _VECTOR
     return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
 
 
 def closest_camera(points: Tensor, image: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale s (B,) and shift t (B, 2) of s·X + t that come closest to the image, in the weighted mean of
-    squares.
+    """Scale s (B,) and shift t (B, 2) of s·X + t that come closest to the image, in weighted squares.
 
     points, image (B, N, 2); weight (B, N).
     """

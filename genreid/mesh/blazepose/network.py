@@ -6,8 +6,10 @@ a network is opened.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,8 +73,9 @@ def open_network(path: Path, runner: Runner) -> PoseNetwork:
 def _litert(path: Path) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
-    network = Interpreter(model_path=str(path), num_threads=1)
-    network.allocate_tensors()
+    with _silent():
+        network = Interpreter(model_path=str(path), num_threads=1)
+        network.allocate_tensors()
     entry = network.get_input_details()[0]["index"]
     exits = [output["index"] for output in network.get_output_details()]
 
@@ -82,6 +85,19 @@ def _litert(path: Path) -> Run:
         return [network.get_tensor(number) for number in exits]
 
     return run
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep off the screen what LiteRT's own code writes to it: a line for every network."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _opencv(path: Path) -> Run:
