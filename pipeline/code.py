@@ -25,6 +25,7 @@ PROJECT = ("genreid", "pipeline", "stages")
 
 _DISTRIBUTIONS = {
     "PIL": ("pillow",),
+    "ai_edge_litert": ("ai-edge-litert",),
     "cv2": ("opencv-python", "opencv-python-headless"),
     "faiss": ("faiss-gpu", "faiss-cpu"),
     "numba": ("numba",),

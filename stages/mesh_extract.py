@@ -18,14 +18,17 @@ def mesh_extract(
     fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
 ) -> None:
     """Estimate pose, shape and camera of the body in every image; each image gets a row and a status."""
-    from collections import Counter
-
     from genreid.mesh.accuracy_table import accuracy_table
+    from genreid.mesh.overview import headings, overview
+    from genreid.mesh.sheet import mesh_sheet
+    from genreid.render.backend import choose_renderer
+    from pipeline.artifacts import atomic_directory, write_bytes
+    from pipeline.pictures import png
     from stages.shared.body import open_body
     from stages.shared.data import image_set, read_manifest, truth_if_there
-    from stages.shared.estimation import mesh_maker, open_estimator
+    from stages.shared.estimation import finishing, open_maker
     from stages.shared.meshes import read_mesh
-    from stages.shared.romp import finish_with, hold_files
+    from stages.shared.romp import hold_files
     from stages.shared.settings.mesh_extract import MeshExtractSettings
     from stages.shared.shards import plan_shards, write_shards
 
@@ -38,20 +41,27 @@ def mesh_extract(
         manifest = read_manifest(run).select(*settings.splits)
         body = open_body(run.root, manifest.info.body)
         truth = truth_if_there(run, "no estimate is held against it")
-        estimator = open_estimator(run, settings.estimator, body, truth)
-        finish = finish_with(settings.romp, "romp", body.fingerprint) if estimator.name == "romp" else None
-        write_shards(
-            run,
-            "mesh",
-            plan_shards(len(manifest), _IMAGES_PER_PIECE, settings.images_per_shard),
-            mesh_maker(settings, estimator, image_set(run, manifest), body),
-            "estimating meshes",
-            finish=finish,
-            row_group_size=_ROWS_PER_GROUP,
-        )
+        images = image_set(run, manifest)
+        with open_maker(run, settings, images, manifest.info.body, truth) as (make, num_threads):
+            write_shards(
+                run,
+                "mesh",
+                plan_shards(len(manifest), _IMAGES_PER_PIECE, settings.images_per_shard),
+                make,
+                "estimating meshes",
+                num_threads=num_threads,
+                finish=finishing(settings, body.fingerprint),
+                row_group_size=_ROWS_PER_GROUP,
+            )
 
         found = read_mesh(run, manifest, body)
-        run.show("Meshes", {"images": len(manifest), **dict(sorted(Counter(found.status).items()))})
+        with atomic_directory(run.plots) as folder:
+            renderer = choose_renderer("zbuffer", run.device)
+            sheet = mesh_sheet(found, images.load_native, body, renderer)
+            write_bytes(folder / "contact_sheet.png", png(sheet))
+        facts = overview(found, body, manifest.height, manifest.width)
+        run.show("Meshes", {"images": len(manifest), **facts})
+        run.show("Headings (0 faces the camera)", headings(found))
         if truth.num_rows:
             run.show_table("Against the truth", *accuracy_table(found, truth, manifest, body))
 

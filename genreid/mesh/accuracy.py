@@ -83,7 +83,7 @@ def silhouette_ious(
     found: MeshEstimates, true: MeshEstimates, body: Body, height_px: np.ndarray, width_px: np.ndarray
 ) -> np.ndarray:
     """(N,) overlap of the drawn bodies; 0 where neither is inside the crop."""
-    masks = [_silhouettes(bodies, body, height_px, width_px) for bodies in (found, true)]
+    masks = [silhouettes(bodies, body, height_px, width_px) for bodies in (found, true)]
     pairs = zip(*masks, strict=True)
     return np.array([(a & b).sum() / max((a | b).sum(), 1) for a, b in pairs])
 
@@ -97,9 +97,10 @@ def _stature(body: Body, parameters: BodyParameters) -> torch.Tensor:
     return height.amax(dim=1) - height.amin(dim=1)
 
 
-def _silhouettes(
+def silhouettes(
     bodies: MeshEstimates, body: Body, height_px: np.ndarray, width_px: np.ndarray
 ) -> list[np.ndarray]:
+    """(h, w) bool of each of N bodies: the pixels of its native crop that it covers."""
     vertices = body.pose(bodies.parameters).vertices
     points = image_points(vertices, bodies.camera, height_px, width_px)
     return [

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genreid.errors import GenreidError
-from genreid.ranges import Side, Width
+from genreid.ranges import InnerShare, Side, Width
 
-EstimatorName = Literal["regressor", "romp", "ground_truth", "mean_pose"]
+EstimatorName = Literal["regressor", "blazepose", "romp", "ground_truth", "mean_pose"]
+Fallback = Literal["mean_pose", "drop"]
+"""What images get in which nobody was found: the mean body of all others, or nothing (`drop`)."""
+PoseSize = Literal["lite", "full", "heavy"]
+"""Of BlazePose's network."""
 STEM_STRIDE = 4
 """Of the regressor's first convolution."""
 
@@ -56,8 +60,8 @@ class RompSettings:
 
     center_threshold: least confidence of a person (the package's own is 0.25); small_crop_threshold: that of
     crops whose longer side is under small_crop_px. Of several persons the one with the highest confidence −
-    distance_weight · distance from the crop's centre (in half longer sides) is taken. fallback: what images
-    without a person get: `mean_pose` of all images with one, or nothing (`drop`).
+    distance_weight · distance from the crop's centre (in half longer sides) is taken. fallback: see
+    `Fallback`.
     """
 
     weights: str
@@ -66,4 +70,18 @@ class RompSettings:
     small_crop_px: int
     small_crop_threshold: float
     distance_weight: float
-    fallback: Literal["mean_pose", "drop"]
+    fallback: Fallback
+
+
+@dataclass(frozen=True)
+class BlazePoseSettings:
+    """size: of the network. least_score: below it, nobody is there. fallback: see `Fallback`."""
+
+    size: PoseSize
+    least_score: InnerShare
+    fallback: Fallback
+
+    @property
+    def model_name(self) -> str:
+        """What `genreid models` calls the network's file."""
+        return f"blazepose_{self.size}"

@@ -52,10 +52,16 @@ class Skeleton:
 
         rotations (B, 24, 3, 3): the root in the camera frame, then each joint relative to its parent.
         """
+        return self.pose_with_frames(rotations, betas)[0]
+
+    def pose_with_frames(self, rotations: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and (B, 24, 3, 3): how each joint's frame lies in the camera's."""
         bones = self.offset + torch.einsum("bk,kjc->bjc", betas, self.directions)
         turns, joints = rotations[:, :1], [torch.zeros_like(bones[:, :1])]
+        frames = [turns]
         for level, parents in zip(_LEVELS[1:], _PARENT_PLACES, strict=True):
             turns = turns[:, parents]
             joints.append(joints[-1][:, parents] + (turns @ bones[:, level, :, None])[..., 0])
             turns = turns @ rotations[:, level]
-        return torch.cat(joints, dim=1)[:, _PLACES]
+            frames.append(turns)
+        return torch.cat(joints, dim=1)[:, _PLACES], torch.cat(frames, dim=1)[:, _PLACES]

@@ -35,10 +35,32 @@ def _estimator(configuration: Configuration) -> Finding:
     is_synthetic = configuration.value("prepare_data.dataset") == "synthetic"
     if name == "romp":
         return _romp_works(configuration)
+    if name == "blazepose":
+        return _blazepose_works(configuration)
     if name == "regressor" and not is_synthetic:
-        to_do = "set mesh_extract.estimator: romp for photographs"
+        to_do = "set mesh_extract.estimator: blazepose for photographs"
         return Finding("note", "regressor: fitted on synthetic persons", to_do)
     return Finding("ok", f"{name}, made by the run itself")
+
+
+def _blazepose_works(configuration: Configuration) -> Finding:
+    """Whether a runner takes the network; whether its file is there, another check tells."""
+    from genreid.mesh.blazepose.network import available_runner, open_network
+    from genreid.zoo.cache import require
+
+    name = configuration.settings["mesh_extract"].blazepose.model_name
+    try:
+        model = require(name)
+    except GenreidError:
+        return Finding("ok", "blazepose, see model files")
+    runner = available_runner()
+    open_network(model, runner)
+    slow = "pip install -c constraints.txt ai-edge-litert: it takes a third of the time"
+    return (
+        Finding("ok", f"{name}, run by {runner}")
+        if runner == "litert"
+        else Finding("note", f"{name}, run by {runner}", slow)
+    )
 
 
 def _romp_works(configuration: Configuration) -> Finding:

@@ -27,6 +27,9 @@ def _needed(configuration: Configuration) -> Iterator[str]:
     """Names of the files that stages of the run will ask for."""
     from genreid.zoo.table import NAMES
 
+    meshes = configuration.settings["mesh_extract"]
+    if meshes.estimator == "blazepose":
+        yield meshes.blazepose.model_name
     warm_up = configuration.settings["pretrain_encoder"]
     if warm_up.import_from is None and warm_up.encoder.pretrained in NAMES:
         yield warm_up.encoder.pretrained

@@ -58,6 +58,7 @@ PRODUCERS = {
 PLOTTED = (
     "prepare-data",
     "fit-regressor",
+    "mesh-extract",
     "pretrain-encoder",
     "pretrain-generator",
     "train-joint",

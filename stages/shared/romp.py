@@ -1,18 +1,12 @@
-"""ROMP's files where params.yaml says, and a mesh for images in which it finds nobody."""
+"""ROMP's files where params.yaml says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-
-from genreid.errors import GenreidError
-from genreid.mesh.fallback import fill_missing, mean_body
 from genreid.mesh.romp import check_files
 from genreid.mesh.settings import RompSettings
-from genreid.mesh.shards import mesh_table, read_mesh_table
 from pipeline.artifacts import hash_path
 from pipeline.errors import PipelineError
 from pipeline.params import section
@@ -41,38 +35,3 @@ def hold_files(run: StageRun) -> None:
             "--fresh`"
         )
     run.facts["romp"] = hashes
-
-
-def finish_with(
-    settings: RompSettings, estimator: str, body_fingerprint: str
-) -> Callable[[Iterator[pa.Table]], Callable[[pa.Table], pa.Table]]:
-    """The last step for the shards' tables, once all pieces are known; see `write_shards`.
-
-    Raises GenreidError where nobody was found in any image.
-    """
-
-    def finish(pieces: Iterator[pa.Table]) -> Callable[[pa.Table], pa.Table]:
-        num_images = 0
-
-        def counted() -> Iterator[pa.Table]:
-            nonlocal num_images
-            for piece in pieces:
-                num_images += piece.num_rows
-                yield piece
-
-        mean = mean_body(read_mesh_table(piece, body_fingerprint)[1] for piece in counted())
-        if mean is None:
-            raise GenreidError(
-                f"romp found nobody in any of {num_images} images: lower mesh_extract.romp.center_threshold "
-                "and small_crop_threshold, and see whether the images show persons"
-            )
-
-        def change(table: pa.Table) -> pa.Table:
-            if settings.fallback == "drop":
-                return table
-            ids, found = read_mesh_table(table, body_fingerprint)
-            return mesh_table(ids, fill_missing(found, mean), estimator, body_fingerprint)
-
-        return change
-
-    return finish

@@ -41,6 +41,8 @@ def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:
         raise PipelineError(f"no body can be estimated in an image: {error}") from error
     note = ""
     if name == "regressor":
-        note = ", fitted on synthetic persons: for images of the benchmark; photographs need romp"
+        note = (
+            ", fitted on synthetic persons: for images of the benchmark; photographs need blazepose or romp"
+        )
     project.console.print(f"body by: {name}{note}", markup=False, soft_wrap=True)
     return estimator

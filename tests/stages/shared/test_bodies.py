@@ -23,7 +23,8 @@ from genreid.render.views import ViewStore
 from pipeline.errors import PipelineError
 from stages.shared import body as stages_body
 from stages.shared.body import body_source, open_body
-from stages.shared.romp import finish_with, hold_files
+from stages.shared.fallback import finish_with
+from stages.shared.romp import hold_files
 from stages.shared.shards import plan_shards, write_shards
 from tests.genreid.licensed import smpl_arrays, write_smpl_1_0, write_smpl_1_1
 from tests.genreid.mesh.romp_files import RompFiles, write_files
@@ -90,7 +91,7 @@ def test_whoever_was_not_found_stands_as_the_others_do_on_average(
     project: Path, romp_files: RompFiles
 ) -> None:
     shards = plan_shards(20, images_per_piece=3, images_per_shard=7)
-    finish = finish_with(romp_files.settings(), "romp", "a body")
+    finish = finish_with("mean_pose", "romp", "a body", "lower center_threshold")
     with opened() as run:
         write_shards(run, "mesh", shards, look, "working", finish=finish)
     undisturbed = shards_of(project)
@@ -118,7 +119,7 @@ def test_whoever_was_not_found_stands_as_the_others_do_on_average(
 
 
 def test_or_they_are_dropped(project: Path, romp_files: RompFiles) -> None:
-    finish = finish_with(romp_files.settings(fallback="drop"), "romp", "a body")
+    finish = finish_with("drop", "romp", "a body", "lower center_threshold")
     with opened() as run:
         write_shards(run, "mesh", plan_shards(20, 3, 20), look, "working", finish=finish)
     table = pq.read_table(project / "data" / "mesh" / "part-00000.parquet")
@@ -130,7 +131,7 @@ def test_nobody_at_all_is_told(project: Path, romp_files: RompFiles) -> None:
         missing = MeshEstimates.without_mesh(["no_person"] * len(piece))
         return mesh_table([f"{i:03d}" for i in piece], missing, "romp", "a body")
 
-    finish = finish_with(romp_files.settings(), "romp", "a body")
+    finish = finish_with("mean_pose", "romp", "a body", "lower center_threshold")
     with (
         pytest.raises(GenreidError, match=r"nobody in any of 20 images: lower .*center_threshold"),
         opened() as r,

@@ -1,0 +1,1 @@
+"""Bodies of photographs out of BlazePose's landmarks, without a licensed file."""
