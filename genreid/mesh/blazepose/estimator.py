@@ -112,7 +112,7 @@ def is_upright(landmarks: Landmarks) -> np.ndarray:
     """(B,) bool: the shoulders are above the hips."""
     shoulders = landmarks.image[:, numbers("left_shoulder", "right_shoulder"), 1].mean(1)
     hips = landmarks.image[:, numbers("left_hip", "right_hip"), 1].mean(1)
-    upright: np.ndarray = np.less(shoulders, hips)
+    upright = np.asarray(shoulders < hips)
     return upright
 
 
@@ -123,5 +123,5 @@ def is_usable(image: np.ndarray) -> bool:
 
 def _is_finite(landmarks: Landmarks) -> np.ndarray:
     parts = (landmarks.image, landmarks.world, landmarks.visibility, landmarks.mask)
-    finite: np.ndarray = np.stack([np.isfinite(part).reshape(len(part), -1).all(1) for part in parts]).all(0)
-    return finite
+    finite = [np.isfinite(part).reshape(len(part), -1).all(1) for part in parts]
+    return np.logical_and.reduce(finite)

@@ -18,6 +18,7 @@ from genreid.mesh.blazepose.fit import BodyFitter
 from genreid.mesh.blazepose.landmarks import LANDMARK_NAMES, Landmarks
 from genreid.mesh.blazepose.network import PoseNetwork
 from genreid.mesh.blazepose.squares import Square
+from genreid.mesh.settings import BlazePoseSettings
 from genreid.mesh.skeleton import Skeleton
 
 from .blazepose_fakes import PX_PER_M, FakeNetwork, changed, landmarks_of, picture, walkers
