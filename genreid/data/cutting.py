@@ -22,14 +22,17 @@ Masks = Callable[[int], np.ndarray | None]
 """Position of an image → its mask (h, w) uint8 at native size, or None where nobody knows."""
 
 
+def _unknown(position: int) -> np.ndarray | None:
+    return None
+
+
+no_masks: Masks = _unknown
+"""Of images whose masks nobody knows."""
+
+
 def ring_px(height_px: int) -> int:
     """How far hair and clothes may stand out from the body in a picture of this height."""
     return max(1, height_px // _RING)
-
-
-def no_masks(position: int) -> np.ndarray | None:
-    """Of images whose masks nobody knows."""
-    return None
 
 
 def person_share(body: np.ndarray, mask: np.ndarray | None, ring: int = 0) -> np.ndarray:

@@ -123,6 +123,7 @@ def test_backgrounds_and_colours_are_those_of_the_drawn_queries(world: World) ->
     index = draw_queries(world.viewed, SETTINGS.num_generated, SETTINGS.seed)
     leak = world.encoders["warm_up"], world.viewed, world.bodies.queries, index, world.pair, warm_up.gallery
     assert metrics["backgrounds"] == measure_leak(*leak, batch_size=4)
+    assert world.bodies.gallery is not None
     both = [(world.pair.queries, world.bodies.queries), (world.pair.gallery, world.bodies.gallery)]
     given = world.painter, world.viewed, People(both), index
     assert metrics["colours"] == measure_colours(*given, seed=SETTINGS.seed, batch_size=4)
@@ -133,9 +134,10 @@ def test_backgrounds_and_colours_are_those_of_the_drawn_queries(world: World) ->
 
 def test_without_bodies_the_reason_stands_for_their_figures(world: World) -> None:
     given = world.encoders, world.generator, world.viewed, world.pair, world.retrievals, world.headings
-    kept = {"bodies": "data/mesh is missing", "looking": None, "checkpoint": "abc"}
-    metrics = judge(*given, SETTINGS, Silent(), **kept).metrics()
-    assert metrics["backgrounds_unmeasured"] == metrics["colours_unmeasured"] == "data/mesh is missing"
+    missing = "data/mesh is missing"
+    report = judge(*given, SETTINGS, Silent(), bodies=missing, looking=None, checkpoint="abc")
+    metrics = report.metrics()
+    assert metrics["backgrounds_unmeasured"] == metrics["colours_unmeasured"] == missing
     assert "backgrounds" not in metrics and "views" in metrics
 
 

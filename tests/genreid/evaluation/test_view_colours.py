@@ -51,9 +51,9 @@ def part_of(ids: Sequence[int], cameras: Sequence[int], pictures: np.ndarray) ->
         }
         for n, (person, camera) in enumerate(zip(ids, cameras, strict=True))
     ]
-    size = pictures.shape[1:3]
+    height, width = pictures.shape[1:3]
     images: Any = Pictures([row["image_id"] for row in rows], pictures)
-    return Part(Manifest.from_rows(rows, ManifestInfo("tiny", "images", *size, "open")), images)
+    return Part(Manifest.from_rows(rows, ManifestInfo("tiny", "images", height, width, "open")), images)
 
 
 class Pictures:

@@ -207,14 +207,11 @@ def test_a_mask_says_what_is_the_person_and_what_is_left_without(
     assert seen(np.where(bag, np.uint8(255), np.uint8(0)))[1].max() == 0
 
     half = images.height_px, images.width_px
-    for mask, share in (
-        (np.where(bag, np.uint8(255), np.uint8(9)), None),
-        (None, 255 * outline),
-        (0 * outline, 255 * outline),
-    ):
-        given = None if mask is None else mask.astype(np.uint8)
-        source = WarpedImages(warper, images, three, person.camera.repeat(3, 1), lambda position, m=given: m)
-        expected = given if share is None else share.astype(np.uint8)
+    around = np.where(bag, np.uint8(255), np.uint8(9))
+    body = np.where(outline, np.uint8(255), np.uint8(0))
+    for mask, expected in ((around, around), (None, body), (np.zeros_like(body), body)):
+        known = [mask] * 3
+        source = WarpedImages(warper, images, three, person.camera.repeat(3, 1), known.__getitem__)
         assert np.array_equal(source.share(1), resize(expected, *half))
         assert np.array_equal(source.empty_of_bodies(np.array([1]))[0], bare)
 
