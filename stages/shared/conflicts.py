@@ -81,7 +81,7 @@ def _truth(settings: _Settings) -> Iterator[Conflict]:
         yield (
             f"mesh_extract.estimator is ground_truth, and prepare_data.dataset is {dataset}: only the "
             "synthetic benchmark has a truth",
-            "set mesh_extract.estimator to romp",
+            "set mesh_extract.estimator to blazepose",
         )
 
 

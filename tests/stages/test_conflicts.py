@@ -60,7 +60,7 @@ CONFLICTS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"prepare_data__dataset": "market1501", "mesh_extract__estimator": "ground_truth"},
         "mesh_extract.estimator is ground_truth, and prepare_data.dataset is market1501: only the synthetic "
-        "benchmark has a truth; set mesh_extract.estimator to romp",
+        "benchmark has a truth; set mesh_extract.estimator to blazepose",
         "mesh-extract",
     ),
     (

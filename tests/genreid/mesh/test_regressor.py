@@ -286,5 +286,6 @@ def test_estimators_that_lack_what_they_need(body: Body) -> None:
         _build("regressor", body)
     with pytest.raises(GenreidError, match="only the synthetic benchmark"):
         _build("ground_truth", body)
-    with pytest.raises(GenreidError, match="'smplify': expected regressor, romp, ground_truth or mean_pose"):
+    expected = "'smplify': expected regressor, blazepose, romp, ground_truth or mean_pose"
+    with pytest.raises(GenreidError, match=expected):
         _build("smplify", body)
