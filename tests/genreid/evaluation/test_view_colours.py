@@ -21,7 +21,8 @@ from genreid.evaluation.view_colours import People, draw_turns, half_colours, me
 from genreid.mesh.shards import estimates_of
 from genreid.render.backend import choose_renderer
 from genreid.render.views import render_views
-from genreid.synthetic import Benchmark, truth_table
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.truth import truth_table
 from tests.genreid.synthetic.conftest import small_settings
 
 HEIGHT, WIDTH = 8, 4
