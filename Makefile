@@ -10,13 +10,14 @@ export PATH := $(BIN):$(PATH)
 # Named after the folder and what is installed there: it is out of date when one of them has changed.
 STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 
-.PHONY: help install repro test test-fast check mutants bench bench-full romp clean
+.PHONY: help install repro test test-fast check mutants bench bench-full photographs romp clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
 	@echo "  make test-fast, make check, make install, make clean"
 	@echo "  make mutants: which faults the tests let pass (half an hour; ARGS=--help for more)"
 	@echo "  make bench, make bench-full: what docs/performance.md says, measured here"
+	@echo "  make photographs: the files of weights that the recipe photographs needs"
 	@echo "  make romp: the estimator of meshes for photographs (needs a C++ compiler)"
 
 install: $(STAMP)
@@ -53,6 +54,10 @@ bench: $(STAMP)
 # Measures what has no row in docs/performance.csv yet, so it can be stopped and run again.
 bench-full: $(STAMP)
 	@$(BIN)/python -m benchmarks.run full
+
+# By the registry's ordinary client, into the user's cache; checked against the table in genreid/zoo.
+photographs: $(STAMP)
+	@$(BIN)/genreid models get blazepose_full mobilenetv2
 
 # Its build needs Cython and NumPy in the environment, and says nothing of it.
 romp: $(STAMP)
