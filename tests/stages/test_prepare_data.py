@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from genreid.data import files
 from genreid.data.datasets.layout import Listing
 from genreid.data.datasets.registry import layout_names
 from genreid.data.manifest import Manifest
@@ -189,18 +190,17 @@ def test_a_failing_disk_stops_and_what_was_looked_over_is_kept(
     write_images(small.folder / "set", names)
     small.set(prepare_data__dataset="folder", paths__dataset="set")
     monkeypatch.setattr("stages.shared.external._IMAGES_PER_PIECE", 1)
-    read = Path.read_bytes
+    opened = files._opened
     looked_at: list[str] = []
     failing = ["2.png"]
 
-    def fail(path: Path) -> bytes:
-        if path.suffix == ".png" and path.parent.name == "set":
-            looked_at.append(path.name)
-            if path.name in failing:
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return read(path)
+    def fail(path: str, flags: int) -> int:
+        looked_at.append(Path(path).name)
+        if looked_at[-1] in failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, flags)
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(files, "_opened", fail)
     done = small.run("prepare-data", "--no-progress")
     assert done.code == 2 and not (small.folder / "data" / "manifest.parquet").exists()
     assert done.err == (
