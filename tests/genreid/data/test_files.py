@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from genreid.body.files import read_body_file
+from genreid.data import files
 from genreid.data.images import ImageSet, read_image
 from genreid.data.inspection import inspect_image
 from genreid.data.manifest import Manifest, ManifestInfo
@@ -78,10 +79,10 @@ def test_what_the_machine_cannot_read_is_no_fact_about_a_picture(
 ) -> None:
     read = readers(picture)[reader]
 
-    def fail(path: Path) -> bytes:
+    def fail(path: str, flags: int) -> int:
         raise OSError(number, os.strerror(number))  # without a name, as a failing read does
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(files, "_opened", fail)
     with pytest.raises(OSError) as told:
         read()
     assert told.value.errno == number and told.value.filename == str(picture)
