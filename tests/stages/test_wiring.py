@@ -24,7 +24,7 @@ from genreid.data.transforms import denormalise, normalise, normalise_mesh
 from genreid.evaluation.ranking import rank_from_distances
 from genreid.evaluation.reranking import rerank
 from genreid.evaluation.settings import RerankingSettings
-from genreid.mesh.shards import read_mesh_table
+from genreid.mesh.shards import encode_mask, mesh_table, read_mesh_table
 from genreid.models.checkpoint import (
     encoder_checkpoint,
     generator_checkpoint,
@@ -40,7 +40,7 @@ from genreid.models.settings import DiscriminatorSettings
 from genreid.progress import Report
 from genreid.training import generator as pretraining
 from genreid.training import joint, warm_up
-from genreid.training.loader import Holds
+from genreid.training.loader import Holds, Loader
 from genreid.training.settings.joint import JointSettings
 from pipeline.artifacts import write_table, write_torch
 from pipeline.params import load_params, section
@@ -185,6 +185,49 @@ def test_a_generator_that_repairs_is_shown_canvases(
     project.set(pretrain_generator__generator__paints="codes")  # but it has not run again
     outcome = project.run("train-joint", "--no-progress")
     assert outcome.code == 2 and "set `train_joint.contrast.mixup: body`" in outcome.err
+
+
+PASTED = {"views": "copy_paste", "mixup": "none", "background": "other_cameras", "camera_colours": False}
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [
+        ("pretrain-generator", {"generator": {"paints": "codes"}, "generation": {"same_person": 5.0}}),
+        ("train-joint", {"contrast": PASTED, "cluster_views": "none"}),
+        ("train-joint", {"contrast": PASTED | {"views": "warped"}}),
+    ],
+)
+def test_persons_are_cut_out_along_the_masks_of_the_meshes(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch, stage: str, changes: dict[str, Any]
+) -> None:
+    mask = np.zeros((64, 32), np.uint8)
+    mask[:, 8:20] = 255
+    write_masks(project, mask)
+    name = stage.replace("-", "_")
+    for key, value in changes.items():
+        nested = value.items() if isinstance(value, dict) else [("", value)]
+        project.set(**{"__".join(filter(None, (name, key, part))): wanted for part, wanted in nested})
+
+    def check(*given: Any, **_: Any) -> list[nn.Module]:
+        (loader,) = [one for one in given if isinstance(one, Loader)]
+        index = np.arange(2)
+        batch = loader.batch_at(index, np.full(2, 90, np.int16), positives=index, pastes=True)
+        for share in (batch.person, batch.positive_person):
+            assert np.array_equal(share[:, 0].numpy(), np.stack([mask, mask]) / 255)
+        return []
+
+    loop = Noted(check)
+    monkeypatch.setattr(pretraining if stage == "pretrain-generator" else joint, name, loop)
+    outcome = project.run(stage, "--no-progress")
+    assert loop.called and outcome.code == 0, outcome.err
+
+
+def write_masks(project: SmallProject, mask: np.ndarray) -> None:
+    path = project.folder / "data" / "mesh" / "part-00000.parquet"
+    ids, meshes = read_mesh_table(pq.read_table(path), open_body_fingerprint())
+    known = replace(meshes, masks=[encode_mask(mask)] * len(ids))
+    write_table(path, mesh_table(ids, known, "romp", open_body_fingerprint()))
 
 
 def test_evaluation_looks_at_repaired_views(project: SmallProject) -> None:

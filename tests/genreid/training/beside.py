@@ -281,7 +281,7 @@ def _flat(batch: Batch) -> dict[str, Any]:
     """As the reference has it."""
     parts, mix, mixtures = dict(vars(batch)), batch.mix, batch.mixtures
     assert parts.pop("canvases") is None  # the reference repairs nothing: test_repair.py
-    for name in ("person", "positive_person"):  # along the mesh, as nobody knows a mask: losses tell
+    for name in ("person", "positive_person"):  # the reference knows no masks: test_loader.py has them
         parts.pop(name)
     parts["mix"] = None if mix is None else reference_contrast.Mix(mix.lam, mix.partner.tolist())
     parts["mixtures"] = None if mixtures is None else mixtures.pictures
