@@ -140,6 +140,8 @@ def is_usable(image: np.ndarray) -> bool:
 
 
 def _is_finite(landmarks: Landmarks) -> np.ndarray:
+    """(B,) bool: all that the fit takes, and the mask, are numbers."""
     parts = (landmarks.image, landmarks.world, landmarks.visibility, landmarks.mask)
-    finite: np.ndarray = np.stack([np.isfinite(part).reshape(len(part), -1).all(1) for part in parts]).all(0)
-    return finite
+    return np.array(
+        [all(bool(np.isfinite(part[row]).all()) for part in parts) for row in range(len(landmarks))]
+    )
