@@ -123,7 +123,7 @@ def drawn_table(estimators: dict[str, MeshEstimator], body: Body, project: Path,
 
 
 def real_table(estimators: dict[str, MeshEstimator], body: Body, folder: Path, most: int | None) -> Table:
-    """Every estimator against the nominal headings of photographs. Raises GenreidError where there are none."""
+    """Every estimator against nominal headings of photographs. Raises GenreidError where there are none."""
     named = [(path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob("*.png"))]
     known = [(path, int(match[3])) for path, match in named if match and int(match[1]) % 2 == 0]
     if not known:
