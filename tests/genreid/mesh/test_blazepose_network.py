@@ -26,16 +26,13 @@ SIZE = next(
 NEEDS_FILE = pytest.mark.skipif(
     SIZE is None, reason="no file of BlazePose is here: genreid models get blazepose_full"
 )
-
-
-def model() -> Path:
-    return place_of(model_file(f"blazepose_{SIZE}"))
+MODEL = place_of(model_file(f"blazepose_{SIZE or 'full'}"))  # where the tests themselves look is elsewhere
 
 
 @pytest.fixture(scope="module")
 def estimator(body: Body) -> BlazePoseEstimator:
     settings = BlazePoseSettings(SIZE or "full", 0.34, "mean_pose")  # type: ignore[arg-type]
-    return BlazePoseEstimator.open(settings, model(), body)
+    return BlazePoseEstimator.open(settings, MODEL, body)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +97,7 @@ def test_both_runners_say_the_same(benchmark: Benchmark) -> None:
         pytest.skip("ai-edge-litert is not installed")
     image = benchmark.render(benchmark.shots[0]).image
     square = Square.around(*image.shape[:2]).cut(image)
-    one, other = (open_network(model(), runner).look(square) for runner in ("litert", "opencv"))
+    one, other = (open_network(MODEL, runner).look(square) for runner in ("litert", "opencv"))
     np.testing.assert_allclose(one.image, other.image, atol=0.05)
     np.testing.assert_allclose(one.world, other.world, atol=1e-3)
     np.testing.assert_allclose(one.peak, other.peak, atol=1e-2)

@@ -16,7 +16,7 @@ from stages.doctor.model_files import _model_files
 from stages.mesh_extract import inputs_of
 from stages.shared.estimation import MeshExtractSettings
 from stages.shared.run import Options, Project
-from tests.genreid.mesh.test_blazepose_network import NEEDS_FILE, SIZE
+from tests.genreid.mesh.test_blazepose_network import MODEL, NEEDS_FILE, SIZE
 from tests.stages.small_project import SmallProject
 
 
@@ -73,7 +73,10 @@ def test_an_impossible_least_score_is_refused(crops: SmallProject, value: float)
 
 @NEEDS_FILE
 @pytest.mark.slow
-def test_any_number_of_workers_gives_the_same_bytes(crops: SmallProject) -> None:
+def test_any_number_of_workers_gives_the_same_bytes(
+    crops: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENREID_MODELS", str(MODEL.parent))
     crops.set(mesh_extract__blazepose__size=SIZE, mesh_extract__blazepose__least_score=0.2)
     assert crops.run("prepare-data", "--no-progress").code == 0
     written = []
