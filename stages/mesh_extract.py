@@ -19,6 +19,7 @@ def mesh_extract(
 ) -> None:
     """Estimate pose, shape and camera of the body in every image; each image gets a row and a status."""
     from genreid.mesh.accuracy_table import accuracy_table
+    from genreid.mesh.blazepose.network import available_runner
     from genreid.mesh.overview import headings, overview
     from genreid.mesh.sheet import mesh_sheet
     from genreid.render.backend import choose_renderer
@@ -38,6 +39,8 @@ def mesh_extract(
         settings = run.settings
         if settings.estimator == "romp":
             hold_files(run)
+        if settings.estimator == "blazepose":
+            run.facts["runner"] = available_runner()
         manifest = read_manifest(run).select(*settings.splits)
         body = open_body(run.root, manifest.info.body)
         truth = truth_if_there(run, "no estimate is held against it")

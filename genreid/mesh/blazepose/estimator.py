@@ -15,6 +15,7 @@ import torch
 from genreid.body.body import Body
 from genreid.mesh.blazepose.facing import RULES, settled
 from genreid.mesh.blazepose.fit import BodyFitter
+from genreid.mesh.blazepose.girth import Girth
 from genreid.mesh.blazepose.landmarks import LANDMARK_NAMES, Landmarks, numbers
 from genreid.mesh.blazepose.network import available_runner, open_network, sigmoid
 from genreid.mesh.blazepose.squares import Square
@@ -48,6 +49,7 @@ class BlazePoseEstimator:
     def __init__(self, settings: BlazePoseSettings, network: LandmarkNetwork, body: Body) -> None:
         self._settings, self._network = settings, network
         self._fitter = BodyFitter(Skeleton.of(body))
+        self._girth = Girth(body)
 
     @classmethod
     def open(cls, settings: BlazePoseSettings, model: Path, body: Body) -> BlazePoseEstimator:
@@ -94,13 +96,14 @@ class BlazePoseEstimator:
         where = torch.cat([fitted.scale_px[:, None], fitted.pelvis_px], dim=1).double().tolist()
         camera = torch.tensor([square.camera(*one) for square, one in zip(squares, where, strict=True)])
         levels = np.round(landmarks.mask * 255).astype(np.uint8)
-        masks = [encode_mask(square.mask(level)) for square, level in zip(squares, levels, strict=True)]
+        masks = [square.mask(level) for square, level in zip(squares, levels, strict=True)]
         parameters = fitted.parameters
         answers = parameters.global_orient, parameters.body_pose, parameters.betas, camera
         good = torch.stack([torch.isfinite(part).all(dim=1) for part in answers]).all(dim=0).numpy()
-        found = MeshEstimates(["ok"] * len(score), score, parameters, camera, masks)
+        found = MeshEstimates(["ok"] * len(score), score, parameters, camera, [encode_mask(m) for m in masks])
         nothing = MeshEstimates.without_mesh(["failed"] * len(score))
-        return nothing.fill(np.flatnonzero(good), found.select(good))
+        own = [mask for mask, whole in zip(masks, good, strict=True) if whole]
+        return nothing.fill(np.flatnonzero(good), self._girth.corrected(found.select(good), own))
 
 
 def score_of(landmarks: Landmarks) -> np.ndarray:
@@ -122,6 +125,8 @@ def is_usable(image: np.ndarray) -> bool:
 
 
 def _is_finite(landmarks: Landmarks) -> np.ndarray:
+    """(B,) bool: all that the fit takes, and the mask, are numbers."""
     parts = (landmarks.image, landmarks.world, landmarks.visibility, landmarks.mask)
-    finite = [np.isfinite(part).reshape(len(part), -1).all(1) for part in parts]
-    return np.logical_and.reduce(finite)
+    return np.array(
+        [all(bool(np.isfinite(part[row]).all()) for part in parts) for row in range(len(landmarks))]
+    )
