@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ _LONGEST_S = 300
 class Kind:
     """A file, what reads it in this process (its answer can be pickled), and the command that needs it.
 
-    ours: whether it is an artifact, which may not give another result.
+    ours: whether it is an artifact, which may not give another result. project: the folder that the command
+    runs in, where it is not that of all.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Kind:
     read: Callable[[Path], Any]
     command: tuple[str, ...]
     ours: bool = True
+    project: Path | None = None
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
@@ -79,7 +81,12 @@ def met_by_command(kind: Kind, folder: Path) -> str:
     }
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_LONGEST_S
+            command,
+            cwd=kind.project or folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_S,
         )
     except subprocess.TimeoutExpired:
         print(f"{kind.name}: no end within {_LONGEST_S} s", file=sys.stderr)
@@ -94,11 +101,16 @@ def met_by_command(kind: Kind, folder: Path) -> str:
 
 
 def campaign(
-    kinds: list[Kind], folder: Path, tries: int, commands: int, seed: int
+    kinds: list[Kind], folder: Path, tries: int, commands: int, seed: int, only: Collection[str] = ()
 ) -> dict[str, Counter[str]]:
-    """Outcomes by kind, of `tries` in all, the first `commands` of each kind by its command too."""
+    """Outcomes by kind, of `tries` in all, the first `commands` of each kind by its command too.
+
+    only: names of kinds, none for all; what is drawn for a kind does not depend on it.
+    """
     table: dict[str, Counter[str]] = {}
     for number, kind in enumerate(kinds):
+        if only and kind.name not in only:
+            continue
         rng, content = np.random.default_rng([seed, number]), kind.path.read_bytes()
         whole = kind.read(kind.path)
         outcomes = table.setdefault(kind.name, Counter())
@@ -119,7 +131,7 @@ def failures(kinds: list[Kind], table: dict[str, Counter[str]]) -> list[str]:
     """The kinds that did what none may."""
     found = []
     for kind in kinds:
-        outcomes = table[kind.name]
+        outcomes = table.get(kind.name, Counter[str]())
         bad = ["traceback", "traceback by command"]
         bad += ["other result", "other result by command"] if kind.ours else []
         found += [f"{kind.name}: {outcomes[one]} × {one}" for one in bad if outcomes[one]]
@@ -131,6 +143,7 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=1000, help="of all kinds together (1000)")
     parser.add_argument("--commands", type=int, default=10, help="of each kind by its command (10)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", default=[], metavar="KIND", help="of all kinds, these alone")
     arguments = parser.parse_args()
     from benchmarks.damage_project import make_project
 
@@ -139,9 +152,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()
         kinds = make_project(folder)
-        table = campaign(kinds, folder, arguments.tries, arguments.commands, arguments.seed)
+        table = campaign(kinds, folder, arguments.tries, arguments.commands, arguments.seed, arguments.only)
     print(f"{'kind':<16} tries  {'  '.join(OUTCOMES)}   by command: {'  '.join(OUTCOMES)}")
     for kind in kinds:
+        if kind.name not in table:
+            continue
         row = table[kind.name]
         own = "  ".join(f"{row[one]:>{len(one)}}" for one in OUTCOMES)
         real = "  ".join(f"{row[f'{one} by command']:>{len(one)}}" for one in OUTCOMES)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from PIL import Image
 
 from benchmarks.damage import Kind
 from genreid.body.body import load_body
@@ -77,18 +78,27 @@ def make_project(folder: Path) -> list[Kind]:
         Kind("embeddings", folder / "embeddings.parquet", _gallery, ("search", "crops/0001.png")),
         Kind("metrics", folder / "metrics.json", _metrics, ("summary",)),
         Kind("params.yaml", folder / "params.yaml", _params, ("summary",), ours=False),
-        Kind("list", _write_list(folder), _list, (), ours=False),
+        _listed(folder / "listed"),
         Kind("picture", folder / "crops" / "0001.png", _picture, ("embed", "crops"), ours=False),
     ]
 
 
-def _write_list(folder: Path) -> Path:
-    """The training list of MSMT17, with a folder for its images."""
-    (folder / "msmt" / "train").mkdir(parents=True)
+def _listed(folder: Path) -> Kind:
+    """The list of a data set of its own, in the layout of MSMT17, in a project whose data set it is."""
+    images = [f"{n:04d}/{n:04d}_000_{n % 15 + 1:02d}_0303morning_0008_0.jpg" for n in range(40)]
+    for name in images:
+        path = folder / "msmt" / "train" / name
+        path.parent.mkdir(parents=True)
+        Image.effect_noise((32, 64), 60).save(path)
+    for name, listed in (("list_train.txt", images[:30]), ("list_val.txt", images[30:])):
+        lines = "".join(f"{image} {int(image[:4])}\n" for image in listed)
+        (folder / "msmt" / name).write_text(lines)
+    (folder / "dvc.yaml").touch()
+    params = smoke_params().replace("\n  dataset: null", "\n  dataset: msmt", 1)
+    (folder / "params.yaml").write_text(params.replace("\n  dataset: synthetic", "\n  dataset: msmt17", 1))
     path = folder / "msmt" / "list_train.txt"
-    lines = [f"{n:04d}/{n:04d}_000_{n % 15 + 1:02d}_0303morning_0008_0.jpg {n}" for n in range(40)]
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    command = ("prepare-data", "--no-progress", "--workers", "1")
+    return Kind("list", path, _list, command, ours=False, project=folder)
 
 
 def _list(path: Path) -> Any:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.digest import BLANK, seal, why_damaged
 from pipeline.ending import unfinished
 from pipeline.errors import PipelineError, is_of_machine
+from pipeline.unpacked import TooLarge, require_room_for_table, require_unpacked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -189,14 +190,15 @@ def table_writer(path: Path, schema: pa.Schema, **options: Any) -> Iterator[pq.P
 
 
 def read_table(path: Path, remedy: str) -> pa.Table:
-    """A Parquet file; raises PipelineError with the `remedy` where it is missing or damaged."""
+    """A Parquet file; raises PipelineError with the `remedy` where it is missing, damaged or too large."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     require_table(path, remedy)
     try:
+        require_room_for_table(path)
         return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, TooLarge) as error:
         if is_of_machine(error):
             raise
         raise PipelineError(f"{path}: no readable Parquet file ({_first_line(error)}); {remedy}") from None
@@ -266,17 +268,20 @@ def _comment(archive: RawIOBase, text: bytes) -> None:
 def read_torch(path: Path, remedy: str) -> dict[str, Any]:
     """A torch file, on the CPU and with `weights_only`: reading it runs none of its code.
 
-    Raises PipelineError with the `remedy` where it is missing, damaged or holds more than plain types.
+    Raises PipelineError with the `remedy` where it is missing, damaged, compressed or more than plain types.
     """
     import torch
 
     try:
         require_whole(path)
+        require_unpacked(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # for a file that is not its own torch raises a dozen kinds
         if is_of_machine(error):
             raise
-        known = isinstance(error, OSError | RuntimeError | Damaged)  # others advise to load it unsafely
+        known = isinstance(
+            error, OSError | RuntimeError | Damaged | TooLarge
+        )  # others advise to load it unsafely
         reason = _first_line(error) if known else "it is no torch file of tensors and plain types"
         raise PipelineError(f"{path}: no readable checkpoint ({reason}); {remedy}") from None
     return content

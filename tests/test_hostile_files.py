@@ -6,16 +6,20 @@ Every file is shown to be as dangerous as the test says, by an ordinary loader.
 from __future__ import annotations
 
 import base64
+import io
 import pickle
 import resource
 import struct
 import warnings
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -28,7 +32,8 @@ from genreid.data.inspection import inspect_image
 from genreid.errors import GenreidError
 from genreid.mesh.romp import _load_network
 from genreid.models.weights import read_weights
-from pipeline.artifacts import read_table, read_torch, write_table
+from pipeline.artifacts import read_table, read_torch, write_table, write_torch
+from pipeline.digest import seal
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
 
@@ -164,3 +169,97 @@ def test_the_limit_is_pillows() -> None:
     from PIL import Image
 
     assert genreid.os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] == str(2 * (Image.MAX_IMAGE_PIXELS or 0))
+
+
+@pytest.mark.parametrize("kind", ["a long word in every row", "a run of one number", "zeros"])
+def test_a_table_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Of 500 MB and of 80 MB, on a machine with less."""
+    path, free = tmp_path / "embeddings.parquet", 60_000_000
+    if kind == "a long word in every row":
+        # Written as a dictionary from the start: in full it would be 500 MB here, too.
+        column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(5_000, np.int32)), ["x" * 100_000])
+        table, options, expected = pa.table({"image_id": column}), {"store_schema": False}, 5.0e8
+    else:
+        column = pa.array(np.zeros(10_000_000))
+        options = {"use_dictionary": kind == "a run of one number"}
+        table, expected = pa.table({"score": column}), 8.0e7
+    write_table(path, table, **options)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PipelineError) as refused:
+        read_table(path, "embed the folder again")
+    said = str(refused.value)
+    assert f"it would unpack to {expected / 1e9:,.1f} GB, and 0.1 GB of memory are free" in said
+    assert "\n" not in said and said.endswith("; embed the folder again")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 60_000, "in KB"
+
+
+def test_a_table_of_short_words_is_measured_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its dictionaries might stand for more than there is, and do not."""
+    table = pa.table({"image_id": [f"{n:05d}" for n in range(20_000)], "split": ["train", "query"] * 10_000})
+    write_table(tmp_path / "manifest.parquet", table)
+    free = 2_000_000
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    assert read_table(tmp_path / "manifest.parquet", "").equals(table)
+
+
+def packed(path: Path) -> Path:
+    """The same archive, compressed."""
+    smaller = path.with_name(f"packed_{path.name}")
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(smaller, "w", zipfile.ZIP_DEFLATED) as parts:
+        for part in whole.infolist():
+            parts.writestr(part.filename, whole.read(part.filename))
+        parts.comment = whole.comment
+    return smaller
+
+
+@pytest.mark.parametrize("kind", PICKLES)
+def test_a_torch_file_that_is_compressed_is_refused(tmp_path: Path, kind: str) -> None:
+    name, read = PICKLES[kind]
+    if name == "SMPL_NEUTRAL.pkl":
+        pytest.skip("no torch file")
+    path = tmp_path / name
+    write_torch(path, {"weight": torch.zeros(1_000_000)})
+    smaller = packed(path)
+    if kind == "our checkpoint":
+        content = smaller.read_bytes()
+        mark = content.rindex(b"genreid-sha256:") + len(b"genreid-sha256:")
+        smaller.write_bytes(content[:mark] + b"0" * 64 + content[mark + 64 :])
+        seal(smaller)
+    assert smaller.stat().st_size < 20_000
+    assert torch.load(smaller, weights_only=True)["weight"].shape == (1_000_000,), "torch would unpack it"
+    with pytest.raises((GenreidError, PipelineError), match="and torch packs nothing"):
+        read(smaller)
+
+
+def npz(path: Path, *, shape: tuple[int, ...], num_bytes: int) -> Path:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    deflated = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
+    with deflated as archive, archive.open("v_template.npy", "w", force_zip64=True) as part:
+        part.write(header.getvalue())
+        for _ in range(num_bytes >> 20):
+            part.write(bytes(1 << 20))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "num_bytes", "expected"),
+    [
+        ((400_000_000, 3), 1_100_000_000, "it would unpack to 1.1 GB, and no body is so large"),
+        ((1 << 60, 3), 1 << 20, "v_template.npy names 13,835,058,055.3 GB and holds 1,048"),
+    ],
+    ids=["zeros", "a header alone"],
+)
+def test_arrays_that_would_fill_the_memory_are_refused(
+    tmp_path: Path, shape: tuple[int, ...], num_bytes: int, expected: str
+) -> None:
+    path = npz(tmp_path / "body.npz", shape=shape, num_bytes=num_bytes)
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(GenreidError) as refused:
+        read_body_file(path)
+    assert expected in str(refused.value) and "\n" not in str(refused.value)

@@ -18,6 +18,7 @@ from genreid.body.layout import NUM_BETAS, NUM_JOINTS, PARENTS
 from genreid.body.pickles import read_pickled_arrays
 from genreid.errors import GenreidError, is_of_machine, why_not_loaded
 from genreid.mistaken import mistaken_for
+from genreid.packed import why_not_arrays, why_not_torch
 
 SMPL_URL = "https://smpl.is.tue.mpg.de"
 NUM_POSE_FEATURES = 9 * (NUM_JOINTS - 1)
@@ -55,6 +56,8 @@ def write_body_file(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
+        if what := why_not_arrays(path):
+            raise ValueError(what)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in NAMES if name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -72,6 +75,8 @@ def _read_packed(path: Path) -> dict[str, NDArray[Any]]:
     import torch
 
     try:
+        if what := why_not_torch(path):
+            raise OSError(what)
         content = torch.load(path, map_location="cpu", weights_only=True)
         arrays = {name: content[name].numpy() for name in NAMES if name in content}
         if "posedirs" in arrays:

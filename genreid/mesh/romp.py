@@ -32,6 +32,7 @@ from genreid.errors import GenreidError, is_of_machine, why_not_loaded
 from genreid.mesh.settings import RompSettings
 from genreid.mesh.shards import MeshEstimates
 from genreid.mistaken import mistaken_for
+from genreid.packed import why_not_torch
 
 INPUT_PX = 512
 MAP_CELLS = 64
@@ -222,6 +223,8 @@ def _package(name: str) -> Any:
 def _load_network(path: Path) -> torch.nn.Module:
     remedy = f"get ROMP.pkl anew from {WEIGHTS_URL}"
     try:
+        if what := why_not_torch(path):
+            raise OSError(what)
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own
         if is_of_machine(error):

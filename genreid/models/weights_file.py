@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genreid.errors import GenreidError, is_of_machine, why_not_loaded
 from genreid.mistaken import mistaken_for
+from genreid.packed import why_not_torch
 
 _TABLES = ("state_dict", "model", "net", "id")
 """Under which name programs keep the weights beside an optimiser's state and an epoch."""
@@ -59,6 +60,8 @@ def _read(path: Path) -> Any:
         from safetensors.torch import load_file
 
         return load_file(path)
+    if what := why_not_torch(path):
+        raise OSError(what)
     with _numpy_numbers():
         return torch.load(path, map_location="cpu", weights_only=True)
 
