@@ -212,7 +212,7 @@ def test_persons_are_cut_out_along_the_masks_of_the_meshes(
     def check(*given: Any, **_: Any) -> list[nn.Module]:
         (loader,) = [one for one in given if isinstance(one, Loader)]
         index = np.arange(2)
-        batch = loader.batch_at(index, np.full(2, 90, np.int16), positives=index, pastes=True)
+        batch = loader.batch_at(index, np.full(2, 90, np.int16), Holds(persons=True), positives=index)
         for share in (batch.person, batch.positive_person):
             assert np.array_equal(share[:, 0].numpy(), np.stack([mask, mask]) / 255)
         return []

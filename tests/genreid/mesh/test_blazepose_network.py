@@ -12,10 +12,12 @@ import torch
 from genreid.body.body import Body
 from genreid.body.rotations import heading_deg, wrap_deg
 from genreid.errors import GenreidError
-from genreid.mesh.blazepose.estimator import BlazePoseEstimator, BlazePoseSettings
+from genreid.mesh.blazepose.estimator import BlazePoseEstimator
 from genreid.mesh.blazepose.network import available_runner, open_network
 from genreid.mesh.blazepose.squares import Square
-from genreid.synthetic import Benchmark, SyntheticSettings
+from genreid.mesh.settings import BlazePoseSettings
+from genreid.synthetic.benchmark import Benchmark
+from genreid.synthetic.settings import SyntheticSettings
 from genreid.zoo.cache import place_of, state_of
 from genreid.zoo.table import model_file
 
