@@ -131,9 +131,10 @@ def test_the_views_of_each_arm_are_told_where_the_true_ones_are_known(project: P
 
 
 def test_views_that_no_arm_paints_are_told_once(project: Path, study: Study) -> None:
-    """Of each warm-up others, and in all its arms the same."""
+    """Of each warm-up others, and in all its arms the same, but for rounding."""
     for row in records(project):
-        views = dict.fromkeys((f"views.{name}" for name in VIEWS), 0.1 * int(row["warm_up"]))
+        rounding = 2e-5 * (row["arm"] == "views")
+        views = dict.fromkeys((f"views.{name}" for name in VIEWS), 0.1 * int(row["warm_up"]) + rounding)
         write_rows(project / RUNS, [row | views])
     page, _ = write_report(project, study, "val")
     text = page.read_text(encoding="utf-8")
