@@ -61,6 +61,7 @@ _REAL = (
     "lean (°)",
 )
 _BATCH = 64
+_WIDTH = 130
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    body, console = load_body(), Console()
+    body, console = load_body(), Console(width=_WIDTH)
     estimators = dict(_estimators(body, arguments.project, console))
     if (arguments.project / "data" / "truth.parquet").exists():
         console.print(drawn_table(estimators, body, arguments.project, arguments.most))
