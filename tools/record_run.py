@@ -19,6 +19,7 @@ import yaml
 
 from pipeline.artifacts import read_json_artifact
 from pipeline.provenance import processor
+from stages.shared.view_tables import BACKGROUNDS, COLOURS
 
 ROOT = Path(__file__).parents[1]
 _FIRST, *STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -75,9 +76,36 @@ def results(metrics: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -
         table(("", *columns), accuracy),
         "### Generated views",
         table(("figure", "value"), views),
+        *further(metrics),
         "### Time, and memory of the largest process",
         table(("stage", "seconds", "GB"), cost),
         in_short(runs),
+    ]
+
+
+def further(metrics: Mapping[str, Any]) -> Sequence[str]:
+    """What emptied backgrounds tell of their persons, and how far colours are off, where it was measured."""
+    paragraphs = []
+    if "backgrounds" in metrics:
+        found = metrics["backgrounds"]
+        title = f"### Persons in other cameras found by what is left of {found['queries']} images (%)"
+        rows = _rows(found, BACKGROUNDS, ("rank_1", "mAP"), ".1f")
+        paragraphs += [title, table(("query", "rank-1", "mAP"), rows)]
+    if "colours" in metrics:
+        found = metrics["colours"]
+        title = f"### Error of mean colours to {found['pairs']} other images of the persons (0 to 1)"
+        rows = _rows(found, COLOURS, ("upper", "lower"), ".3f")
+        paragraphs += [title, table(("", "upper half", "lower half"), rows)]
+    return paragraphs
+
+
+def _rows(
+    found: Mapping[str, float], names: Mapping[str, str], columns: Sequence[str], form: str
+) -> list[tuple[str, ...]]:
+    """A row for each name of which there are figures."""
+    there = {key: name for key, name in names.items() if f"{key}_{columns[0]}" in found}
+    return [
+        (name, *(f"{found[f'{key}_{column}']:{form}}" for column in columns)) for key, name in there.items()
     ]
 
 
