@@ -108,7 +108,7 @@ def test_a_folder_of_crops_goes_through_the_graph(small: SmallProject) -> None:
     )
     go(small, "prepare-data", *LATER_STAGES[:-1])
     done = small.run("evaluate", "--no-progress")
-    assert done.code == 2 and "has no query and gallery images: set evaluate.split to val" in done.err
+    assert done.code == 2 and "the data set has no such images; set it to val" in done.err
     small.set(evaluate__split="val")
     told = go(small, "evaluate")
     assert "Retrieval (%)" in told and "undefined" not in told

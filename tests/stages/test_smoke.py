@@ -39,8 +39,10 @@ def test_metrics_are_flat_and_finite(smoke: SmokeProject) -> None:
     assert {"warm_up_hits_0_60", "joint_spread_generated", "joint_spread_true"} <= set(metrics["invariance"])
     assert metrics["recommended"]["views"] in ("image", "mirror", "copies", "turned")
     assert {"warm_up_turned_mAP", "validation_copies_centred_rank_1"} <= set(metrics["test_views"])
-    for group in (figures for key, figures in metrics.items() if key != "recommended"):
-        for name, value in group.items():
+    # With so few images a figure may have nothing to look at, and a reason stands in its place.
+    said = {"recommended", "backgrounds_unmeasured", "colours_unmeasured"}
+    for key in metrics.keys() - said:
+        for name, value in metrics[key].items():
             assert isinstance(value, int | float) and math.isfinite(value), name
     shown = smoke.command("dvc", "metrics", "show", "--json")
     assert json.loads(shown.stdout)[""]["data"]["metrics.json"]["data"] == metrics
