@@ -217,11 +217,10 @@ def packed(path: Path) -> Path:
     return smaller
 
 
-@pytest.mark.parametrize("kind", PICKLES)
+@pytest.mark.parametrize("kind", [kind for kind in PICKLES if kind != "SMPL as it is handed out"])
 def test_a_torch_file_that_is_compressed_is_refused(tmp_path: Path, kind: str) -> None:
+    """SMPL as it is handed out is no torch file."""
     name, read = PICKLES[kind]
-    if name == "SMPL_NEUTRAL.pkl":
-        pytest.skip("no torch file")
     path = tmp_path / name
     write_torch(path, {"weight": torch.zeros(1_000_000)})
     smaller = packed(path)
