@@ -1,6 +1,6 @@
 """The persons of a set of images, turned while training asks for them.
 
-Textures are taken while training and not kept on disk: a view takes 3 ms of CPU at 128×64, its share of the
+Textures are taken while training and not kept on disk: a view takes 2 ms of CPU at 128×64, its share of the
 texture among them (`python -m benchmarks.views`). By estimate, the views of 126,000 images would fill tens of
 gigabytes, and textures three.
 """
