@@ -103,7 +103,8 @@ def met_by_command(kind: Kind, folder: Path) -> str:
 def campaign(
     kinds: list[Kind], folder: Path, tries: int, commands: int, seed: int, only: Collection[str] = ()
 ) -> dict[str, Counter[str]]:
-    """Outcomes by kind, of `tries` in all, the first `commands` of each kind by its command too.
+    """Outcomes by kind, of `tries` in all, the first `commands` of each kind that change anything by its
+    command too.
 
     only: names of kinds, none for all; what is drawn for a kind does not depend on it.
     """
@@ -114,12 +115,14 @@ def campaign(
         rng, content = np.random.default_rng([seed, number]), kind.path.read_bytes()
         whole = kind.read(kind.path)
         outcomes = table.setdefault(kind.name, Counter())
-        for one in range(tries * (number + 1) // len(kinds) - tries * number // len(kinds)):
+        left = commands if kind.command else 0
+        for _ in range(tries * (number + 1) // len(kinds) - tries * number // len(kinds)):
             harmed = damaged(content, rng)
             kind.path.write_bytes(harmed)
             outcome = met_by_reader(kind, whole)
             outcomes["unchanged" if harmed == content else outcome] += 1
-            if one < commands and outcome != "unchanged" and kind.command:
+            if left and outcome != "unchanged":
+                left -= 1
                 by_command = met_by_command(kind, folder)
                 outcomes[f"{by_command} by command"] += 1
         kind.path.write_bytes(content)
