@@ -7,10 +7,11 @@ their weights. A joint checkpoint holds an encoder's and a generator's. Files ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
@@ -27,6 +28,7 @@ JOINT_FORMAT = "genreid.joint"
 VERSION = 2
 NO_ORACLE = "none"
 
+Network = TypeVar("Network", bound=nn.Module)
 Settings = TypeVar("Settings", EncoderSettings, GeneratorSettings, DiscriminatorSettings)
 
 
@@ -82,9 +84,8 @@ def joint_checkpoint(
 def load_encoder(checkpoint: Mapping[str, Any], source: str = "encoder checkpoint") -> IdentityEncoder:
     """The encoder of an encoder checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, ENCODER_FORMAT, "encoder", source)
-    encoder = IdentityEncoder(_settings(EncoderSettings, _part(checkpoint, "settings", source), source))
-    _restore(encoder, _part(checkpoint, "weights", source), source)
-    return encoder.eval()
+    settings = _settings(EncoderSettings, _part(checkpoint, "settings", source), source)
+    return _rebuilt(lambda: IdentityEncoder(settings), _part(checkpoint, "weights", source), source)
 
 
 def oracle_of(checkpoint: Mapping[str, Any], source: str = "joint checkpoint") -> str | None:
@@ -116,16 +117,13 @@ def load_generator(
 ) -> tuple[Generator, Discriminator]:
     """Both networks of a generator checkpoint or a joint one, in evaluation mode. Raises GenreidError."""
     checkpoint = _expect(checkpoint, GENERATOR_FORMAT, "generator", source)
-    generator = Generator(
-        _settings(GeneratorSettings, _part(checkpoint, "generator_settings", source), source),
-        _part(checkpoint, "appearance_dim", source),
-        _part(checkpoint, "num_stripes", source),
-    )
-    settings = _part(checkpoint, "discriminator_settings", source)
-    discriminator = Discriminator(_settings(DiscriminatorSettings, settings, source))
-    _restore(generator, _part(checkpoint, "generator_weights", source), source)
-    _restore(discriminator, _part(checkpoint, "discriminator_weights", source), source)
-    return generator.eval(), discriminator.eval()
+    settings = _settings(GeneratorSettings, _part(checkpoint, "generator_settings", source), source)
+    shape = _part(checkpoint, "appearance_dim", source), _part(checkpoint, "num_stripes", source)
+    judge = _part(checkpoint, "discriminator_settings", source)
+    judge_settings = _settings(DiscriminatorSettings, judge, source)
+    weights = (_part(checkpoint, f"{name}_weights", source) for name in ("generator", "discriminator"))
+    generator = _rebuilt(lambda: Generator(settings, *shape), next(weights), source)
+    return generator, _rebuilt(lambda: Discriminator(judge_settings), next(weights), source)
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
@@ -175,6 +173,25 @@ def _settings(kind: type[Settings], values: Mapping[str, Any], source: str) -> S
         odd = ", ".join(sorted(set(values) ^ expected))
         raise GenreidError(f"{source}: {kind.__name__} differs in {odd}; train it again with this program")
     return kind(**values)
+
+
+def _rebuilt(build: Callable[[], Network], weights: Mapping[str, Tensor], source: str) -> Network:
+    """The network with its weights, in evaluation mode.
+
+    It is built without room for any first: settings that ask for more than the weights fill are refused
+    before they fill the memory. Raises GenreidError.
+    """
+    with torch.device("meta"):
+        wanted = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            by_settings, in_weights = (shapes.get(name, "nothing") for shapes in (wanted, found))
+            reason = f"{name} is {by_settings} by its settings and {in_weights} in its weights"
+            raise GenreidError(f"{source}: weights and settings disagree ({reason}); train it again")
+    network = build()
+    _restore(network, weights, source)
+    return network.eval()
 
 
 def _restore(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
