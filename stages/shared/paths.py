@@ -66,6 +66,9 @@ PLOTTED = (
 )
 """The stages that have a folder in `paths.plots`."""
 
+_COPIES = ((".dvc", "tmp", "exps"), (".genreid", "studies"))
+"""Folders of a project below which copies of it lie."""
+
 assert set(PRODUCERS) == {field.name for field in fields(Paths)} - {"dataset", "plots"}
 
 
@@ -73,7 +76,8 @@ def project_path(root: Path, text: str) -> Path:
     """A path as params.yaml writes it: relative to the project, absolute, or with `~`.
 
     What git ignores, such as a link to a data set, is not in the copy of the project in which
-    `dvc exp run --temp` and the queue work: there it is that of the project that the copy is of.
+    `dvc exp run --temp`, the queue and trials of studies work: there it is that of the project that the
+    copy is of.
     """
     given = os.path.expanduser(text)  # unlike pathlib's, it leaves a name that nobody has as it is
     place, original = root / given, _copied_from(root)
@@ -83,8 +87,9 @@ def project_path(root: Path, text: str) -> Path:
 
 
 def _copied_from(root: Path) -> Path | None:
-    """The project of which DVC made the copy at `root`, in PROJECT/.dvc/tmp/exps; None for any other."""
+    """The project of which DVC made the copy at `root`, or a study its clone; None for any other."""
     for folder in root.parents:
-        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
-            return folder.parents[2]
+        for copies in _COPIES:
+            if folder.parts[-len(copies) :] == copies:
+                return folder.parents[len(copies) - 1]
     return None

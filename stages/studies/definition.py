@@ -19,7 +19,10 @@ from pipeline.params import Params, load_params, nearest
 from pipeline.recipes import load_overrides
 
 STUDIES = "recipes/studies"
-_STUDY = (("title", "reference", "common", "trials", "arms"), ("recipe", "contrasts", "series", "pictured"))
+_STUDY = (
+    ("title", "reference", "common", "trials", "arms"),
+    ("recipe", "warm_ups", "contrasts", "series", "pictured"),
+)
 _ARM = (("about", "params"), ("trials",))
 """Keys that there have to be, and those that there may be."""
 ORACLE, NO_ORACLE = "train_joint.oracle", "none"
@@ -44,10 +47,11 @@ class Study:
     """name: of its file, with its period before it (`2026-11/mixup`) where it is closed. reference: the arm
     that all others are compared with, pair by pair.
 
-    common: params of all arms, those of a recipe first where the study names one. arms: by name. contrasts:
-    further pairs of arms that the report compares, (one, against another) by question. series: by what is
-    varied, the arms along which the gain is drawn, each with its number; `STUDY/ARM` is one of another study.
-    pictured: the arms whose curves over viewpoints are drawn.
+    common: params of all arms, those of a recipe first where the study names one. warm_ups: params of all
+    trials from a warm-up, by its number: of a fold, say. arms: by name. contrasts: further pairs of arms that
+    the report compares, (one, against another) by question. series: by what is varied, the arms along which
+    the gain is drawn, each with its number; `STUDY/ARM` is one of another study. pictured: the arms whose
+    curves over viewpoints are drawn.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Study:
     contrasts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     series: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pictured: Sequence[str] = ()
+    warm_ups: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -82,10 +87,10 @@ class Study:
             if name not in self.arms:
                 raise PipelineError(f"study {self.name} has no arm '{name}'{nearest(name, self.arms)}")
         found = [
-            Trial(self.name, arm, *pair, split, self.common)
+            Trial(self.name, arm, warm_up, seed, split, {**self.common, **self.warm_ups.get(warm_up, {})})
             for arm in self.arms.values()
             if not arms or arm.name in arms
-            for pair in arm.pairs
+            for warm_up, seed in arm.pairs
         ]
         return sorted(found, key=lambda trial: (trial.warm_up, trial.seed))
 
@@ -156,6 +161,7 @@ def load_study(root: Path, name: str) -> Study:
         contrasts=_contrasts(file, arms) if "contrasts" in own else {},
         series=_series(file, arms) if "series" in own else {},
         pictured=pictured,
+        warm_ups=_warm_ups(file, arms, known) if "warm_ups" in own else {},
     )
 
 
@@ -174,6 +180,16 @@ def _pairs(file: Params, place: str) -> tuple[tuple[int, int], ...]:
     numbers = all(type(number) is int for pair in pairs for number in pair)
     _require(file, place, bool(pairs) and numbers, "different integers, {warm-up: [seed, seed]}")
     return pairs
+
+
+def _warm_ups(file: Params, arms: Mapping[str, Arm], params: Params | None) -> dict[int, dict[str, Any]]:
+    numbers = sorted({warm_up for arm in arms.values() for warm_up, _ in arm.pairs})
+    found = _mapping(file, "warm_ups")
+    good = all(warm_up in numbers and isinstance(own, Mapping) for warm_up, own in found.items())
+    _require(
+        file, "warm_ups", good, f"params by warm-up ({', '.join(map(str, numbers))}), {{1: {{key: value}}}}"
+    )
+    return {warm_up: _held(file, "warm_ups", own, params) for warm_up, own in found.items()}
 
 
 def _contrasts(file: Params, arms: Mapping[str, Arm]) -> dict[str, tuple[str, str]]:
@@ -206,14 +222,18 @@ def _strict(file: Params, place: str, required: Sequence[str], optional: Sequenc
 
 
 def _known(file: Params, place: str, params: Params | None) -> dict[str, Any]:
-    """Dotted keys and values at `place`; each has to be a key of params.yaml, where that is given."""
-    for key in _mapping(file, place):
+    return _held(file, place, _mapping(file, place), params)
+
+
+def _held(file: Params, place: str, values: Mapping[str, Any], params: Params | None) -> dict[str, Any]:
+    """Dotted keys and values, found at `place`; each has to be a key of params.yaml, where that is given."""
+    for key in values:
         try:
             if params is not None:
                 params.value(key)
         except PipelineError as error:
             raise PipelineError(f"{file.place(place)}: {key}: {error}") from None
-    return dict(file.value(place))
+    return dict(values)
 
 
 def _mapping(file: Params, place: str) -> Mapping[Any, Any]:

@@ -65,12 +65,13 @@ def test_the_section_takes_an_import() -> None:
     assert settings.import_from == ImportSettings("jvtc.pth", "auto")
 
 
+@pytest.mark.parametrize("place", [".dvc/tmp/exps/standalone/tmpab12", ".genreid/studies/slot-0"])
 def test_weights_that_git_ignores_are_found_from_the_copy_of_an_experiment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`dvc exp run --temp` works in a copy of what git keeps, within the project's .dvc."""
+    """`dvc exp run --temp` works in a copy of what git keeps, and a study in clones."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    copy = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmpab12"
+    copy = tmp_path / place
     copy.mkdir(parents=True)
     (tmp_path / "mine.pth").write_bytes(b"weights")
     settings = replace(STANDARD_ENCODER, pretrained="mine.pth")

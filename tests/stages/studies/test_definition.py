@@ -91,6 +91,24 @@ def test_trials_of_one_warm_up_share_what_comes_before_joint_training(project: P
     assert first.before_joint != other_warm_up.before_joint
 
 
+FOLDS = "warm_ups: {1: {prepare_data.seed: 7}, 2: {prepare_data.seed: 8, train_joint.epochs: 3}}\narms:\n"
+
+
+def test_params_of_a_warm_up_are_those_of_all_its_trials(project: Path) -> None:
+    """As a fold has its own persons. They stand above what all share, and below what an arm changes."""
+    changed = FILE.replace("arms:\n", FOLDS).replace(
+        "views: generated", "views: generated, train_joint.epochs: 4"
+    )
+    write(project, changed)
+    seen = {
+        (trial.arm.name, trial.warm_up): [
+            trial.overrides[key] for key in ("prepare_data.seed", "train_joint.epochs")
+        ]
+        for trial in load_study(project, "two").trials("val")
+    }
+    assert seen == {("plain", 1): [7, 2], ("plain", 2): [8, 3], ("views", 2): [8, 4]}
+
+
 def test_a_trial_on_the_test_identities_has_another_name(project: Path) -> None:
     (trial, *_) = load_study(project, "two").trials("test", ["views"])
     assert trial.name == "two-views-w2-s1-test"
@@ -167,6 +185,13 @@ def test_the_project_s_own_studies_load(name: str) -> None:
         ("[views, plain]", "[veiws, plain]", r"no arm 'veiws'; did you mean 'views'"),
         ("{plain: 0,", "{plane: 0,", r"series.amount: no arm 'plane'; did you mean 'plain'"),
         ("{plain: 0,", "{plain: none,", r"series.amount: expected arms and their numbers, .*'plain': 'none'"),
+        (
+            "arms:\n",
+            "warm_ups: {3: {}}\narms:\n",
+            r"two.yaml:\d+: warm_ups: expected params by warm-up \(1, 2\)",
+        ),
+        ("arms:\n", "warm_ups: {1: 3}\narms:\n", r"warm_ups: expected params by warm-up .*got \{1: 3\}"),
+        ("arms:\n", "warm_ups: {1: {a.b: 3}}\narms:\n", r"two.yaml:\d+: warm_ups: a.b: "),
         ("pictured: [views]", "pictured: [view]", r"two.yaml:\d+: pictured: no arm 'view'"),
         ("pictured: [views]", "pictured: views", r"pictured: expected arms, \[one, another\], got 'views'"),
     ],
