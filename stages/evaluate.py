@@ -21,13 +21,15 @@ def evaluate(
     from functools import partial
 
     from genreid.evaluation.learnt import true_headings
+    from genreid.evaluation.matches import Matches
     from genreid.evaluation.report import judge
     from genreid.evaluation.retrieval import Pair, rank_pair
     from genreid.evaluation.settings import EvaluateSettings
-    from genreid.models.checkpoint import load_encoder, load_generator, oracle_of
+    from genreid.models.checkpoint import load_encoder, load_generator, matches_of, oracle_of
     from pipeline.artifacts import hash_path
     from stages.shared.data import image_set, read_manifest, truth_if_there
     from stages.shared.looking import PairLooker
+    from stages.shared.matches import curves_from
     from stages.shared.preprocessing import read_fitting_checkpoint
     from stages.shared.results import write_report
     from stages.shared.viewed import pair_bodies, viewed_queries
@@ -56,6 +58,8 @@ def evaluate(
             for name in encoders
         }
         looking = looker.compare(pair)
+        estimated = curves_from(matches_of(*joint), joint[1], run.remedy("joint"))
+        matches = Matches(looker.matches(pair), estimated)
 
         report = judge(
             encoders,
@@ -68,6 +72,7 @@ def evaluate(
             run.tracker,
             bodies=bodies,
             looking=looking,
+            matches=matches,
             checkpoint=hash_path(run.path("joint")),
         )
         write_report(run, report, oracle_of(*joint))

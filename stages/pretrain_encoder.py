@@ -25,6 +25,7 @@ def pretrain_encoder(
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_manifest
     from stages.shared.imported import hold_start, weights_file, write_imported
+    from stages.shared.matches import LastLabels, estimated_matches
     from stages.shared.preprocessing import preparation
     from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
     from stages.shared.training import tell_expected, train_and_write, training_set
@@ -42,6 +43,7 @@ def pretrain_encoder(
         start = hold_start(run, encoder)
         tell_expected(run, encoder, train.info, lambda speed: warm_up_seconds(settings, len(train), speed))
 
+        kept = LastLabels(agreement_with(train))
         epochs = warm_up.warm_up(
             encoder,
             images,
@@ -49,12 +51,13 @@ def pretrain_encoder(
             device=run.device,
             checkpoints=run.state,
             progress=run.tracker,
-            agreement=agreement_with(train),
+            agreement=kept,
         )
         facts = {"images": len(train), **start}
 
         def checkpoint() -> dict[str, Any]:
-            return encoder_checkpoint(encoder, preparation(train.info))
+            matches = estimated_matches(run, encoder, images, kept.labels)
+            return encoder_checkpoint(encoder, preparation(train.info), matches=matches)
 
         train_and_write(run, epochs, "encoder", checkpoint, "Encoder warm-up", facts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
@@ -23,6 +23,7 @@ def train_joint(
     from genreid.training.settings.joint import JointSettings
     from genreid.warping.images import Persons
     from stages.shared.agreement import agreement_with
+    from stages.shared.matches import LastLabels, estimated_matches
     from stages.shared.oracle import learnt_from
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import tell_expected, train_and_write, training_set
@@ -55,6 +56,7 @@ def train_joint(
         tell_expected(run, encoder, train.info, lambda speed: joint_seconds(settings, len(train), speed))
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
+        kept = LastLabels(agreement_with(train))
         epochs = joint.train_joint(
             networks,
             images,
@@ -63,16 +65,27 @@ def train_joint(
             device=run.device,
             checkpoints=run.state,
             progress=run.tracker,
-            agreement=agreement_with(train),
+            agreement=kept,
             true_labels=labels,
         )
+
+        def checkpoint() -> dict[str, Any]:
+            # An oracle's identities are no clusters: nothing is estimated from them.
+            matches = estimated_matches(run, encoder, images, kept.labels if labels is None else None)
+            return joint_checkpoint(
+                encoder,
+                generator,
+                discriminator,
+                preparation(train.info),
+                oracle=settings.oracle,
+                matches=matches,
+            )
+
         train_and_write(
             run,
             epochs,
             "joint",
-            lambda: joint_checkpoint(
-                encoder, generator, discriminator, preparation(train.info), oracle=settings.oracle
-            ),
+            checkpoint,
             "Joint training",
             {
                 **({"oracle": settings.oracle} if told else {}),

@@ -14,6 +14,7 @@ from genreid.evaluation.generated_views import GeneratedViews, draw_queries, jud
 from genreid.evaluation.generation import Painter, ViewedImages
 from genreid.evaluation.learnt import Invariance, judge_invariance
 from genreid.evaluation.looking import Looking
+from genreid.evaluation.matches import Matches
 from genreid.evaluation.retrieval import Pair, Retrieval, cmc_rows, percentages, picture_of_lists
 from genreid.evaluation.settings import EvaluateSettings
 from genreid.evaluation.view_colours import People, measure_colours
@@ -35,8 +36,8 @@ _NOBODY = "no query has a body to be looked at"
 class Report:
     """What was found. retrievals: by the encoders' names, `warm_up` and `joint`. views: None where no view
     was judged, for the reason `unjudged`. backgrounds, colours: figures of `background_leak` and
-    `view_colours`, or the reason why there are none. looking: None where no ranking is defined. checkpoint:
-    fingerprint of the joint encoder's.
+    `view_colours`, or the reason why there are none. looking: None where no ranking is defined. matches: what
+    similarities say of whether two images are of one person. checkpoint: fingerprint of the joint encoder's.
     """
 
     settings: EvaluateSettings
@@ -47,6 +48,7 @@ class Report:
     colours: Figures
     learnt: Invariance
     looking: Looking | None
+    matches: Matches
     checkpoint: str
     unjudged: str | None
 
@@ -67,6 +69,8 @@ class Report:
             metrics["test_views"] = self.looking.figures()
             if self.looking.recommended is not None:
                 metrics["recommended"] = {"views": self.looking.recommended, "checkpoint": self.checkpoint}
+        if matches := self.matches.figures():
+            metrics["matches"] = matches
         if self.learnt.figures:
             metrics["invariance"] = self.learnt.figures
         return metrics
@@ -76,6 +80,7 @@ class Report:
         return {
             "cmc": cmc_rows(self.retrievals, self.settings.max_rank),
             "identity_kept": [] if self.views is None else self.views.by_yaw,
+            "det": self.matches.det(),
             "hits_by_viewpoint": self.learnt.hits,
             "spread": self.learnt.spread,
             "mixtures": self.learnt.mixtures,
@@ -112,6 +117,7 @@ def judge(
     *,
     bodies: PairBodies | str,
     looking: Looking | None,
+    matches: Matches,
     checkpoint: str,
 ) -> Report:
     """How good the views are that the generator paints, in the eyes of the encoder that never saw any; and
@@ -119,7 +125,8 @@ def judge(
 
     encoders: `warm_up` and `joint`, whose appearance code the generator paints; viewed: the queries, or the
     reason why none of them has views. headings: the true ones, see `true_headings`. bodies: those of the
-    images, or the reason why they are not known. looking, checkpoint: as in the report.
+    images, or the reason why they are not known. looking, matches, checkpoint: as in the
+    report.
     """
     painter = Painter(generator, encoders["joint"])
     seen = None if isinstance(viewed, str) else viewed
@@ -146,7 +153,7 @@ def judge(
     learnt = judge_invariance(encoders, painter, seen, index, pair, retrievals, headings, seed=seed)
     unjudged = viewed if isinstance(viewed, str) else None
     found = views, backgrounds, colours, learnt
-    return Report(settings, pair, retrievals, *found, looking, checkpoint, unjudged)
+    return Report(settings, pair, retrievals, *found, looking, matches, checkpoint, unjudged)
 
 
 def _measure_bodies(

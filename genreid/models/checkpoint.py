@@ -32,12 +32,19 @@ Network = TypeVar("Network", bound=nn.Module)
 Settings = TypeVar("Settings", EncoderSettings, GeneratorSettings, DiscriminatorSettings)
 
 
-def encoder_checkpoint(encoder: IdentityEncoder, prepared: Preprocessing) -> dict[str, Any]:
-    """All that `load_encoder` needs, and how its pictures are prepared; weights are copies on the CPU."""
+def encoder_checkpoint(
+    encoder: IdentityEncoder, prepared: Preprocessing, *, matches: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """All that `load_encoder` needs, and how its pictures are prepared; weights are copies on the CPU.
+
+    matches: what its similarities say of whether two images are of one person, as plain types; None where
+    nobody has counted.
+    """
     return {
         "format": ENCODER_FORMAT,
         "version": VERSION,
         "preprocessing": prepared.as_plain(),
+        "matches": None if matches is None else dict(matches),
         "settings": asdict(encoder.settings),
         "weights": _weights(encoder),
     }
@@ -67,16 +74,17 @@ def joint_checkpoint(
     prepared: Preprocessing,
     *,
     oracle: str = NO_ORACLE,
+    matches: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What joint training leaves: both checkpoints in one.
 
-    oracle: what it was told of the truth, in a study.
+    oracle: what it was told of the truth, in a study. matches: see `encoder_checkpoint`.
     """
     return {
         "format": JOINT_FORMAT,
         "version": VERSION,
         "oracle": oracle,
-        "encoder": encoder_checkpoint(encoder, prepared),
+        "encoder": encoder_checkpoint(encoder, prepared, matches=matches),
         "generator": generator_checkpoint(generator, discriminator, prepared),
     }
 
@@ -110,6 +118,14 @@ def preprocessing_of(checkpoint: Mapping[str, Any], source: str = "checkpoint") 
     )
     values = _part(_expect(checkpoint, expected, part, source), "preprocessing", source)
     return Preprocessing.from_plain(values, source, "train it again")
+
+
+def matches_of(checkpoint: Mapping[str, Any], source: str = "encoder checkpoint") -> Mapping[str, Any] | None:
+    """What an encoder's or joint checkpoint was given as `matches`, in plain types. Raises GenreidError."""
+    found = _expect(checkpoint, ENCODER_FORMAT, "encoder", source).get("matches")
+    if found is not None and not isinstance(found, Mapping):
+        raise GenreidError(f"{source}: its matches are no table, it is damaged; train it again")
+    return found
 
 
 def load_generator(

@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from genreid.data.manifest import Manifest
 from genreid.data.settings import WayName
 from genreid.data.ways import Look, Turned, looks
 from genreid.evaluation.looking import Looking, Scores, score, ways_beside
+from genreid.evaluation.matches import MatchCurves
 from genreid.evaluation.retrieval import SPLITS, Pair, Part, embed_pair
 from genreid.evaluation.settings import EvaluateSettings
 from genreid.models.encoder import IdentityEncoder
 from genreid.render.views import YAWS_DEG
 from stages.shared.body import open_body
 from stages.shared.data import image_set
+from stages.shared.matches import curves_of
 from stages.shared.meshes import read_mesh
 from stages.shared.run import StageRun
 from stages.shared.warped import turned_pictures
@@ -59,6 +62,24 @@ class PairLooker:
         elif len(ways) > 1 and (other := self._validation()):
             validation = self._scores("joint", other, ways, _VALIDATION)
         return Looking({name: scores[name] for name in self._encoders}, validation, milliseconds)
+
+    def matches(self, pair: Pair) -> MatchCurves:
+        """What the similarities of the joint encoder say of whether two images are of one person, by the
+        validation identities, in each way; nothing where there are none."""
+        settings, found = self._run.settings, MatchCurves()
+        on_validation = settings.split == _VALIDATION and pair.undefined is None
+        other = pair if on_validation else self._validation()
+        if other is None:
+            return found
+        parts = (other.queries.manifest, other.gallery.manifest)
+        person = np.concatenate([part.person_id for part in parts])
+        camera = np.concatenate([part.camera_id for part in parts])
+        known = np.where(person > 0, person, -1)  # junk and distractors are nobody in particular
+        for way in ways_beside(settings.test_views):
+            embedded = self.rows("joint", other, way, "" if on_validation else _VALIDATION)
+            rows = torch.cat([embedded["queries"], embedded["gallery"]])
+            found |= curves_of(way, rows, known, camera, "identities", seed=settings.seed)
+        return found
 
     def require_meshes(self, pair: Pair) -> None:
         """Raise GenreidError, before anything is embedded, where an image that is to be turned has no row."""

@@ -31,6 +31,11 @@ WAYS = {
     "copies": "and 7 copies, unturned",
     "turned": "and 7 turned views",
 }
+MATCHES = {
+    "equal_error_rate": "equal error rate",
+    "misses_at_1_in_1000": "pairs of one person missed, where 1 in 1,000 of others is taken for one",
+    "found_at_1_in_1000": "others taken for one, where training promises 0.1",
+}
 WAY_FIGURES = {
     "mAP": "mAP",
     "rank_1": "rank-1",
@@ -44,11 +49,15 @@ def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
 
     oracle: what the joint encoder was told of the truth, or None.
     """
+    from stages.shared.matches import MEASURED, plain_curves
+
     with atomic_directory(run.plots) as folder:
         for name, rows in report.curves().items():
             write_json(folder / f"{name}.json", rows)
         for name, picture in report.pictures().items():
             write_bytes(folder / f"{name}.png", png(picture))
+        measured = plain_curves(report.matches.measured)
+        write_json_artifact(folder / MEASURED, {"checkpoint": report.checkpoint, "curves": measured})
     metrics = report.metrics() | ({ORACLE: oracle} if oracle else {})
     write_json_artifact(run.path("metrics"), metrics)
     run.show("Evaluated on", report.facts() | ({ORACLE: oracle} if oracle else {}))
@@ -78,6 +87,8 @@ def print_ranking(console: Console, metrics: Mapping[str, Any]) -> None:
         if "test_views" in metrics:
             console.print(ways_table(metrics["test_views"]))
             print_recommended(console, metrics)
+        if "matches" in metrics:
+            console.print(matches_table(metrics["matches"]))
     if UNJUDGED in metrics:
         line = f"Generated views were not judged: {metrics[UNJUDGED]}."
         console.print(line, markup=False, soft_wrap=True)
@@ -107,6 +118,18 @@ def ways_table(figures: Mapping[str, float]) -> Table:
         for way, mean in WAYS.items():
             if f"{key}_{way}_mAP" in figures:
                 table.add_row(name, mean, *(f"{figures[f'{key}_{way}_{one}']:.1f}" for one in WAY_FIGURES))
+    return table
+
+
+def matches_table(figures: Mapping[str, float]) -> Table:
+    """What similarities say of whether two images are of one person: see `Matches.figures`."""
+    title = "Same person or not, validation identities in two cameras (%)"
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(justify="right")
+    for key, name in MATCHES.items():
+        if key in figures:
+            table.add_row(name, f"{figures[key]:.2g}")
     return table
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from genreid.deployment.gallery import Gallery
     from stages.shared.run import Project
     from stages.using.checkpoint import Checkpoint
+    from stages.using.matches import Matching
 
 
 def search(
@@ -43,9 +44,21 @@ def search(
             show_default=False,
         ),
     ] = None,
+    at_false_match_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Find only images that are so alike that of pairs of different persons no larger share is.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Find the images of a gallery that are most like one image: a list, and a picture of them.
+
+    Beside each similarity stands how often different persons are as alike: as `evaluate` has measured it on
+    validation identities, or as training has estimated it without any.
 
     The image is embedded by the checkpoint that embedded the gallery, and looked at in the same way. Where
     the gallery is without the means of its cameras, so is the image: that of its own camera, or of all images
@@ -58,8 +71,11 @@ def search(
         genreid search someone.jpg --gallery crops.parquet -k 20 --picture found.png
 
         genreid search someone.jpg --gallery crops.parquet --camera c2
+
+        genreid search someone.jpg --at-false-match-rate 0.001
     """
     from stages.shared.run import Options, Project
+    from stages.using.matches import matching_for, require_matching
     from stages.using.pictures import check_picture, read_picture
     from stages.using.views import open_looker
 
@@ -69,14 +85,30 @@ def search(
     embedded = _open_gallery(gallery)
     chosen = _checkpoint_of(project, embedded, gallery, checkpoint, views)
     own_camera = _camera(embedded, gallery, image, camera)
+    matching = matching_for(project, chosen, embedded.info.views, centred=embedded.means is not None)
+    cut = None
+    if at_false_match_rate is not None:
+        matching = require_matching(matching, chosen, embedded.info.views)
+        cut = matching.curve.cut_at(at_false_match_rate)
     looker = open_looker(project, chosen, embedded.info.views)
     with project.console.status("searching"):
         rows, _ = looker.embed([embedded.name_of(image)], [query])
         if embedded.means is not None:
             rows = embedded.means.take_off(rows, [own_camera])
         paths, similarity = embedded.nearest(rows[0], k)
-    _show(project, embedded, image, own_camera, _table(paths, similarity.tolist()))
-    _draw(picture, query, embedded, gallery, paths, similarity.tolist(), chosen.prepared.size_px)
+    found = [(path, float(cosine)) for path, cosine in zip(paths, similarity, strict=True)]
+    if cut is not None and not (found := [one for one in found if one[1] >= cut]):
+        project.console.print(
+            f"nobody: no image of {gallery} is as alike as {cut:.4f}, the cut of that false match rate "
+            f"(the nearest, {paths[0]}, has {similarity[0]:.4f})",
+            markup=False,
+            soft_wrap=True,
+        )
+        return
+    _show(project, embedded, image, own_camera, _table(found, matching))
+    if matching is not None:
+        project.console.print(matching.note, markup=False, soft_wrap=True)
+    _draw(picture, query, embedded, gallery, found, chosen.prepared.size_px)
     project.console.print(f"picture: {picture}", markup=False)
 
 
@@ -127,8 +159,7 @@ def _draw(
     query: np.ndarray,
     embedded: Gallery,
     gallery: Path,
-    paths: Sequence[str],
-    similarity: Sequence[float],
+    found: Sequence[tuple[str, float]],
     size_px: tuple[int, int],
 ) -> None:
     """Write the picture of the query and what was found. Raises PipelineError where that is gone."""
@@ -141,14 +172,14 @@ def _draw(
 
     folder = embedded.info.folder
     try:
-        found = [resize(read_image(Path(folder) / path), *size_px) for path in paths]
+        images = [resize(read_image(Path(folder) / path), *size_px) for path, _ in found]
     except GenreidError as error:
         what = str(error).split(": ")[:2]  # the file and what is wrong with it; the remedy is another here
         raise PipelineError(
             f"no picture: {folder} is not as it was when it was embedded ({': '.join(what)}); embed the "
             f"folder again: `genreid embed FOLDER --output {gallery}`"
         ) from error
-    write_picture(picture, search_picture(resize(query, *size_px), found, similarity))
+    write_picture(picture, search_picture(resize(query, *size_px), images, [one for _, one in found]))
 
 
 def _camera(embedded: Gallery, gallery: Path, image: Path, named: str | None) -> str | None:
@@ -170,14 +201,17 @@ def _camera(embedded: Gallery, gallery: Path, image: Path, named: str | None) ->
     return named
 
 
-def _table(paths: Sequence[str], similarity: Sequence[float]) -> Table:
+def _table(found: Sequence[tuple[str, float]], matching: Matching | None) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table()
     table.add_column("rank", justify="right")
     table.add_column("similarity", justify="right")
+    if matching is not None:
+        table.add_column("false matches", justify="right")
     table.add_column("image")
-    for rank, (path, cosine) in enumerate(zip(paths, similarity, strict=True), start=1):
-        table.add_row(str(rank), f"{cosine:.4f}", escape(path))
+    for rank, (path, cosine) in enumerate(found, start=1):
+        odds = [] if matching is None else [matching.odds(cosine)]
+        table.add_row(str(rank), f"{cosine:.4f}", *odds, escape(path))
     return table

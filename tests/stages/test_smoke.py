@@ -7,8 +7,11 @@ import math
 
 import pytest
 
+from genreid.models.checkpoint import matches_of
+from pipeline.artifacts import read_torch
 from pipeline.params import load_params, section
 from stages.cli import STAGES
+from stages.shared.matches import curves_from
 from stages.shared.results import FIGURES
 from stages.shared.run import PRODUCERS, Paths
 from tests.stages.smoke_project import SmokeProject
@@ -30,6 +33,14 @@ def test_every_artifact_and_every_picture_is_there(smoke: SmokeProject) -> None:
     assert not list(smoke.folder.rglob("*.tmp"))
 
 
+def test_checkpoints_know_what_their_similarities_say(smoke: SmokeProject) -> None:
+    for name in ("encoder", "joint"):
+        path = smoke.folder / "models" / f"{name}.pt"
+        curves = curves_from(matches_of(read_torch(path, "")), name, "")
+        assert set(curves) == {"image", "image centred", "mirror", "mirror centred"}
+        assert all(curve.source == "pseudo-identities" for curve in curves.values())
+
+
 def test_metrics_are_flat_and_finite(smoke: SmokeProject) -> None:
     metrics = json.loads((smoke.folder / "metrics.json").read_text())
     assert list(metrics)[-1] == "digest"
@@ -44,6 +55,7 @@ def test_metrics_are_flat_and_finite(smoke: SmokeProject) -> None:
     for key in metrics.keys() - said:
         for name, value in metrics[key].items():
             assert isinstance(value, int | float) and math.isfinite(value), name
+    assert 0 <= metrics["matches"]["equal_error_rate"] <= 100
     shown = smoke.command("dvc", "metrics", "show", "--json")
     assert json.loads(shown.stdout)[""]["data"]["metrics.json"]["data"] == metrics
 
@@ -53,7 +65,15 @@ def test_dvc_draws_the_plots(smoke: SmokeProject) -> None:
     assert done.returncode == 0, done.stderr
     page = (smoke.folder / "dvc_plots" / "index.html").read_text()
     # DVC writes names without blanks
-    curves = ("CMC", "Hits_by_viewpoint", "Spread_over_rotations", "Mixtures", "clusters.tsv", "image.tsv")
+    curves = (
+        "CMC",
+        "Same_person_or_not",
+        "Hits_by_viewpoint",
+        "Spread_over_rotations",
+        "Mixtures",
+        "clusters.tsv",
+        "image.tsv",
+    )
     pictures = ("ranked_lists.png", "views.png", "contact_sheet.png", "changed_lists.png", "mixtures.png")
     for name in (*curves, *pictures):
         assert name in page, name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import combinations
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,11 +15,12 @@ from genreid.body.body import load_body
 from genreid.data.images import ImageSet
 from genreid.data.manifest import SPLITS, Manifest
 from genreid.data.transforms import normalise
+from genreid.evaluation.matches import CUTS, MatchCurve
 from genreid.models.checkpoint import load_encoder
 from genreid.render.backend import choose_renderer
 from genreid.warping.images import WarpedImages
 from genreid.warping.warper import Warper
-from pipeline.artifacts import read_table
+from pipeline.artifacts import read_json_artifact, read_table
 from tests.stages.odd_project import NUM_IMAGES, refused
 from tests.stages.small_project import SmallProject
 from tests.stages.test_wiring import PERSONS, meshes, project, read, share_out
@@ -124,12 +127,42 @@ def test_all_ways_and_what_validation_identities_recommend(looked_at: SmallProje
         assert "joint training, validation identities" in said and "and 7 turned views" in said
     assert "Milliseconds an image" in outcome.out
 
+    curves = measured(looked_at, digest)
+    assert sorted(curves) == sorted(f"{way}{suffix}" for way in ways for suffix in ("", " centred"))
+    for way, pictures in ways.items():
+        require_pairs(curves[way], embedded(looked_at, "joint", pictures))
+
     looked_at.set(evaluate__split="val")
     assert looked_at.run("evaluate", "--no-progress").code == 0
+    assert list(measured(looked_at, digest)) == list(curves)
     again = looked_at.metrics()
     assert again["recommended"] == metrics["recommended"]
     assert again["test_views"]["joint_mirror_mAP"] == again["test_views"]["validation_mirror_mAP"]
     assert again["test_views"]["validation_mirror_mAP"] == pytest.approx(expected["validation_mirror_mAP"])
+
+
+def measured(project: SmallProject, checkpoint: str) -> dict[str, Any]:
+    """The curves of matches that `evaluate` has left for this checkpoint."""
+    content = read_json_artifact(project.folder / "plots" / "evaluate" / "matches.json", "")
+    assert content["checkpoint"] == checkpoint
+    return {name: MatchCurve(**{**one, **_tuples(one)}) for name, one in content["curves"].items()}
+
+
+def _tuples(curve: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(curve[name]) for name in ("false_match_rate", "miss_rate")}
+
+
+def require_pairs(curve: MatchCurve, rows: np.ndarray) -> None:
+    """The curve is that of the validation identities' pairs in two cameras."""
+    every = np.arange(NUM_IMAGES)
+    both = np.concatenate([every[part] for part in ROWS["validation"]])
+    pairs = [(i, j) for i, j in combinations(both, 2) if CAMERAS[i] != CAMERAS[j]]
+    same = [rows[i] @ rows[j] for i, j in pairs if PERSONS[i] == PERSONS[j]]
+    different = [rows[i] @ rows[j] for i, j in pairs if PERSONS[i] != PERSONS[j]]
+    assert (curve.source, curve.num_same, curve.num_different) == ("identities", len(same), len(different))
+    for place in (250, 300, 350, 390, 398):
+        assert curve.miss_rate[place] == pytest.approx(np.mean(np.array(same) < CUTS[place]))
+        assert curve.false_match_rate[place] == pytest.approx(np.mean(np.array(different) >= CUTS[place]))
 
 
 def test_without_validation_identities_the_image_alone_is_taken(project: SmallProject) -> None:

@@ -13,6 +13,7 @@ from genreid.evaluation.bodies import PairBodies
 from genreid.evaluation.generated_views import draw_queries, judge_views
 from genreid.evaluation.generation import identity_kept, measure_generation
 from genreid.evaluation.looking import Looking, Scores
+from genreid.evaluation.matches import Matches, match_curve
 from genreid.evaluation.report import Report, judge
 from genreid.evaluation.view_colours import People, measure_colours
 from genreid.progress import Silent
@@ -24,9 +25,22 @@ def world() -> World:
     return make_world()
 
 
+def matches() -> Matches:
+    """One pair of a person at 0.8, pairs of two at 0 and 0.6; by pseudo-identities, at 0.6, and 0 and 0.8."""
+    rows = np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32)
+    cameras = np.array([1, 2, 3])
+    known = match_curve(rows, np.array([1, 1, 2]), cameras, "identities", seed=1)
+    believed = match_curve(rows, np.array([2, 1, 1]), cameras, "pseudo-identities", seed=1)
+    assert known is not None and believed is not None
+    return Matches({"image": known}, {"image": believed})
+
+
 def report_of(world: World, looking: Looking | None = None) -> Report:
     given = world.encoders, world.generator, world.viewed, world.pair, world.retrievals, world.headings
-    return judge(*given, SETTINGS, Silent(), bodies=world.bodies, looking=looking, checkpoint="abc")
+    known = Matches({}, {}) if world.pair.undefined else matches()
+    return judge(
+        *given, SETTINGS, Silent(), bodies=world.bodies, looking=looking, matches=known, checkpoint="abc"
+    )
 
 
 def test_queries_with_views_are_drawn(world: World) -> None:
@@ -61,13 +75,13 @@ def test_the_encoder_that_saw_no_view_judges_what_the_joint_one_paints(world: Wo
 def test_everything_has_its_place(world: World) -> None:
     report = report_of(world)
     metrics = report.metrics()
-    assert list(metrics) == ["warm_up", "joint", "views", "backgrounds", "colours", "invariance"]
+    assert list(metrics) == ["warm_up", "joint", "views", "backgrounds", "colours", "matches", "invariance"]
     for name in ("warm_up", "joint"):
         result = world.retrievals[name].result
         assert result is not None and metrics[name]["mAP"] == 100 * result.mean_ap
     assert metrics["views"] == report.views.figures and metrics["invariance"] == report.learnt.figures
     curves = report.curves()
-    assert list(curves) == ["cmc", "identity_kept", "hits_by_viewpoint", "spread", "mixtures"]
+    assert list(curves) == ["cmc", "identity_kept", "det", "hits_by_viewpoint", "spread", "mixtures"]
     assert len(curves["cmc"]) == SETTINGS.max_rank and all(curves.values())
     assert sorted(report.pictures()) == ["changed_lists", "mixtures", "ranked_lists", "views"]
     result = world.retrievals["joint"].result
@@ -115,7 +129,7 @@ def test_where_nothing_is_defined_the_reason_stands_for_the_figures(undefined: R
 
 def test_without_invariance_the_metrics_have_none(world: World) -> None:
     report = report_of(replace(world, headings={}))
-    assert list(report.metrics()) == ["warm_up", "joint", "views", "backgrounds", "colours"]
+    assert list(report.metrics()) == ["warm_up", "joint", "views", "backgrounds", "colours", "matches"]
 
 
 def test_backgrounds_and_colours_are_those_of_the_drawn_queries(world: World) -> None:
@@ -135,7 +149,8 @@ def test_backgrounds_and_colours_are_those_of_the_drawn_queries(world: World) ->
 def test_without_bodies_the_reason_stands_for_their_figures(world: World) -> None:
     given = world.encoders, world.generator, world.viewed, world.pair, world.retrievals, world.headings
     missing = "data/mesh is missing"
-    report = judge(*given, SETTINGS, Silent(), bodies=missing, looking=None, checkpoint="abc")
+    none = Matches({}, {})
+    report = judge(*given, SETTINGS, Silent(), bodies=missing, looking=None, matches=none, checkpoint="abc")
     metrics = report.metrics()
     assert metrics["backgrounds_unmeasured"] == metrics["colours_unmeasured"] == missing
     assert "backgrounds" not in metrics and "views" in metrics

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +16,13 @@ import pytest
 from PIL import Image
 
 from genreid.data.manifest import Manifest
-from pipeline.artifacts import read_table, read_torch, write_table, write_torch
+from genreid.evaluation.matches import MatchCurve, Source
+from pipeline.artifacts import read_table, read_torch, write_json_artifact, write_table, write_torch
 from pipeline.params import load_params
 from pipeline.recipes import recipe_names
 from tests.stages.doctor.places import make_repository
 from tests.stages.small_project import ROOT, SmallProject
-from tests.stages.using.trained_project import NUM_CROPS, embedding, trained
+from tests.stages.using.trained_project import NUM_CROPS, crop, embedding, trained
 
 __all__ = ["trained"]
 
@@ -120,6 +123,69 @@ def test_search_finds_the_image_itself_first(trained: SmallProject) -> None:
     for _, cosine, path in found:
         assert cosine == pytest.approx(cosines[path], abs=6e-5)
     assert Image.open("found.jpg").format == "JPEG"
+
+
+def counted(rate: float, source: Source, num_zero: int = 2) -> dict[str, Any]:
+    """Of 10,000 pairs of each kind: different persons are as alike as anything above 0 in this share, and
+    none is as alike as the last cuts, from 0.995; all pairs are missed."""
+    rates = (1.0,) * 200 + (rate,) * (201 - num_zero) + (0.0,) * num_zero
+    return {"mirror": MatchCurve(source, 10_000, 10_000, rates, (1.0,) * 401).as_plain()}
+
+
+def with_matches(trained: SmallProject, num_zero: int = 2) -> str:
+    """Give the joint checkpoint a curve, of the way `mirror`; its fingerprint."""
+    path = trained.folder / "models" / "joint.pt"
+    content = read_torch(path, "")
+    content["encoder"]["matches"] = counted(0.004, "pseudo-identities", num_zero)
+    write_torch(path, content)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_measured(trained: SmallProject, checkpoint: str) -> None:
+    measured = trained.folder / "plots" / "evaluate" / "matches.json"
+    measured.parent.mkdir(parents=True, exist_ok=True)
+    content = {"checkpoint": checkpoint, "curves": counted(0.0, "identities")}
+    write_json_artifact(measured, content)
+
+
+def test_search_tells_how_often_others_are_as_alike(trained: SmallProject) -> None:
+    fingerprint = with_matches(trained)
+    assert trained.run("embed", "crops", "--views", "mirror").code == 0
+    estimated = trained.run("search", "crops/0004.png")
+    listed = re.findall(r"│ +([\d.]+) │ +(\D*1 in [\d,]+) │ \d{4}.png", estimated.out)
+    assert len(listed) == 4 and len({odds for _, odds in listed}) == 2
+    for similarity, odds in listed:
+        assert odds == ("under 1 in 10,000" if float(similarity) >= 0.995 else "1 in 250")
+    assert "at least as alike, estimated from pseudo-identities" in estimated.out
+    write_measured(trained, "of another checkpoint")
+    assert trained.run("search", "crops/0004.png").out == estimated.out
+    write_measured(trained, fingerprint)
+    measured = trained.run("search", "crops/0004.png")
+    assert measured.out.count("under 1 in 10,000 │") == 4
+    assert "at least as alike, measured on validation identities" in measured.out
+
+
+def test_search_takes_a_cut_from_a_false_match_rate(trained: SmallProject) -> None:
+    with_matches(trained)
+    assert trained.run("embed", "crops", "--views", "mirror").code == 0
+    found = trained.run("search", "crops/0004.png", "--at-false-match-rate", "0.01")
+    assert found.code == 0 and found.out.count(".png │") == 4, "all are more alike than 0"
+    itself = trained.run("search", "crops/0004.png", "--at-false-match-rate", "0.001")
+    alike = [one for one in re.findall(r"│ +([01]\.\d{4}) │", found.out) if float(one) >= 0.995]
+    assert 0 < itself.out.count(".png │") == len(alike) < 4 and "0004.png │" in itself.out
+    with_matches(trained, num_zero=1)
+    assert trained.run("embed", "crops", "--views", "mirror").code == 0
+    Image.fromarray(crop(99)).save("other.png")
+    nobody = trained.run("search", "other.png", "--at-false-match-rate", "0.001", "-p", "none.png")
+    assert nobody.code == 0 and "nobody: no image of embeddings.parquet is as alike as 1.0000" in nobody.out
+    assert not Path("none.png").exists()
+    few = trained.run("search", "crops/0004.png", "--at-false-match-rate", "0.00001")
+    assert few.code == 2 and "cannot be told by 10000 pairs" in few.err and few.err.count("\n") == 1
+    assert trained.run("embed", "crops", "--views", "image").code == 0
+    assert "false matches" not in trained.run("search", "crops/0004.png").out
+    unknown = trained.run("search", "crops/0004.png", "--at-false-match-rate", "0.01")
+    assert unknown.code == 2 and unknown.err.count("\n") == 1
+    assert "nobody has counted the matches of models/joint.pt with --views image" in unknown.err
 
 
 def test_a_gallery_whose_images_are_gone_is_still_listed(trained: SmallProject) -> None:
