@@ -19,7 +19,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "split"), [("angles", "test")])
+@pytest.mark.parametrize(("name", "split"), [("angles", "test"), ("photographs", "val")])
 def test_every_trial_s_params_can_be(name: str, split: str) -> None:
     for trial in load_study(ROOT, name).trials(split):
         settings = settings_of(trial.overrides)
