@@ -90,6 +90,23 @@ def embed(
     project.show("Embeddings", {**counted, **made})
 
 
+def embedded_folder(
+    project: Project,
+    folder: Path,
+    chosen: Checkpoint,
+    views: Views,
+    camera_pattern: str | None,
+    batch_size: int,
+) -> pa.Table:
+    """The table that the command writes, for one that needs all of it at once."""
+    from stages.using.views import open_looker, way_for
+
+    names = _names(folder, camera_pattern)
+    looker = open_looker(project, chosen, way_for(project, chosen, views))
+    info = _info(folder, chosen, looker)
+    return _joined(_tables(project, looker, names, info, batch_size, camera_pattern))
+
+
 def _names(folder: Path, camera_pattern: str | None) -> list[str]:
     """The images of the folder. Raises GenreidError where there are none, or the pattern is no pattern."""
     from genreid.deployment.cameras import check_pattern

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from genreid.deployment.gallery import Gallery
     from stages.shared.run import Project
-    from stages.using.checkpoint import Checkpoint
     from stages.using.matches import Matching
 
 
@@ -75,6 +74,7 @@ def search(
         genreid search someone.jpg --at-false-match-rate 0.001
     """
     from stages.shared.run import Options, Project
+    from stages.using.gallery import checkpoint_of, open_gallery
     from stages.using.matches import matching_for, require_matching
     from stages.using.pictures import check_picture, read_picture
     from stages.using.views import open_looker
@@ -82,8 +82,8 @@ def search(
     project = Project.open(Options(device=device))
     check_picture(project, picture, "search")
     query = read_picture(image)
-    embedded = _open_gallery(gallery)
-    chosen = _checkpoint_of(project, embedded, gallery, checkpoint, views)
+    embedded = open_gallery(gallery)
+    chosen = checkpoint_of(project, embedded, gallery, checkpoint, views)
     own_camera = _camera(embedded, gallery, image, camera)
     matching = matching_for(project, chosen, embedded.info.views, centred=embedded.means is not None)
     cut = None
@@ -110,38 +110,6 @@ def search(
         project.console.print(matching.note, markup=False, soft_wrap=True)
     _draw(picture, query, embedded, gallery, found, chosen.prepared.size_px)
     project.console.print(f"picture: {picture}", markup=False)
-
-
-def _open_gallery(gallery: Path) -> Gallery:
-    from genreid.deployment.gallery import Gallery
-    from pipeline.artifacts import read_table
-
-    remedy = "make it by `genreid embed FOLDER`, or name another by --gallery"
-    return Gallery.from_table(read_table(gallery, remedy), str(gallery))
-
-
-def _checkpoint_of(
-    project: Project, embedded: Gallery, gallery: Path, named: str | None, views: Views
-) -> Checkpoint:
-    """The checkpoint that embedded the gallery. Raises PipelineError where the one that the user names, or
-    the views, are not those of the gallery."""
-    from pipeline.errors import PipelineError
-    from stages.using.checkpoint import open_checkpoint
-
-    info = embedded.info
-    chosen = open_checkpoint(project, named or info.checkpoint)
-    if chosen.fingerprint != info.fingerprint:
-        raise PipelineError(
-            f"{gallery} was embedded by other weights than {chosen.place} holds now; embed the folder again: "
-            f"`genreid embed {info.folder} --output {gallery}`"
-        )
-    if views not in (Views.auto, info.views):
-        raise PipelineError(
-            f"{gallery} was embedded with --views {info.views}, and --views is {views.value}: leave it out, "
-            "or embed the folder again: "
-            f"`genreid embed {info.folder} --views {views.value} --output {gallery}`"
-        )
-    return chosen
 
 
 def _show(project: Project, embedded: Gallery, image: Path, camera: str | None, table: Table) -> None:

@@ -27,7 +27,7 @@ from tests.stages.using.trained_project import NUM_CROPS, crop, embedding, train
 __all__ = ["trained"]
 
 DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
-USING = ("embed", "search", "generate", "export", "doctor")
+USING = ("embed", "search", "group", "generate", "export", "doctor")
 
 
 def blocks(language: str, document: Path) -> list[str]:
@@ -43,6 +43,7 @@ def documented_commands(document: Path) -> list[list[str]]:
 @pytest.mark.slow
 def test_the_commands_and_programs_of_the_documentation_run(trained: SmallProject) -> None:
     make_repository(trained.folder)
+    with_matches(trained, way="image")
     commands = documented_commands(DOCUMENT)
     assert {command[1] for command in commands} >= set(USING)
     for program, *arguments in commands:
@@ -64,6 +65,7 @@ def test_the_commands_and_programs_of_the_documentation_run(trained: SmallProjec
 def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
     """Those of `genreid` here; what `make` and `dvc` are told is run by the tests of both, and exists."""
     make_repository(trained.folder)
+    with_matches(trained, way="image")
     commands = documented_commands(README)
     ours = [command[1:] for command in commands if command[0] == "genreid"]
     assert {command[0] for command in ours} >= set(USING)
@@ -125,18 +127,18 @@ def test_search_finds_the_image_itself_first(trained: SmallProject) -> None:
     assert Image.open("found.jpg").format == "JPEG"
 
 
-def counted(rate: float, source: Source, num_zero: int = 2) -> dict[str, Any]:
+def counted(rate: float, source: Source, num_zero: int = 2, way: str = "mirror") -> dict[str, Any]:
     """Of 10,000 pairs of each kind: different persons are as alike as anything above 0 in this share, and
     none is as alike as the last cuts, from 0.995; all pairs are missed."""
     rates = (1.0,) * 200 + (rate,) * (201 - num_zero) + (0.0,) * num_zero
-    return {"mirror": MatchCurve(source, 10_000, 10_000, rates, (1.0,) * 401).as_plain()}
+    return {way: MatchCurve(source, 10_000, 10_000, rates, (1.0,) * 401).as_plain()}
 
 
-def with_matches(trained: SmallProject, num_zero: int = 2) -> str:
-    """Give the joint checkpoint a curve, of the way `mirror`; its fingerprint."""
+def with_matches(trained: SmallProject, num_zero: int = 2, way: str = "mirror") -> str:
+    """Give the joint checkpoint a curve of one way; its fingerprint."""
     path = trained.folder / "models" / "joint.pt"
     content = read_torch(path, "")
-    content["encoder"]["matches"] = counted(0.004, "pseudo-identities", num_zero)
+    content["encoder"]["matches"] = counted(0.004, "pseudo-identities", num_zero, way)
     write_torch(path, content)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -186,6 +188,79 @@ def test_search_takes_a_cut_from_a_false_match_rate(trained: SmallProject) -> No
     unknown = trained.run("search", "crops/0004.png", "--at-false-match-rate", "0.01")
     assert unknown.code == 2 and unknown.err.count("\n") == 1
     assert "nobody has counted the matches of models/joint.pt with --views image" in unknown.err
+
+
+def groups(path: str = "groups.parquet") -> dict[str, tuple[Any, ...]]:
+    table = pd.read_parquet(path).astype(object)
+    table = table.where(table.notna(), None)
+    return {str(row.path): (row.group, row.images, row.person, row.confidence) for row in table.itertuples()}
+
+
+def test_group_says_whose_images_are_whose(trained: SmallProject) -> None:
+    """All of a random network's embeddings are alike: a low cut makes one group, a high one a group an
+    image."""
+    outcome = trained.run("group", "crops", "--least-similarity", "-1")
+    assert outcome.code == 0, outcome.err
+    found = groups()
+    assert found.pop("0003.png") == (None,) * 4, "which is no image"
+    assert {one[:3] for one in found.values()} == {(0, 4, None)}
+    assert all(0 <= one[3] <= 1 for one in found.values())
+    assert trained.run("group", "crops", "--least-similarity", "0.999999").code == 0
+    assert sorted(one[:2] for one in groups().values() if one[0] is not None) == [(n, 1) for n in range(4)]
+
+
+def test_group_obeys_and_keeps_corrections(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops").code == 0
+    arguments = ("group", "embeddings.parquet", "--least-similarity", "-1")
+    assert trained.run(*arguments).code == 0
+    asked = Path("group_questions.csv").read_text().splitlines()
+    assert asked[0].startswith("answer,one,other") and len(asked) > 1
+    one, other = asked[1].split(",")[1:3]
+    Path("group_questions.csv").write_text("\n".join([asked[0], "different" + asked[1], *asked[2:]]))
+    kept = trained.run(*arguments)
+    assert kept.code == 2 and "group_questions.csv" in kept.err and kept.err.count("\n") == 1
+    assert trained.run(*arguments, "--corrections", "group_questions.csv").code == 0
+    found = groups()
+    assert found[one][0] != found[other][0]
+    again = Path("group_questions.csv").read_text().splitlines()
+    assert again[1].startswith(f"different,{one},{other}"), "an answer is not lost"
+    Path("mine.csv").write_text("answer,one,other\nsame,0001.png,0003.png\n")
+    outcome = trained.run(*arguments, "--corrections", "mine.csv", "--questions", "open.csv")
+    assert outcome.code == 2 and "mine.csv:2: no readable image is called '0003.png'" in outcome.err
+
+
+def test_group_knows_persons_of_a_gallery(trained: SmallProject) -> None:
+    for person, number in (("anna", 1), ("bert", 2)):
+        folder = trained.folder / "known" / person
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_bytes((trained.folder / "crops" / f"{number:04d}.png").read_bytes())
+    assert trained.run("embed", "known", "--output", "known.parquet").code == 0
+    outcome = trained.run("group", "crops", "--gallery", "known.parquet", "--least-similarity", "0.99999")
+    assert outcome.code == 0, outcome.err
+    named = {path: one[2] for path, one in groups().items() if one[2]}
+    assert named == {"0001.png": "anna", "0002.png": "bert"}
+    nobody = trained.run(
+        "group",
+        "crops",
+        "--gallery",
+        "known.parquet",
+        "--person-pattern",
+        "(?P<person>x)",
+        "--least-similarity",
+        "0",
+    )
+    assert nobody.code == 2 and "finds nobody in anna/a.png" in nobody.err
+
+
+def test_group_takes_its_cut_from_what_is_known_of_matches(trained: SmallProject) -> None:
+    unknown = trained.run("group", "crops")
+    assert unknown.code == 2 and unknown.err.count("\n") == 1
+    assert "nobody has counted the matches of models/joint.pt with --views image" in unknown.err
+    with_matches(trained)
+    outcome = trained.run("group", "crops", "--views", "mirror")
+    assert outcome.code == 0, outcome.err
+    assert "persons at false match rates of 0.1 and 0.01" in outcome.out
+    assert re.search(r"cut \(cosine\) +│ 0 ", outcome.out), "the lowest with at most 2 %"
 
 
 def test_a_gallery_whose_images_are_gone_is_still_listed(trained: SmallProject) -> None:
