@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from genreid.data.manifest import Manifest
@@ -16,7 +17,9 @@ from genreid.evaluation.looking import Looking, Scores, score, ways_beside
 from genreid.evaluation.retrieval import SPLITS, Pair, Part, embed_pair
 from genreid.evaluation.settings import EvaluateSettings
 from genreid.models.encoder import IdentityEncoder
+from genreid.models.speed import Speed
 from genreid.render.views import YAWS_DEG
+from genreid.warping.speed import Turning
 from stages.shared.body import open_body
 from stages.shared.data import image_set
 from stages.shared.meshes import read_mesh
@@ -59,6 +62,22 @@ class PairLooker:
         elif len(ways) > 1 and (other := self._validation()):
             validation = self._scores("joint", other, ways, _VALIDATION)
         return Looking({name: scores[name] for name in self._encoders}, validation, milliseconds)
+
+    def expected_seconds(self, pair: Pair) -> float:
+        """What all that `rows` and `compare` embed will take here, with the persons that they turn."""
+        run, queries = self._run, pair.queries
+        ways = ways_beside(run.settings.test_views if pair.undefined is None else ())
+        num, other = len(queries.images) + len(pair.gallery.images), 0
+        if len(ways) > 1 and (validation := self._validation()):
+            other = len(validation.queries.images) + len(validation.gallery.images)
+        num_looked = num * len(self._encoders) + other
+        size_px = queries.images.height_px, queries.images.width_px
+        speed = Speed.of(self._encoders["joint"], size_px, run.device)
+        seconds = num_looked * sum(len(self._looks(way, queries)) for way in ways) * speed.looking
+        if "turned" in ways:
+            turning = Turning.of(self._turn(queries), np.arange(len(queries.images)))
+            seconds += turning.seconds(num + other, num_looked * len(YAWS_DEG[1:]))
+        return seconds
 
     def require_meshes(self, pair: Pair) -> None:
         """Raise GenreidError, before anything is embedded, where an image that is to be turned has no row."""
