@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ def _ways(settings: PseudoLabelSettings, curve: MatchCurve) -> dict[str, Labels]
     cut = curve.cut_at(FALSE_MATCH_RATE)
     ways: dict[str, Labels] = {"genreid group": lambda rows: group(Likeness.of(rows, settings), cut).labels}
     for eps in _EPS:
-        ways[f"DBSCAN, eps {eps}"] = lambda rows, eps=eps: dbscan(rows, eps)
+        ways[f"DBSCAN, eps {eps}"] = partial(dbscan, eps=eps)
     return {**ways, "HDBSCAN": hdbscan}
 
 

@@ -6,6 +6,7 @@ photographs of known heading too: `0001_c1_h090.png` is person 1 before camera 1
 persons are for tuning; what is shown is of the even ones.
 
 BlazePose's sizes and the regressor are measured where their files are. Files and photographs are read alone.
+Both tables take four minutes of one core.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ _REAL = (
     "lean (°)",
 )
 _BATCH = 64
-_WIDTH = 130
+_WIDTH = 140
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ def evaluate(
     """
     from functools import partial
 
+    from genreid.evaluation.generated_views import expected_seconds
+    from genreid.evaluation.generation import Painter
     from genreid.evaluation.learnt import true_headings
     from genreid.evaluation.matches import Matches
     from genreid.evaluation.report import judge
@@ -28,6 +30,7 @@ def evaluate(
     from genreid.models.checkpoint import load_encoder, load_generator, matches_of, oracle_of
     from pipeline.artifacts import hash_path
     from stages.shared.data import image_set, read_manifest, truth_if_there
+    from stages.shared.expected import tell
     from stages.shared.looking import PairLooker
     from stages.shared.matches import curves_from
     from stages.shared.preprocessing import read_fitting_checkpoint
@@ -52,6 +55,14 @@ def evaluate(
         viewed = viewed_queries(run, pair.queries, truth, of_queries if generator.repairs else None)
         looker = PairLooker(run, encoders, manifest)
         looker.require_meshes(pair)
+        generator.to(run.device)
+        if not run.state.resumed:
+            seconds = looker.expected_seconds(pair)
+            if not isinstance(viewed, str):
+                painter, size = Painter(generator, encoders["joint"]), settings.batch_size
+                judged = encoders["warm_up"], viewed, settings.num_generated, size
+                seconds += expected_seconds(painter, *judged)
+            tell(run.tracker, seconds)
 
         retrievals = {
             name: rank_pair(looker.rows(name, pair), pair, settings.max_rank, settings.reranking)
@@ -63,7 +74,7 @@ def evaluate(
 
         report = judge(
             encoders,
-            generator.to(run.device),
+            generator,
             viewed,
             pair,
             retrievals,

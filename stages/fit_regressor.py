@@ -15,6 +15,7 @@ def fit_regressor(
     from genreid.training import regressor
     from pipeline.artifacts import write_json, write_torch
     from stages.shared.body import body_source
+    from stages.shared.expected import FirstSteps
     from stages.shared.training_scenes import draw_scenes
 
     options = Options(fresh, device, workers, progress)
@@ -40,7 +41,7 @@ def fit_regressor(
             settings,
             device=run.device,
             checkpoints=run.state,
-            progress=run.tracker,
+            progress=FirstSteps(run.tracker),
         )
         for report in epochs:
             run.tracker.report(report)

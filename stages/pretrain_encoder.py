@@ -21,14 +21,14 @@ def pretrain_encoder(
     from genreid.models.checkpoint import encoder_checkpoint
     from genreid.models.initialisation import build_encoder
     from genreid.training import warm_up
-    from genreid.training.expected import warm_up_seconds
     from stages.shared.agreement import agreement_with
     from stages.shared.data import read_manifest
     from stages.shared.imported import hold_start, weights_file, write_imported
     from stages.shared.matches import LastLabels, estimated_matches
+    from stages.shared.pace import warm_up_progress
     from stages.shared.preprocessing import preparation
     from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
-    from stages.shared.training import tell_expected, train_and_write, training_set
+    from stages.shared.training import train_and_write, training_set
 
     options = Options(fresh, device, workers, progress)
     with open_stage("pretrain-encoder", options, PretrainEncoderSettings, inputs=inputs_of) as run:
@@ -41,7 +41,6 @@ def pretrain_encoder(
             settings.encoder, settings.seed, weights=weights_file(run.root, settings.encoder)
         ).to(run.device)
         start = hold_start(run, encoder)
-        tell_expected(run, encoder, train.info, lambda speed: warm_up_seconds(settings, len(train), speed))
 
         kept = LastLabels(agreement_with(train))
         epochs = warm_up.warm_up(
@@ -50,7 +49,7 @@ def pretrain_encoder(
             settings,
             device=run.device,
             checkpoints=run.state,
-            progress=run.tracker,
+            progress=warm_up_progress(run, settings, encoder, images),
             agreement=kept,
         )
         facts = {"images": len(train), **start}

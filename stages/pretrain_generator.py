@@ -19,6 +19,7 @@ def pretrain_generator(
     from genreid.models.initialisation import build_discriminator, build_generator
     from genreid.training import generator as pretraining
     from genreid.training.loader import Loader
+    from stages.shared.expected import FirstSteps
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
     from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
@@ -47,7 +48,7 @@ def pretrain_generator(
             settings,
             device=run.device,
             checkpoints=run.state,
-            progress=run.tracker,
+            progress=FirstSteps(run.tracker),
         )
         train_and_write(
             run,

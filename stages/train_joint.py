@@ -17,7 +17,6 @@ def train_joint(
     """Train encoder and generator together, by rotation contrast and mixup contrast on generated views."""
     from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
     from genreid.training import joint
-    from genreid.training.expected import joint_seconds
     from genreid.training.loader import Loader
     from genreid.training.networks import Networks, require_fitting
     from genreid.training.settings.joint import JointSettings
@@ -25,8 +24,9 @@ def train_joint(
     from stages.shared.agreement import agreement_with
     from stages.shared.matches import LastLabels, estimated_matches
     from stages.shared.oracle import learnt_from
+    from stages.shared.pace import joint_progress
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
-    from stages.shared.training import tell_expected, train_and_write, training_set
+    from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
     from stages.shared.warped import persons_of
 
@@ -53,7 +53,6 @@ def train_joint(
             if settings.wants_true_labels:
                 labels = true_labels(run, train)
         loader = Loader(images, views, run.device, warped=persons, mask=mask)
-        tell_expected(run, encoder, train.info, lambda speed: joint_seconds(settings, len(train), speed))
         networks = Networks(encoder, generator.to(run.device), discriminator.to(run.device))
 
         kept = LastLabels(agreement_with(train))
@@ -64,7 +63,7 @@ def train_joint(
             settings,
             device=run.device,
             checkpoints=run.state,
-            progress=run.tracker,
+            progress=joint_progress(run, encoder, images, loader),
             agreement=kept,
             true_labels=labels,
         )

@@ -16,12 +16,15 @@ from genreid.evaluation.generation import (
 )
 from genreid.evaluation.retrieval import Pair, Retrieval, why_undefined
 from genreid.models.encoder import IdentityEncoder
+from genreid.progress import Silent
 from genreid.seeding import numpy_rng
+from genreid.timing import seconds_of
 
 if TYPE_CHECKING:
     from genreid.progress import Progress
 
 _NUM_PICTURED = 6
+_NUM_TIMED = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,22 @@ class GeneratedViews:
 def draw_queries(viewed: ViewedImages, num_images: int, seed: int) -> np.ndarray:
     """Sorted positions of some of the queries that have views."""
     return np.sort(numpy_rng(seed, "generated views").permutation(viewed.position)[:num_images])
+
+
+def expected_seconds(
+    painter: Painter, judge: IdentityEncoder, viewed: ViewedImages, num_images: int, batch_size: int
+) -> float:
+    """What `judge_views` will take of so many of the queries that have views, by what a few take; true views
+    that it draws for them are kept."""
+    some = viewed.position[: 1 + _NUM_TIMED]
+
+    def measure(index: np.ndarray) -> None:
+        measure_generation(painter, judge, viewed, index, batch_size=batch_size, progress=Silent())
+
+    measure(some[:1])  # the first time compiles
+    timed = some[1:] if len(some) > 1 else some
+    seconds = seconds_of(lambda: measure(timed)) / len(timed)
+    return seconds * min(num_images, len(viewed.position))
 
 
 def judge_views(

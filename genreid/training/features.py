@@ -56,8 +56,7 @@ class Features:
 
         What is done of them is kept in `run.tensors`, and offered for keeping after each piece.
         """
-        turned = None if self.loader is None else self.loader.turned
-        pictures = looks(_WAYS[views], self.images, turned, TURNS_DEG)
+        pictures = pictures_of(views, self.images, self.loader)
         groups = [[picture] for picture in pictures] if views == "turned_rows" else [pictures]
         name, num = f"features, views {views}", len(self.images)
         if name not in run.tensors:
@@ -74,6 +73,11 @@ class Features:
             run.tensors[f"{name}, done"] = torch.tensor(start + len(index))
             self.checkpoints.offer(run.snapshot)
         return features
+
+
+def pictures_of(views: ClusterViews, images: ImageSet, loader: Loader | None) -> list[Look]:
+    """The R pictures of each image that are clustered, the image itself first."""
+    return looks(_WAYS[views], images, None if loader is None else loader.turned, TURNS_DEG)
 
 
 def _of_piece(look: Callable[[np.ndarray], Tensor], piece: np.ndarray, places: np.ndarray) -> Tensor:

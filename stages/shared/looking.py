@@ -18,7 +18,9 @@ from genreid.evaluation.matches import MatchCurves
 from genreid.evaluation.retrieval import SPLITS, Pair, Part, embed_pair
 from genreid.evaluation.settings import EvaluateSettings
 from genreid.models.encoder import IdentityEncoder
+from genreid.models.speed import Speed
 from genreid.render.views import YAWS_DEG
+from genreid.warping.speed import Turning
 from stages.shared.body import open_body
 from stages.shared.data import image_set
 from stages.shared.matches import curves_of
@@ -80,6 +82,22 @@ class PairLooker:
             rows = torch.cat([embedded["queries"], embedded["gallery"]])
             found |= curves_of(way, rows, known, camera, "identities", seed=settings.seed)
         return found
+
+    def expected_seconds(self, pair: Pair) -> float:
+        """What all that `rows` and `compare` embed will take here, with the persons that they turn."""
+        run, queries = self._run, pair.queries
+        ways = ways_beside(run.settings.test_views if pair.undefined is None else ())
+        num, other = len(queries.images) + len(pair.gallery.images), 0
+        if validation := self._validation():
+            other = len(validation.queries.images) + len(validation.gallery.images)
+        num_looked = num * len(self._encoders) + other
+        size_px = queries.images.height_px, queries.images.width_px
+        speed = Speed.of(self._encoders["joint"], size_px, run.device)
+        seconds = num_looked * sum(len(self._looks(way, queries)) for way in ways) * speed.looking
+        if "turned" in ways:
+            turning = Turning.of(self._turn(queries), np.arange(len(queries.images)))
+            seconds += turning.seconds(num + other, num_looked * len(YAWS_DEG[1:]))
+        return seconds
 
     def require_meshes(self, pair: Pair) -> None:
         """Raise GenreidError, before anything is embedded, where an image that is to be turned has no row."""

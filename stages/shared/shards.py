@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.artifacts import atomic_directory, read_table, write_table
+from stages.shared.expected import told_by_first
 from stages.shared.run import StageRun
 
 MakeTable = Callable[[range], pa.Table]
@@ -43,7 +44,9 @@ def make_pieces(
         return piece
 
     num_images = sum(len(piece) for _, piece in missing)
-    for _ in run.tracker.track(_in_order(make, missing, num_threads), description, num_images, size=len):
+    made = _in_order(make, missing, num_threads)
+    made = told_by_first(run.tracker, made, num_images, len, warm=num_threads, timed=num_threads)
+    for _ in run.tracker.track(made, description, num_images, size=len):
         pass
 
 

@@ -29,11 +29,11 @@ def test_a_recipe_loads_strictly(tmp_path: Path, recipe: str) -> None:
     assert not any(" " in argument for argument in arguments)
 
 
-@pytest.mark.parametrize("recipe", ["market1501", "dukemtmc", "msmt17", "folder"])
+@pytest.mark.parametrize("recipe", ["market1501", "dukemtmc", "msmt17", "folder", "photographs_gpu"])
 def test_the_head_of_a_data_sets_recipe_says_what_a_reader_needs(recipe: str) -> None:
     text = (ROOT / "recipes" / f"{recipe}.yaml").read_text()
     head = text[: text.index("\npaths:")]
     assert f"dvc exp run $(genreid overrides {recipe})" in head
     for said in ("one GPU", "BatchNorm sees 256", "Memory expected", "Published", "not yet measured here"):
         assert said in head, said
-    assert recipe == "folder" or recipe in PUBLISHED
+    assert recipe in ("folder", "photographs_gpu") or recipe in PUBLISHED

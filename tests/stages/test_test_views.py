@@ -15,12 +15,16 @@ from genreid.body.body import load_body
 from genreid.data.images import ImageSet
 from genreid.data.manifest import SPLITS, Manifest
 from genreid.data.transforms import normalise
+from genreid.evaluation import generated_views
 from genreid.evaluation.matches import CUTS, MatchCurve
 from genreid.models.checkpoint import load_encoder
+from genreid.models.speed import Speed
 from genreid.render.backend import choose_renderer
 from genreid.warping.images import WarpedImages
+from genreid.warping.speed import Turning
 from genreid.warping.warper import Warper
 from pipeline.artifacts import read_json_artifact, read_table
+from stages.shared import expected, looking
 from tests.stages.odd_project import NUM_IMAGES, refused
 from tests.stages.small_project import SmallProject
 from tests.stages.test_wiring import PERSONS, meshes, project, read, share_out
@@ -104,7 +108,7 @@ def test_all_ways_and_what_validation_identities_recommend(looked_at: SmallProje
         "mirror": [images, images[:, :, ::-1]],
         "turned": [images, *turned(looked_at)],
     }
-    expected = {}
+    known = {}
     for name, file, split in (
         ("warm_up", "encoder", ""),
         ("joint", "joint", ""),
@@ -113,13 +117,13 @@ def test_all_ways_and_what_validation_identities_recommend(looked_at: SmallProje
         for way, pictures in ways.items():
             rows = embedded(looked_at, file, pictures)
             for prefix, centred in (("", False), ("centred_", True)):
-                expected[f"{name}_{way}_{prefix}mAP"] = mean_ap(rows, *ROWS[split], centred=centred)
+                known[f"{name}_{way}_{prefix}mAP"] = mean_ap(rows, *ROWS[split], centred=centred)
     found = {name: value for name, value in metrics["test_views"].items() if name.endswith("mAP")}
-    assert found == pytest.approx(expected)
+    assert found == pytest.approx(known)
     assert metrics["test_views"]["joint_image_mAP"] == metrics["joint"]["mAP"], "as the main table has it"
 
-    best = max(expected[f"validation_{way}_mAP"] for way in ways)
-    cheapest = next(way for way in ways if expected[f"validation_{way}_mAP"] >= best - 0.5)
+    best = max(known[f"validation_{way}_mAP"] for way in ways)
+    cheapest = next(way for way in ways if known[f"validation_{way}_mAP"] >= best - 0.5)
     digest = hashlib.sha256((looked_at.folder / "models" / "joint.pt").read_bytes()).hexdigest()
     assert metrics["recommended"] == {"views": cheapest, "checkpoint": digest}
     for said in (outcome.out, looked_at.run("summary").out):
@@ -138,7 +142,25 @@ def test_all_ways_and_what_validation_identities_recommend(looked_at: SmallProje
     again = looked_at.metrics()
     assert again["recommended"] == metrics["recommended"]
     assert again["test_views"]["joint_mirror_mAP"] == again["test_views"]["validation_mirror_mAP"]
-    assert again["test_views"]["validation_mirror_mAP"] == pytest.approx(expected["validation_mirror_mAP"])
+    assert again["test_views"]["validation_mirror_mAP"] == pytest.approx(known["validation_mirror_mAP"])
+
+
+@pytest.mark.parametrize(
+    ("ways", "looks", "turns"),
+    # Four images in the eyes of two encoders and four of the validation in those of one; 1 + 2 + 8 pictures.
+    [(["turned", "mirror"], 12 * 11, 8 * 10**4 + 12 * 7 * 10**6), (["mirror"], 12 * 3, 0), ([], 12, 0)],
+)
+def test_what_the_ways_are_expected_to_take(
+    looked_at: SmallProject, monkeypatch: pytest.MonkeyPatch, ways: list[str], looks: int, turns: int
+) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(looking.Speed, "of", lambda *_: Speed(1, 0))
+    monkeypatch.setattr(looking.Turning, "of", lambda *_: Turning(10**4, 10**6))
+    monkeypatch.setattr(generated_views, "expected_seconds", lambda *_: 0)
+    monkeypatch.setattr(expected, "tell", lambda _tracker, seconds: told.append(seconds))
+    looked_at.set(evaluate__test_views=ways)
+    assert looked_at.run("evaluate", "--no-progress").code == 0
+    assert told == [looks + turns]
 
 
 def measured(project: SmallProject, checkpoint: str) -> dict[str, Any]:

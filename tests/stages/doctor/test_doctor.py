@@ -259,7 +259,7 @@ def test_a_data_set_that_is_not_there_counts_as_its_authors_count_it(small: Smal
     assert Configuration(Project.open(Options())).num_images == 0
 
 
-@pytest.mark.parametrize("recipe", ["market1501", "dukemtmc", "msmt17", "folder"])
+@pytest.mark.parametrize("recipe", ["market1501", "dukemtmc", "msmt17", "folder", "photographs_gpu"])
 def test_the_head_of_a_recipe_says_what_its_values_are(small: SmallProject, recipe: str) -> None:
     path = Path(shutil.copy2(ROOT / "params.yaml", small.folder))  # at full size again
     write_overrides(path, load_overrides(load_params(path), ROOT / "recipes", recipe))

@@ -7,7 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import PipelineError
+from stages.shared import expected
 from stages.shared.shards import make_pieces, plan_shards, read_pieces, write_shards
+from tests.clock import Clock
 from tests.stages.conftest import opened
 
 
@@ -62,6 +64,22 @@ def test_an_interrupted_run_makes_the_same_bytes_and_no_piece_twice(project: Pat
         write_shards(run, "mesh", shards, after, "working", num_threads=num_threads)
     assert shard_bytes(project) == undisturbed
     assert sorted(piece.start for piece in made) == [0, 3, 6, 7, 10, 13, 14, 17]
+
+
+def test_the_first_pieces_say_what_all_will_take(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first piece takes 7 s, the other six 40 s for an image."""
+    monkeypatch.setattr(expected, "time", clock := Clock())
+
+    def slow(piece: range) -> pa.Table:
+        clock.seconds += 40 * len(piece) if piece.start else 7
+        return rows(piece)
+
+    said: list[str] = []
+    with opened() as run:
+        monkeypatch.setattr(run.tracker, "say", said.append)
+        make_pieces(run, [range(n, n + 3) for n in range(0, 21, 3)], slow, "working", num_threads=1)
+    assert clock.seconds == 7 + 18 * 40
+    assert said == ["expected: about 12 minutes"]
 
 
 def test_no_image_at_all_is_one_empty_shard(project: Path) -> None:

@@ -1,0 +1,39 @@
+"""How fast persons are turned by warping on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from genreid.timing import seconds_of
+
+_NUM_TIMED = 8
+_FIRST_DEG, _SECOND_DEG = 90, 180
+
+
+@dataclass(frozen=True)
+class Turning:
+    """Seconds: `person`, before its first view (its texture, the image without it), and for each `view`."""
+
+    person: float
+    view: float
+
+    @classmethod
+    def of(cls, turned: Callable[[np.ndarray, np.ndarray], np.ndarray], index: np.ndarray) -> Turning:
+        """Time `turned`, which turns images at positions (B,) by angles (B,), on some of those at `index`.
+
+        index: one or more positions that it has not turned yet. It keeps the persons for later."""
+        some = index[np.unique(np.linspace(0, len(index) - 1, _NUM_TIMED + 1).astype(np.int64))]
+        turned(some[:1], np.array([_FIRST_DEG]))  # the first time compiles
+        timed = some[1:] if len(some) > 1 else some
+        first, second = (
+            seconds_of(partial(turned, timed, np.full(len(timed), yaw_deg))) / len(timed)
+            for yaw_deg in (_FIRST_DEG, _SECOND_DEG)
+        )
+        return cls(max(first - second, 0.0), second)
+
+    def seconds(self, num_persons: int, num_views: int) -> float:
+        return num_persons * self.person + num_views * self.view
