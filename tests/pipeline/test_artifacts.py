@@ -238,21 +238,6 @@ def test_nor_is_one_whose_digest_cannot_be_read_now(
     assert told.value is error
 
 
-@pytest.mark.parametrize("read", [read_torch, read_table, require_table, read_json_artifact])
-def test_nor_is_one_whose_digest_cannot_be_read_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path, str], object]
-) -> None:
-    error = OSError(errno.EIO, "Input/output error")
-
-    def fail(path: Path) -> None:
-        raise error
-
-    monkeypatch.setattr("pipeline.artifacts.why_damaged", fail)
-    with pytest.raises(OSError) as told:
-        read(tmp_path / "an artifact", "make it again")
-    assert told.value is error
-
-
 @pytest.mark.parametrize("size", [1, 3_000_000])
 def test_a_full_disk_under_torchs_writer_is_told_as_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
