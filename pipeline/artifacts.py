@@ -162,6 +162,8 @@ def read_json_artifact(path: Path, remedy: str) -> dict[str, Any]:
         require_whole(path)
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        if is_of_machine(error):
+            raise
         raise PipelineError(f"{path}: no readable JSON ({_first_line(error)}); {remedy}") from None
     content.pop(_DIGEST_ENTRY)
     return content
@@ -196,20 +198,31 @@ def read_table(path: Path, remedy: str) -> pa.Table:
 
     require_table(path, remedy)
     try:
-        require_room_for_table(path)
         return pq.read_table(path)
-    except (OSError, pa.ArrowException, TooLarge) as error:
+    except (OSError, pa.ArrowException) as error:
         if is_of_machine(error):
             raise
-        raise PipelineError(f"{path}: no readable Parquet file ({_first_line(error)}); {remedy}") from None
+        raise _no_table(path, error, remedy) from None
 
 
 def require_table(path: Path, remedy: str) -> None:
-    """Raise PipelineError with the `remedy` where a Parquet file, to be read piece by piece, is damaged."""
+    """Raise PipelineError with the `remedy` where a Parquet file is missing, damaged or too large.
+
+    For one that is read piece by piece, too: all of it has to fit into the memory, as it had when it was made.
+    """
+    import pyarrow as pa
+
     try:
         require_whole(path)
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"{path}: no readable Parquet file ({_first_line(error)}); {remedy}") from None
+        require_room_for_table(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        if is_of_machine(error):
+            raise
+        raise _no_table(path, error, remedy) from None
+
+
+def _no_table(path: Path, error: Exception, remedy: str) -> PipelineError:
+    return PipelineError(f"{path}: no readable Parquet file ({_first_line(error)}); {remedy}")
 
 
 def write_torch(path: Path, content: Mapping[str, Any]) -> None:

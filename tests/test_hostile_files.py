@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -32,10 +32,12 @@ from genreid.data.inspection import inspect_image
 from genreid.errors import GenreidError
 from genreid.mesh.romp import _load_network
 from genreid.models.weights import read_weights
+from genreid.render.views import view_table
 from pipeline.artifacts import read_table, read_torch, write_table, write_torch
 from pipeline.digest import seal
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
+from stages.shared.views import open_views
 
 SIDE = 50_000
 
@@ -194,6 +196,29 @@ def test_a_table_that_would_fill_the_memory_is_refused(
     said = str(refused.value)
     assert f"it would unpack to {expected / 1e9:,.1f} GB, and 0.1 GB of memory are free" in said
     assert "\n" not in said and said.endswith("; embed the folder again")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 60_000, "in KB"
+
+
+@pytest.mark.parametrize("column", ["image_id", "png"])
+def test_a_shard_of_views_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    """Though it is read piece by piece: its images' names are read at once, and one piece may be all of it."""
+    path, num_rows = tmp_path / "part-00000.parquet", 5_000
+    views = view_table([("a", [np.zeros((2, 2), np.uint8)])], (0,), "the body").take([0] * num_rows)
+    word: str | bytes = b"x" * 100_000 if column == "png" else "x" * 100_000
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(num_rows, np.int32)), [word])
+    write_table(path, views.set_column(views.column_names.index(column), column, words), store_schema=False)
+    assert path.stat().st_size < 200_000
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=60_000_000))
+    project = SimpleNamespace(parts=lambda key: [path], remedy=lambda key: "render them again")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PipelineError) as refused:
+        open_views(cast(Any, project))
+    said = str(refused.value)
+    assert "it would unpack to 0.5 GB, and 0.1 GB of memory are free" in said
+    assert "\n" not in said and said.startswith(str(path)) and said.endswith("; render them again")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 60_000, "in KB"
 

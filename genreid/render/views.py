@@ -36,6 +36,7 @@ SCHEMA_VERSION = 1
 IMAGES_PER_ROW_GROUP = 8
 _INFO_KEY = b"genreid.views"
 _CACHED_ROW_GROUPS = 512  # 20 MB of the default run's PNGs, 130 MB of those of full-size crops
+_CACHED_BYTES = 1 << 30  # shards that are not ours may have groups of any size
 
 VIEW_SCHEMA = pa.schema(
     [
@@ -150,6 +151,7 @@ class ViewStore:
         }
         self.image_ids: tuple[str, ...] = tuple(sorted(self._place))
         self._groups: OrderedDict[tuple[int, int], pa.ChunkedArray] = OrderedDict()
+        self._cached_bytes = 0
 
     def __contains__(self, image_id: str) -> bool:
         return image_id in self._place
@@ -182,10 +184,14 @@ class ViewStore:
         key = (number, group)
         if key not in self._groups:
             self._groups[key] = self._shards[number].read_pngs(group)
-            if len(self._groups) > _CACHED_ROW_GROUPS:
-                self._groups.popitem(last=False)
+            self._cached_bytes += self._groups[key].nbytes
+            while len(self._groups) > 1 and self._is_cache_full():
+                self._cached_bytes -= self._groups.popitem(last=False)[1].nbytes
         self._groups.move_to_end(key)
         return self._groups[key]
+
+    def _is_cache_full(self) -> bool:
+        return len(self._groups) > _CACHED_ROW_GROUPS or self._cached_bytes > _CACHED_BYTES
 
 
 @dataclass(frozen=True)

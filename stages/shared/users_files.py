@@ -38,7 +38,7 @@ def pictures_stamp(root: Path, manifest: Path, images: str, remedy: str) -> dict
     known = Manifest.from_table(read_table(manifest, remedy))
     if known.info.root == images:
         return {}
-    digest = hashlib.sha256()
+    digest, folder = hashlib.sha256(), project_path(root, known.info.root)
     for path in known.path:
-        digest.update(f"{path} {stamp(root / known.info.root / path)}\n".encode())
+        digest.update(f"{path} {stamp(folder / path)}\n".encode())
     return {f"images of {known.info.root}": digest.hexdigest()}

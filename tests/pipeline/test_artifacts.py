@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,8 +18,10 @@ from pipeline.artifacts import (
     atomic_directory,
     atomic_write,
     hash_path,
+    read_json_artifact,
     read_table,
     read_torch,
+    require_table,
     write_json,
     write_table,
     write_torch,
@@ -218,6 +221,21 @@ def test_a_file_that_this_machine_cannot_read_now_is_not_a_damaged_one(
         with pytest.raises(type(error)) as told:
             read(tmp_path / ("a.pt" if read is read_torch else "a.parquet"), "make it again")
         assert told.value is error
+
+
+@pytest.mark.parametrize("read", [read_torch, read_table, require_table, read_json_artifact])
+def test_nor_is_one_whose_digest_cannot_be_read_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path, str], object]
+) -> None:
+    error = OSError(errno.EIO, "Input/output error")
+
+    def fail(path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("pipeline.artifacts.why_damaged", fail)
+    with pytest.raises(OSError) as told:
+        read(tmp_path / "an artifact", "make it again")
+    assert told.value is error
 
 
 @pytest.mark.parametrize("size", [1, 3_000_000])

@@ -124,11 +124,14 @@ def test_a_file_where_a_folder_is_wanted_and_the_other_way(tmp_path: Path) -> No
         ("real", "link/b", "contains"),
         (".", "a", "contains"),
         ("real/..", "a", "contains"),
+        ("gone/b", "lost", "lies inside"),
+        ("lost/b", "gone", "lies inside"),
     ],
 )
 def test_places_by_name_case_and_link(tmp_path: Path, output: str, place: str, expected: str) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "lost").symlink_to(tmp_path / "gone")  # as to a disk that is not connected now
     assert relation(Spot.of(tmp_path / output, True), Spot.of(tmp_path / place)) == expected
     what = Place("the data set", tmp_path / place)
     lines = refused(folder_output(tmp_path / output), places=(what,))
@@ -219,6 +222,38 @@ def test_outs_of_earlier_versions_are_known_by_dvc_lock(tmp_path: Path) -> None:
     (tmp_path / "file").unlink()
     (tmp_path / "file").write_text("another\n")
     assert len(refused(folder, file, root=tmp_path)) == 2
+
+
+@pytest.mark.parametrize("link", ["copy", "symlink"])
+def test_what_dvc_puts_back_is_still_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str) -> None:
+    """By its mark alone, after `dvc pull` into a project without it; `dvc exp apply` does the same."""
+    from dvc.repo import Repo
+
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    folder, file = folder_output(project / "mesh"), file_output(project / "file")
+    with atomic_directory(folder.path) as temporary:
+        write_bytes(temporary / "below" / "\u00e9.png", b"1")
+    write_table(file.path, table())
+    with Repo.init(no_scm=True) as repo:
+        (project / ".dvc" / "config.local").write_text(
+            f"[core]\n  remote = elsewhere\n[cache]\n  type = {link}\n"
+            f"['remote \"elsewhere\"']\n  url = {tmp_path / 'elsewhere'}\n"
+        )
+    with Repo() as repo:
+        repo.add(["mesh", "file"])
+        repo.push()
+    shutil.rmtree(folder.path)
+    file.path.unlink()
+    shutil.rmtree(project / ".dvc" / "cache")
+    with Repo() as repo:
+        repo.pull()
+    assert file.path.is_symlink() == (link == "symlink")
+    assert (folder.path / "below" / "\u00e9.png").read_bytes() == b"1"
+    assert refused(folder, file, places=tuple(places_of_project(project))) == []
+    (folder.path / "mine").write_text("mine")
+    assert "did not make (mine)" in refused(folder)[0]
 
 
 NAMES = ("data", "Data", "mesh", "views", "crops", "a.bin", "..", "link", "genreid")

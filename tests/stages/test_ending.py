@@ -6,9 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -22,30 +26,49 @@ SIGNALS = pytest.mark.parametrize("number", TOLD, ids=lambda number: number.name
 PROGRAM = "from stages.entry import main; main()"
 
 
-def start(folder: Path, program: str, *arguments: str) -> subprocess.Popen[str]:
+@dataclass(frozen=True)
+class Started:
+    """A command under way. Its errors go to a file: of a pipe, whoever outlives the command keeps an end."""
+
+    process: subprocess.Popen[str]
+    errors: IO[str]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and errors, when it has ended."""
+        code = self.process.wait(timeout=120)
+        self.errors.seek(0)
+        return code, self.errors.read()
+
+
+def start(folder: Path, program: str, *arguments: str) -> Started:
     """A command in a group of its own, as a terminal would start it."""
-    return subprocess.Popen(
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (read when the command has ended)
+    process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "GENREID_SAVE_SECONDS": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
         text=True,
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
+    return Started(process, errors)
 
 
-def ends_as_told(process: subprocess.Popen[str], number: signal.Signals, *, group: bool = True) -> None:
-    (os.killpg if group else os.kill)(process.pid, number)
-    _, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == TOLD[number]
+def ends_as_told(started: Started, number: signal.Signals, *, group: bool = True) -> None:
+    (os.killpg if group else os.kill)(started.pid, number)
+    assert started.end() == TOLD[number]
 
 
-def wait_for(there: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(there: Callable[[], bool], started: Started) -> None:
     end = time.monotonic() + 240
     while not there():
-        assert process.poll() is None, process.communicate()
+        assert started.process.poll() is None, started.end()
         assert time.monotonic() < end
         time.sleep(0.01)
 
@@ -62,9 +85,8 @@ def test_in_the_middle_of_an_import(small: SmallProject, number: signal.Signals,
         f"            signal.raise_signal({int(number)})\n"
         "sys.meta_path.insert(0, Interrupting())\n" + PROGRAM
     )
-    process = start(small.folder, program, "pretrain-encoder" if module != "torch" else "doctor")
-    _, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == TOLD[number]
+    started = start(small.folder, program, "pretrain-encoder" if module != "torch" else "doctor")
+    assert started.end() == TOLD[number]
 
 
 @pytest.mark.slow
@@ -75,12 +97,12 @@ def test_while_workers_begin_and_work(
     small: SmallProject, number: signal.Signals, group: bool, moment: str
 ) -> None:
     small.set(prepare_data__synthetic__train_identities=400)
-    process = start(small.folder, PROGRAM, "prepare-data", "--no-progress", "--workers", "2")
+    started = start(small.folder, PROGRAM, "prepare-data", "--no-progress", "--workers", "2")
     chunks = small.folder / ".genreid" / "state" / "prepare-data" / "chunks"
     first = chunks / "000000.parquet"
-    wait_for(first.exists if moment == "working" else lambda: bool(workers_of(process.pid)), process)
-    workers = workers_of(process.pid)
-    ends_as_told(process, number, group=group)
+    wait_for(first.exists if moment == "working" else lambda: bool(workers_of(started.pid)), started)
+    workers = workers_of(started.pid)
+    ends_as_told(started, number, group=group)
     wait_for_end(workers)
     if moment == "working":
         assert first.exists()
@@ -93,10 +115,10 @@ def test_while_workers_begin_and_work(
 def test_in_training_and_on_from_there(small: SmallProject, number: signal.Signals) -> None:
     assert small.run("prepare-data", "--no-progress").code == 0
     small.set(pretrain_encoder__clustering__min_samples=2)
-    process = start(small.folder, PROGRAM, "pretrain-encoder", "--no-progress")
+    started = start(small.folder, PROGRAM, "pretrain-encoder", "--no-progress")
     snapshot = small.folder / ".genreid" / "state" / "pretrain-encoder" / "snapshot.pt"
-    wait_for(snapshot.exists, process)
-    ends_as_told(process, number)
+    wait_for(snapshot.exists, started)
+    ends_as_told(started, number)
     assert snapshot.exists() and not (small.folder / "models" / "encoder.pt").exists()
     done = small.run("pretrain-encoder")
     assert done.code == 0, done.err
@@ -113,9 +135,14 @@ def workers_of(pid: int) -> list[int]:
 
 
 def wait_for_end(pids: list[int]) -> None:
+    """Nor does one that should not be there stay after the test."""
     end = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert time.monotonic() < end, "a worker outlived its command"
+    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        if time.monotonic() > end:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            pytest.fail(f"{len(left)} of {len(pids)} processes outlived their command")
         time.sleep(0.05)
 
 
@@ -139,10 +166,10 @@ def test_programs_and_what_they_have_started_end_too(
 ) -> None:
     """As `genreid study run` has a trial: DVC, its shell and the stage. The signal is for the first alone."""
     begun = tmp_path / "begun"
-    process = start(tmp_path, PROGRAMS, f"{deaf}sleep 300 & echo $$ $! >> {begun}; wait; sleep 300")
-    wait_for(lambda: begun.exists() and begun.read_text().endswith("\n"), process)
+    started = start(tmp_path, PROGRAMS, f"{deaf}sleep 300 & echo $$ $! >> {begun}; wait; sleep 300")
+    wait_for(lambda: begun.exists() and begun.read_text().endswith("\n"), started)
     pids = [int(pid) for pid in begun.read_text().split()]
     assert len(pids) == 2 and all(Path(f"/proc/{pid}").exists() for pid in pids)
-    ends_as_told(process, number, group=False)
+    ends_as_told(started, number, group=False)
     assert begun.read_text().count("\n") == 1, "no second program is begun"
     wait_for_end(pids)

@@ -135,6 +135,21 @@ def test_shards_there_and_back(tmp_path: Path) -> None:
     assert "image 03" in store and "nobody" not in store
 
 
+def test_what_is_kept_of_large_groups_ends_where_memory_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups of about 10 kB of noise, of which 25 kB may be kept: two; and of which none may be: one."""
+    rng = np.random.default_rng(0)
+    views = {f"{i:02}": [rng.integers(0, 256, (40, 32), dtype=np.uint8)] for i in range(48)}
+    store = ViewStore([_write(tmp_path, "part-00000.parquet", views, (0,))])
+    for most, expected in ((25_000, 2), (0, 1)):
+        monkeypatch.setattr("genreid.render.views._CACHED_BYTES", most)
+        for name in sorted(views):
+            np.testing.assert_array_equal(store.load(name, 0), views[name][0])
+        assert len(store._groups) == expected
+        assert store._cached_bytes == sum(group.nbytes for group in store._groups.values())
+
+
 def test_a_shard_of_no_image_is_a_shard(tmp_path: Path) -> None:
     store = ViewStore([_write(tmp_path, "part-00000.parquet", {}, (0, 90))])
     assert store.image_ids == () and store.yaws_deg == (0, 90)

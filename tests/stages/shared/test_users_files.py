@@ -9,6 +9,7 @@ import pytest
 
 from genreid.data.manifest import Manifest, ManifestInfo
 from pipeline.artifacts import write_table
+from stages.shared.users_files import pictures_stamp
 from tests.stages.conftest import PARAMS, opened
 
 SETTINGS = "prepare_data:\n  body: body.npz\npretrain_encoder:\n  import_from: null\n"
@@ -65,3 +66,22 @@ def test_a_file_that_params_name_counts_by_its_content(external: Path, project: 
     assert is_resumed()
     replace(project / "body.npz")
     assert not is_resumed()
+
+
+@pytest.mark.parametrize("place", [".dvc/tmp/exps/standalone/tmpab12", ".genreid/studies/slot-0"])
+def test_pictures_that_a_copy_of_the_project_lacks_are_those_of_the_project(
+    place: str, tmp_path: Path
+) -> None:
+    """A data set that git ignores, named relative to the project: in the copy there is no such folder."""
+    picture, copy = tmp_path / "datasets" / "crops" / "a.png", tmp_path / place
+    for path in (picture, copy / "data" / "manifest.parquet"):
+        path.parent.mkdir(parents=True)
+    picture.write_bytes(b"picture")
+    row = {"image_id": "a.png", "path": "a.png", "split": "train", "camera_id": 1, "status": "ok"}
+    info = ManifestInfo("folder", "datasets/crops", 64, 32, "open")
+    manifest = copy / "data" / "manifest.parquet"
+    write_table(manifest, Manifest.from_rows([row], info).to_table())
+    before = pictures_stamp(copy, manifest, "data/images", "")
+    assert before == pictures_stamp(tmp_path, manifest, "data/images", "")
+    replace(picture)
+    assert pictures_stamp(copy, manifest, "data/images", "") != before
