@@ -3,8 +3,8 @@
 No pixel of two photographs of a walking person corresponds: legs and arms have moved between them. So two
 kinds of figures stand side by side. Colours of body parts and, less so, an encoder's maps bear that; pixel
 errors do not, and the controls show it. A view is moved as a whole and without scaling, so that its person's
-middle lies where the true person's lies. Between true photographs this aligns better than the estimated pelvis
-and size do.
+middle lies where the true person's lies. Between true photographs this aligns better than the estimated
+pelvis and size do. Maps are compared as they are: a cell is larger than such a move.
 
 B views of H×W. Shares are of 255. All errors are (B,), NaN where a person was not found.
 """
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from benchmarks.photographs.judge import Judge
 from benchmarks.photographs.ways import Shown, is_person
 from genreid.evaluation.similarity import view_errors
 from genreid.evaluation.view_colours import half_colours
@@ -28,8 +27,8 @@ _ENDS = 0.02
 class Errors:
     """colour_upper, colour_lower: mean absolute difference of mean colours above and below the waist, each
     within its own person. l1, ssim: within the true person, once the view is moved. maps: 1 − cosine of the
-    encoder's map there, weighted by how much of a cell is the true person. Colours and l1 are on the scale 0
-    to 1.
+    encoder's maps, cell by cell, weighted by how much of a cell is the true person. Colours and l1 are on the
+    scale 0 to 1.
     """
 
     colour_upper: np.ndarray
@@ -39,13 +38,13 @@ class Errors:
     maps: np.ndarray
 
 
-def errors_of(shown: Shown, true: Shown, true_maps: np.ndarray, judge: Judge) -> Errors:
-    """Of views, against the true photographs in their order and the judge's maps (B, D, h, w) of these."""
+def errors_of(shown: Shown, true: Shown, maps: np.ndarray, true_maps: np.ndarray) -> Errors:
+    """Of views, against the true photographs in their order; maps (B, D, h, w): an encoder's, of both."""
     colour = np.abs(colours(shown) - colours(true)).mean(2) / 255
     moved = shown.pictures if shown.settled else aligned(shown, true)
     pixels = view_errors(moved, true.pictures, is_person(true.share))
-    maps = map_distance(judge.maps(moved), true_maps, true.share)
-    return Errors(*colour.T, pixels.person_l1, pixels.person_ssim, maps)
+    apart = map_distance(maps, true_maps, true.share)
+    return Errors(*colour.T, pixels.person_l1, pixels.person_ssim, apart)
 
 
 def colours(shown: Shown) -> np.ndarray:

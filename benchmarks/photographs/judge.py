@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from genreid.models.settings import EncoderSettings
 from pipeline.artifacts import read_torch
 
 _BATCH = 64
+_MOST_KEPT = 2048
+"""What was seen of so many pictures is kept: those of photographs, which many ways show again."""
 _SIZE_PX = 128, 64
 _IMAGENET = EncoderSettings("mobilenetv2_100", 64, "imagenet", 1, 4, "average", None, "mobilenetv2")
 """What a user has before any training: ImageNet's weights out of a package (`genreid models`)."""
@@ -26,6 +29,7 @@ class Judge:
 
     def __init__(self, encoder: IdentityEncoder, size_px: tuple[int, int], name: str) -> None:
         self._encoder, self.size_px, self.name = encoder.eval(), size_px, name
+        self._kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     @classmethod
     def open(cls, file: Path | None) -> Judge:
@@ -37,19 +41,26 @@ class Judge:
 
     def embed(self, pictures: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8 → (B, D) float32 unit rows."""
-        return np.concatenate([rows for rows, _ in self._looks(pictures)])
+        return self.look(pictures)[0]
 
-    def maps(self, pictures: np.ndarray) -> np.ndarray:
-        """(B, H, W, 3) uint8 → (B, D, h, w) float32."""
-        return np.concatenate([maps for _, maps in self._looks(pictures)])
+    def look(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same, and the maps (B, D, h, w) float32."""
+        keys = [sha256(picture).digest() for picture in np.ascontiguousarray(pictures)]
+        new = [row for row, key in enumerate(keys) if key not in self._kept]
+        seen = dict(self._kept)
+        for start in range(0, len(new), _BATCH):
+            rows = new[start : start + _BATCH]
+            for row, one in zip(rows, self._look(pictures[rows]), strict=True):
+                seen[keys[row]] = one
+                if len(self._kept) < _MOST_KEPT:
+                    self._kept[keys[row]] = one
+        embedding, maps = zip(*(seen[key] for key in keys), strict=True)
+        return np.stack(embedding), np.stack(maps)
 
     @torch.no_grad()
-    def _looks(self, pictures: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        found = []
-        for start in range(0, len(pictures), _BATCH):
-            seen = self._encoder(normalise(pictures[start : start + _BATCH]))
-            found.append((seen.embedding.numpy(), seen.feature_map.numpy()))
-        return found
+    def _look(self, pictures: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        seen = self._encoder(normalise(pictures))
+        return list(zip(seen.embedding.numpy(), seen.feature_map.numpy(), strict=True))
 
 
 def open_encoder(file: Path) -> tuple[IdentityEncoder, tuple[int, int]]:

@@ -46,7 +46,7 @@ class Scale:
         self.photographs = people.photographs
         self.index = np.arange(len(self.photographs))
         pictures = self.photographs.load(self.index)
-        self.embedding, self._maps = judge.embed(pictures), judge.maps(pictures)
+        self.embedding, self._maps = judge.look(pictures)
         self._real = self.centred(self.embedding)
 
     def centred(self, rows: np.ndarray) -> np.ndarray:
@@ -58,12 +58,15 @@ class Scale:
         begin = time.process_time()
         views = [make(self.index, yaw_deg) for yaw_deg in TURNS_DEG]
         cpu_ms = 1e3 * (time.process_time() - begin) / (len(views) * len(self.index))
-        columns = [self._errors(shown, yaw_deg) for shown, yaw_deg in zip(views, TURNS_DEG, strict=True)]
+        columns, rows = [], []
+        for shown, yaw_deg in zip(views, TURNS_DEG, strict=True):
+            embedding, maps = self.judge.look(shown.pictures)
+            columns.append(self._errors(shown, maps, yaw_deg))
+            rows.append(embedding)
         errors = [
             np.stack([getattr(column, field.name) for column in columns], 1) for field in fields(Errors)
         ]
-        embedding = np.stack([self.judge.embed(shown.pictures) for shown in views])
-        by_turn = [self.found(rows, yaw) for rows, yaw in zip(embedding, TURNS_DEG, strict=True)]
+        by_turn = [self.found(one, yaw) for one, yaw in zip(rows, TURNS_DEG, strict=True)]
         found = {
             name: Found(
                 np.stack([one[name].first for one in by_turn], 1),
@@ -71,7 +74,7 @@ class Scale:
             )
             for name in LISTS
         }
-        return Measured(name, Errors(*errors), found, embedding, cpu_ms)
+        return Measured(name, Errors(*errors), found, np.stack(rows), cpu_ms)
 
     def found(self, rows: np.ndarray, yaw_deg: int) -> dict[str, Found]:
         """What rows (N, D) that stand for the photographs, turned by an angle, find; by LISTS."""
@@ -83,13 +86,13 @@ class Scale:
         )
         return {name: ranked(similarity, lists) for name, lists in zip(LISTS, asked, strict=True)}
 
-    def _errors(self, shown: Shown, yaw_deg: int) -> Errors:
+    def _errors(self, shown: Shown, maps: np.ndarray, yaw_deg: int) -> Errors:
         """(N,) each."""
         target = self.photographs.turned(self.index, yaw_deg)
         known = np.flatnonzero(target >= 0)
         true = self.people.as_they_are(target[known])
         part = Shown(shown.pictures[known], shown.share[known], shown.waist[known], shown.settled)
-        errors = errors_of(part, true, self._maps[target[known]], self.judge)
+        errors = errors_of(part, true, maps[known], self._maps[target[known]])
         whole = []
         for field in fields(Errors):
             column = np.full(len(self.index), np.nan)

@@ -13,7 +13,7 @@ from pipeline.artifacts import write_bytes
 from pipeline.pictures import png
 
 PICTURED_DEG = (90, 180)
-_ROWS, _COLUMNS = 4, 3
+_ROWS, _COLUMNS = 5, 2
 _ENLARGED = 2
 
 
