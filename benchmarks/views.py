@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.photographs.run import Asked, files_of_repair, judge_on_photographs
+from benchmarks.photographs.run import SIZES, Asked, files_of_repair, judge_on_photographs
 from benchmarks.view_sheet import view_sheet
 from genreid.body.body import Body
 from genreid.errors import GenreidError
@@ -170,6 +170,9 @@ def main() -> None:
     known.add_argument("--angles", type=Path, metavar="FOLDER", help="where they are")
     known.add_argument("--persons", choices=("even", "odd", "all"), default="even", help="by their numbers")
     known.add_argument(
+        "--sizes", nargs="+", choices=SIZES, default=("full", "heavy"), help="of BlazePose, for the bodies"
+    )
+    known.add_argument(
         "--encoder", type=Path, metavar="FILE", help="the judge's checkpoint; else ImageNet's MobileNetV2"
     )
     known.add_argument(
@@ -184,7 +187,14 @@ def main() -> None:
         judge_drawn_persons(arguments.images, arguments.pictures)
         return
     repair = files_of_repair(arguments.repair)
-    asked = Asked(arguments.angles, arguments.persons, arguments.encoder, repair, arguments.pictures)
+    asked = Asked(
+        arguments.angles,
+        arguments.persons,
+        arguments.sizes,
+        arguments.encoder,
+        repair,
+        arguments.pictures,
+    )
     try:
         judge_on_photographs(asked)
     except (GenreidError, PipelineError) as error:

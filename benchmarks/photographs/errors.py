@@ -44,7 +44,7 @@ def errors_of(shown: Shown, true: Shown, maps: np.ndarray, true_maps: np.ndarray
     moved = shown.pictures if shown.settled else aligned(shown, true)
     pixels = view_errors(moved, true.pictures, is_person(true.share))
     apart = map_distance(maps, true_maps, true.share)
-    return Errors(*colour.T, pixels.person_l1, pixels.person_ssim, apart)
+    return Errors(colour[:, 0], colour[:, 1], pixels.person_l1, pixels.person_ssim, apart)
 
 
 def colours(shown: Shown) -> np.ndarray:

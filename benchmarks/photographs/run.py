@@ -20,6 +20,7 @@ from benchmarks.photographs.tables import head_of_ways, line_of_way, table_by_an
 from benchmarks.photographs.ways import (
     People,
     Way,
+    drawn_unturned,
     in_two_colours,
     kept,
     nearest_other,
@@ -40,20 +41,21 @@ from genreid.warping.warper import Warper
 from genreid.zoo.cache import require
 from pipeline.artifacts import read_torch
 
-SIZES: tuple[PoseSize, ...] = ("full", "heavy")
-"""Of BlazePose, the most exact last: its masks and bodies are those that all is measured by."""
+SIZES: tuple[PoseSize, ...] = ("lite", "full", "heavy")
+"""Of BlazePose. Masks and bodies of the last, which is the most exact, are those that all is measured by."""
 _LEAST_SCORE = 0.34
 _CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """folder: of photographs. persons: by their numbers. encoder: the judge's checkpoint, or None. repair:
-    checkpoints of a generator that repairs and of the encoder whose codes it knows, or None. pictures: a
-    folder for sheets, or None."""
+    """folder: of photographs. persons: by their numbers. sizes: of BlazePose, whose bodies are turned.
+    encoder: the judge's checkpoint, or None. repair: checkpoints of a generator that repairs and of the
+    encoder whose codes it knows, or None. pictures: a folder for sheets, or None."""
 
     folder: Path
     persons: Persons
+    sizes: Sequence[PoseSize]
     encoder: Path | None
     repair: tuple[Path, Path] | None
     pictures: Path | None
@@ -66,7 +68,7 @@ def judge_on_photographs(asked: Asked) -> None:
     photographs = read_photographs(asked.folder, asked.persons, judge.size_px)
     body = load_body()
     warper = Warper(body, choose_renderer("auto", _CPU))
-    people = dict(found_people(photographs, body, warper))
+    people = dict(found_people(photographs, asked.sizes, body, warper))
     best = people[f"{_last_size(people)}, masks"]
     scale = Scale(best, judge)
     ways = controls(scale) | turning(people, painter, body)
@@ -92,6 +94,7 @@ def controls(scale: Scale) -> dict[str, Way]:
     return {
         "the image, unturned": kept(people),
         "the image, its person in two flat colours": in_two_colours(people, colours),
+        "the image drawn through its mesh, unturned": drawn_unturned(people),
         "another person's photograph, the nearest": nearest_other(people, real, turned=False),
         "the same, from the side asked for": nearest_other(people, real, turned=True),
         "the person's photograph at the next angle": next_angle(people),
@@ -109,10 +112,12 @@ def turning(people: dict[str, People], painter: Painter | None, body: Body) -> d
     return ways
 
 
-def found_people(photographs: Photographs, body: Body, warper: Warper) -> Iterator[tuple[str, People]]:
+def found_people(
+    photographs: Photographs, sizes: Sequence[PoseSize], body: Body, warper: Warper
+) -> Iterator[tuple[str, People]]:
     """The persons by each size of BlazePose whose file is here, along masks and along outlines."""
     found = False
-    for size in SIZES:
+    for size in (size for size in SIZES if size in sizes):
         settings = BlazePoseSettings(size, _LEAST_SCORE, "drop")
         try:
             model = require(settings.model_name)
@@ -125,7 +130,7 @@ def found_people(photographs: Photographs, body: Body, warper: Warper) -> Iterat
         for use_masks, how in ((True, "masks"), (False, "outlines")):
             yield f"{size}, {how}", People(photographs, meshes, warper, use_masks=use_masks)
     if not found:
-        raise GenreidError("no size of BlazePose is here: run `genreid models get blazepose_heavy`")
+        raise GenreidError("none of these sizes of BlazePose is here: `genreid models get blazepose_heavy`")
 
 
 def open_painter(generator: Path, encoder: Path) -> Painter:

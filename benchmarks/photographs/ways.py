@@ -151,6 +151,12 @@ def warped(people: People) -> Way:
     return make
 
 
+def drawn_unturned(people: People) -> Way:
+    """The same at the image's own angle, whichever is asked for: what the drawing costs, without the turn."""
+    draw = warped(people)
+    return lambda index, yaw_deg: draw(index, 0)
+
+
 def repaired(people: People, painter: Painter, body: Body, renderer: Renderer) -> Way:
     """The same, corrected by a generator that repairs."""
 
@@ -184,8 +190,8 @@ def _shares(views: list[WarpedView]) -> np.ndarray:
 def _grey(people: People, index: np.ndarray, yaw_deg: int, body: Body, renderer: Renderer) -> np.ndarray:
     """(B, H, W) uint8, the bodies themselves, turned."""
     found = people.meshes.select(index)
-    sizes = (side[index] for side in people.native_px)
-    drawn = render_views(body, found.parameters, found.camera, *sizes, (yaw_deg,), renderer)
+    height_px, width_px = (side[index] for side in people.native_px)
+    drawn = render_views(body, found.parameters, found.camera, height_px, width_px, (yaw_deg,), renderer)
     size_px = people.photographs.height_px, people.photographs.width_px
     return np.stack([resize(view, *size_px) for (view,) in drawn])
 

@@ -23,8 +23,10 @@ def test_all_sides_is_the_fields_protocol(photographs: Photographs, rows: np.nda
     found = ranked(rows @ rows.T, all_sides(photographs, np.arange(len(rows))))
     for camera in (1, 2):
         own, other = photographs.camera == camera, photographs.camera != camera
-        labels = [part[of] for of in (own, other) for part in (photographs.person, photographs.camera)]
-        theirs = rank(rows[own], *labels[:2], rows[other], *labels[2:], max_rank=1)
+        person, cameras = photographs.person, photographs.camera
+        theirs = rank(
+            rows[own], person[own], cameras[own], rows[other], person[other], cameras[other], max_rank=1
+        )
         assert found.first[own].mean() == pytest.approx(theirs.cmc[0])
         np.testing.assert_allclose(found.precision[own], theirs.average_precision)
 

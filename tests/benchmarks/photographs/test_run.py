@@ -92,7 +92,7 @@ def test_tables_and_sheets(
     monkeypatch.setattr(
         run, "found_people", lambda *_: iter([("full, masks", people), ("full, outlines", people)])
     )
-    judge_on_photographs(Asked(folder, "even", None, None, tmp_path / "sheets"))
+    judge_on_photographs(Asked(folder, "even", ("full",), None, None, tmp_path / "sheets"))
     printed = capsys.readouterr().out
     assert "32 photographs of 2 persons" in printed and "without a body: 1 by full" in printed
     lines = [line for line in printed.splitlines() if line.startswith("| warped")]
@@ -121,9 +121,14 @@ def test_a_judge_remembers_pictures_and_tells_them_apart(
 ) -> None:
     pictures = np.random.default_rng(4).integers(0, 256, (5, *judge.size_px, 3), dtype=np.uint8)
     fresh = judge.look(pictures)
-    asked = []
+    asked: list[int] = []
     look = judge._look
-    monkeypatch.setattr(judge, "_look", lambda some: asked.append(len(some)) or look(some))
+
+    def counted(some: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        asked.append(len(some))
+        return look(some)
+
+    monkeypatch.setattr(judge, "_look", counted)
     for part, again in zip(fresh, judge.look(pictures[[3, 1, 3]]), strict=True):
         np.testing.assert_array_equal(again, part[[3, 1, 3]])
     assert asked == []

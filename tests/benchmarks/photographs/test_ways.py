@@ -12,6 +12,7 @@ from benchmarks.photographs.crops import Photographs
 from benchmarks.photographs.errors import colours
 from benchmarks.photographs.ways import (
     People,
+    drawn_unturned,
     in_two_colours,
     kept,
     nearest_other,
@@ -97,6 +98,14 @@ def test_warped_shows_the_body_from_there(photographs: Photographs, people: Peop
     plain = ((unturned > 127) & (true > 127)).sum() / ((unturned > 127) | (true > 127)).sum()
     assert inside / either > 0.65 > plain + 0.05
     assert abs(colours(shown)[0, 0] - COLOURS[2][0]).max() < 35
+
+
+def test_drawn_unturned_keeps_the_pose(photographs: Photographs, people: People) -> None:
+    index = at(photographs, "0004_c1_h+045")
+    shown = drawn_unturned(people)(index, 180)
+    own = people.share[index]
+    assert ((shown.share > 127) & (own > 127)).sum() > 0.98 * (own > 127).sum()
+    assert (shown.pictures != photographs.load(index)).any()
 
 
 def test_nobody_found_leaves_the_image(photographs: Photographs, people: People) -> None:
