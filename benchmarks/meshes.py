@@ -2,8 +2,8 @@
 
 On drawn test crops of the default benchmark (`genreid prepare-data` makes them), against the truth: median
 heading error, flips, vertices, silhouettes, and what a crop takes of one core. With --angles FOLDER, on
-photographs of known heading too: `0001_c1_h090.png` is person 1 before camera 1 at +90 degrees. There the odd
-persons are for tuning; what is shown is of the even ones.
+photographs of known heading too: `0001_c1_h+090.png` is person 1 before camera 1 at +90 degrees. There the
+odd persons are for tuning; what is shown is of the even ones.
 
 BlazePose's sizes and the regressor are measured where their files are. Files and photographs are read alone.
 Both tables take four minutes of one core.
@@ -12,7 +12,6 @@ Both tables take four minutes of one core.
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.photographs.crops import named_headings
 from genreid.body.body import Body, load_body
 from genreid.body.rotations import axis_angle_to_matrix, heading_deg, wrap_deg
 from genreid.data.images import read_image
@@ -38,7 +38,6 @@ from genreid.zoo.cache import require
 from pipeline.artifacts import read_table, read_torch
 
 _CPU = torch.device("cpu")
-_NAME = re.compile(r"(\d+)_c(\d+)_h([+-]?\d+)\.png")
 _DRAWN = (
     "",
     "status ok (%)",
@@ -126,10 +125,7 @@ def drawn_table(estimators: dict[str, MeshEstimator], body: Body, project: Path,
 
 def real_table(estimators: dict[str, MeshEstimator], body: Body, folder: Path, most: int | None) -> Table:
     """Every estimator against nominal headings of photographs. Raises GenreidError where there are none."""
-    named = [(path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob("*.png"))]
-    known = [(path, int(match[3])) for path, match in named if match and int(match[1]) % 2 == 0]
-    if not known:
-        raise GenreidError(f"{folder}: no photograph of an even person called as 0002_c1_h090.png")
+    known = [(path, heading) for path, (_, _, heading) in named_headings(folder, "even")]
     known = [known[row] for row in _some(np.arange(len(known)), most)]
     images = [read_image(path) for path, _ in known]
     nominal = np.array([heading for _, heading in known])

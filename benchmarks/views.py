@@ -4,6 +4,10 @@ Every way of making a view beside keeping the image, on the test queries that `e
 likeness within the person's true silhouette, error over the whole picture, and rank-1 of the view as a query
 (by the warm-up encoder, which never saw a view) as a share of the image's own, and how far all views at an
 angle are from real images in its eyes. Nothing is learnt here; generators are those of the project.
+
+With --angles FOLDER no project is needed: views are judged on photographs of known heading, of which the odd
+persons are for tuning and the even ones are shown (`0002_c1_h+090.png` is person 2 before camera 1 at +90
+degrees). The photographs are read alone; what --pictures writes then shows real persons.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.photographs.run import SIZES, Asked, files_of_repair, judge_on_photographs
 from benchmarks.view_sheet import view_sheet
 from genreid.body.body import Body
+from genreid.errors import GenreidError
 from genreid.evaluation.generated_views import draw_queries
 from genreid.evaluation.generation import Painter, ViewedImages, embed_pictures
 from genreid.evaluation.ranking import rank
@@ -34,6 +40,7 @@ from genreid.render.views import ViewStore
 from genreid.warping.images import WarpedImages
 from genreid.warping.warper import Warper
 from pipeline.artifacts import read_table, write_bytes
+from pipeline.errors import PipelineError
 from pipeline.pictures import png
 from stages.shared.body import open_body
 from stages.shared.data import image_set, read_checkpoint, read_manifest, read_truth
@@ -154,8 +161,48 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--images", type=int, default=120, help="test queries that are looked at")
-    parser.add_argument("--pictures", type=Path, help="a .png to write: some persons from some sides")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        help="a .png to write: some persons from some sides; with --angles a folder for such sheets",
+    )
+    known = parser.add_argument_group("photographs of known heading")
+    known.add_argument("--angles", type=Path, metavar="FOLDER", help="where they are")
+    known.add_argument("--persons", choices=("even", "odd", "all"), default="even", help="by their numbers")
+    known.add_argument(
+        "--sizes", nargs="+", choices=SIZES, default=("full", "heavy"), help="of BlazePose, for the bodies"
+    )
+    known.add_argument(
+        "--encoder", type=Path, metavar="FILE", help="the judge's checkpoint; else ImageNet's MobileNetV2"
+    )
+    known.add_argument(
+        "--repair",
+        type=Path,
+        nargs=2,
+        metavar=("GENERATOR", "ENCODER"),
+        help="checkpoints of a generator that repairs, and of the encoder whose codes it knows",
+    )
     arguments = parser.parse_args()
+    if arguments.angles is None:
+        judge_drawn_persons(arguments.images, arguments.pictures)
+        return
+    repair = files_of_repair(arguments.repair)
+    asked = Asked(
+        arguments.angles,
+        arguments.persons,
+        arguments.sizes,
+        arguments.encoder,
+        repair,
+        arguments.pictures,
+    )
+    try:
+        judge_on_photographs(asked)
+    except (GenreidError, PipelineError) as error:
+        raise SystemExit(str(error)) from None
+
+
+def judge_drawn_persons(num_images: int, pictures: Path | None) -> None:
+    """Print the table of the project's drawn test persons; pictures: a file to write."""
     project = Project.open(Options())
     truth, pair = read_truth(project), Pair.of(read_manifest(project), "test", partial(image_set, project))
     queries = pair.queries
@@ -163,7 +210,7 @@ def main() -> None:
     store, true_view = ViewStore(project.parts("views")), true_views(truth, body)
     viewed = ViewedImages(queries.images, store, true_view)
     judge = load_encoder(*read_checkpoint(project, "encoder")).eval()
-    index = draw_queries(viewed, arguments.images, 1)
+    index = draw_queries(viewed, num_images, 1)
 
     scale = Scale(viewed, pair, judge, index)
     warper = Warper(body, choose_renderer("auto", project.device))
@@ -191,8 +238,8 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|---|---|---:|")
     for name, make in ways.items():
         print(scale.measure(name, make).line(own), flush=True)
-    if arguments.pictures is not None:
-        write_pictures(arguments.pictures, viewed, index, ways)
+    if pictures is not None:
+        write_pictures(pictures, viewed, index, ways)
 
 
 if __name__ == "__main__":

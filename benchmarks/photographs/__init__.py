@@ -1,0 +1,1 @@
+"""Views judged on photographs of known angle: `python -m benchmarks.views --angles FOLDER`."""
