@@ -59,9 +59,8 @@ def evaluate(
         if not run.state.resumed:
             seconds = looker.expected_seconds(pair)
             if not isinstance(viewed, str):
-                painter, size = Painter(generator, encoders["joint"]), settings.batch_size
-                judged = encoders["warm_up"], viewed, settings.num_generated, size
-                seconds += expected_seconds(painter, *judged)
+                painter, num = Painter(generator, encoders["joint"]), settings.num_generated
+                seconds += expected_seconds(painter, encoders["warm_up"], viewed, num, settings.batch_size)
             tell(run.tracker, seconds)
 
         retrievals = {
