@@ -59,6 +59,7 @@ def draw(chart: Chart, key: str) -> str:
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     style = {
         "svg.fonttype": "none",
@@ -81,10 +82,12 @@ def draw(chart: Chart, key: str) -> str:
         (_draw_bars if chart.bars else _draw_lines)(axes, chart)
         axes.grid(True, linewidth=0.6)
         axes.set_axisbelow(True)
+        if not chart.bars and all(float(x).is_integer() for x, _ in chart.table):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.set_xlabel(chart.x_label)
         axes.set_ylabel(chart.y_label)
         if len(chart.series) > 1:
-            axes.legend(fontsize=8)
+            figure.legend(loc="outside lower center", ncols=2, fontsize=8)
         stream = StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
@@ -116,8 +119,7 @@ def _draw_bars(axes, chart: Chart) -> None:  # type: ignore[no-untyped-def]
         x, y = zip(*points, strict=True)
         places = [one + shift for one in x]
         axes.bar(places, y, each, color=_SERIES[number % len(_SERIES)], label=_plain(name))
-    if len(along) <= 12:
-        axes.set_xticks(along)
+    axes.set_xticks(along[len(along) % 2 :: 1 if len(along) <= 6 else 2])
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -117,6 +118,7 @@ class _Page:
         environment = Environment(
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
+        environment.tests["words"] = _is_words
         template = environment.from_string(_asset("report.html.jinja"))
         missing = list(self._contents.gathered.missing.items())
         if left_out:
@@ -181,6 +183,11 @@ class _Page:
         chart = heading_chart(headings)
         drawn = _drawn("headings", [chart]) if chart is not None else []
         return {"table": tables.statuses(headings), "chart": drawn[0] if drawn else None}
+
+
+def _is_words(cell: str) -> bool:
+    """Whether a cell is no number, nor in the place of one."""
+    return re.fullmatch(r"[–+-]?[\d.,e+-]*( %)?|nan", cell) is None
 
 
 def _drawn(word: str, charts: list[Chart]) -> list[Drawn]:
