@@ -27,10 +27,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Results:
-    """undefined: the reason why there is no figure of retrieval, or None. tables: what people look at
-    first. all: every figure."""
+    """notes: why a run has no figure of retrieval. tables: what people look at first. all: every figure."""
 
-    undefined: str | None
+    notes: list[str]
     tables: list[Table]
     all: Table
 
@@ -58,7 +57,12 @@ def results(gathered: Gathered) -> Results:
     keys = list(dict.fromkeys([*mine, *theirs]))
     rows = [[key, *_beside(mine.get(key), theirs.get(key), other is not None)] for key in keys]
     every = Table("All figures of metrics.json", ["figure", *names], rows)
-    return Results(run.metrics.get(UNDEFINED), found, every)
+    notes = [
+        f"mAP and CMC of {one.name} are undefined: {one.metrics[UNDEFINED]}."
+        for one in (run, other)
+        if one is not None and UNDEFINED in one.metrics
+    ]
+    return Results(notes, found, every)
 
 
 def _retrieval(run: Run, other: Run | None) -> Table:
