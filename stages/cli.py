@@ -35,6 +35,7 @@ from stages.using.embed import embed
 from stages.using.export import export
 from stages.using.generate import generate
 from stages.using.group import group
+from stages.using.report.command import report
 from stages.using.search import search
 
 STAGES = (
@@ -58,7 +59,7 @@ app = typer.Typer(
 )
 for _stage in (fingerprint_code, *(checked(stage) for stage in STAGES)):
     app.command(rich_help_panel="Stages, in order")(_stage)
-for _use in (embed, search, group, generate, export):
+for _use in (report, embed, search, group, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)
 app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)

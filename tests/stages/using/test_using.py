@@ -20,6 +20,7 @@ from genreid.evaluation.matches import MatchCurve, Source
 from pipeline.artifacts import read_table, read_torch, write_json_artifact, write_table, write_torch
 from pipeline.params import load_params
 from pipeline.recipes import recipe_names
+from stages.shared.results import ENCODERS, FIGURES
 from tests.stages.doctor.places import make_repository
 from tests.stages.small_project import ROOT, SmallProject
 from tests.stages.using.trained_project import NUM_CROPS, crop, embedding, trained
@@ -27,7 +28,9 @@ from tests.stages.using.trained_project import NUM_CROPS, crop, embedding, train
 __all__ = ["trained"]
 
 DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
-USING = ("embed", "search", "group", "generate", "export", "doctor")
+USING = ("report", "embed", "search", "group", "generate", "export", "doctor")
+METRICS = {name: dict.fromkeys(FIGURES, 50.0) for name in ENCODERS}
+"""What a page of `genreid report` needs of a run at least."""
 
 
 def blocks(language: str, document: Path) -> list[str]:
@@ -44,6 +47,7 @@ def documented_commands(document: Path) -> list[list[str]]:
 def test_the_commands_and_programs_of_the_documentation_run(trained: SmallProject) -> None:
     make_repository(trained.folder)
     with_matches(trained, way="image")
+    write_json_artifact(trained.folder / "metrics.json", METRICS)
     commands = documented_commands(DOCUMENT)
     assert {command[1] for command in commands} >= set(USING)
     for program, *arguments in commands:
@@ -66,6 +70,7 @@ def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
     """Those of `genreid` here; what `make` and `dvc` are told is run by the tests of both, and exists."""
     make_repository(trained.folder)
     with_matches(trained, way="image")
+    write_json_artifact(trained.folder / "metrics.json", METRICS)
     commands = documented_commands(README)
     ours = [command[1:] for command in commands if command[0] == "genreid"]
     assert {command[0] for command in ours} >= set(USING)
@@ -75,6 +80,7 @@ def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
     assert pq.read_table("embeddings.parquet").num_rows == NUM_CROPS
     for name in ("search.png", "generated.png"):
         assert min(Image.open(trained.folder / name).size) > 100, name
+    assert Path("report.html").read_text().count("<section") > 3
     assert Path("encoder.onnx").stat().st_size > 1000
 
     params, targets = load_params(ROOT / "params.yaml"), (ROOT / "Makefile").read_text()
