@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise
+from typing import Any
 
 _INK, _GRID = "#010203", "#040506"
 _SERIES = ("#010101", "#020202", "#030303", "#040404", "#050505", "#060606")
