@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from stages.using.checkpoint import Checkpoint
     from stages.using.matches import Matching
 
-FALSE_MATCH_RATE = 0.02
-_FEWER, _MORE = 0.1, 0.01
+FALSE_MATCH_RATE = 0.005
+_FEWER, _MORE = 0.02, 0.001
 """False match rates between whose numbers of groups the number of persons is said to be."""
 _MOST_QUESTIONS = 100
 _ASKED = {"merged": "in one group: the same person?", "apart": "in two groups: different persons?"}

@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _INK, _GRID = "#010203", "#040506"
 _SERIES = ("#010101", "#020202", "#030303", "#040404", "#050505", "#060606")
@@ -20,7 +23,7 @@ _SERIES = ("#010101", "#020202", "#030303", "#040404", "#050505", "#060606")
 _NAMES = {_INK: "currentColor", _GRID: "var(--grid)"} | {
     colour: f"var(--series-{number})" for number, colour in enumerate(_SERIES, start=1)
 }
-_STYLES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)))
+_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "x")
 _SIZE_INCHES = (4.3, 2.6)
 _SMALL_INCHES = (3.1, 1.9)
@@ -58,11 +61,10 @@ class Chart:
 def draw(chart: Chart, key: str) -> str:
     """The chart as an `<svg>` element. key: a word that no other chart of the page has."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    style: dict[Any, Any] = {
+    style = {
         "svg.fonttype": "none",
         "svg.hashsalt": key,
         "font.size": 9,
@@ -78,7 +80,6 @@ def draw(chart: Chart, key: str) -> str:
     }
     with mpl.rc_context(style):
         figure = Figure(figsize=_SMALL_INCHES if chart.small else _SIZE_INCHES, layout="constrained")
-        FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         (_draw_bars if chart.bars else _draw_lines)(axes, chart)
         axes.grid(True, linewidth=0.6)
@@ -95,7 +96,7 @@ def draw(chart: Chart, key: str) -> str:
     return _for_a_page(stream.getvalue(), chart.summary)
 
 
-def _draw_lines(axes, chart: Chart) -> None:  # type: ignore[no-untyped-def]
+def _draw_lines(axes: Axes, chart: Chart) -> None:
     for number, (name, points) in enumerate(chart.series.items()):
         look = number % len(_SERIES)
         x, y = zip(*points, strict=True)
@@ -111,7 +112,7 @@ def _draw_lines(axes, chart: Chart) -> None:  # type: ignore[no-untyped-def]
         )
 
 
-def _draw_bars(axes, chart: Chart) -> None:  # type: ignore[no-untyped-def]
+def _draw_bars(axes: Axes, chart: Chart) -> None:
     along = [x for x, _ in chart.table]
     width = min(b - a for a, b in pairwise(along)) if len(along) > 1 else 1.0
     each = 0.8 * width / len(chart.series)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from genreid.clustering.settings import PseudoLabelSettings
+    from genreid.models.encoder import IdentityEncoder
     from genreid.progress import Progress
 
 MOST_CLUSTERS, MOST_CROPS = 300, 10
@@ -162,8 +163,8 @@ def _with_crops(one: Cluster, part: Part, labels: np.ndarray, own: np.ndarray) -
     return replace(one, crops=[part.crop(int(position)) for position in chosen])
 
 
-def _embedded(  # type: ignore[no-untyped-def]
-    project: Project, progress: Progress, encoder, part: Part, views: str, batch_size: int
+def _embedded(
+    project: Project, progress: Progress, encoder: IdentityEncoder, part: Part, views: str, batch_size: int
 ) -> torch.Tensor:
     """(N, R, D): as `genreid.training.features` has them."""
     import torch

@@ -265,8 +265,8 @@ def test_group_takes_its_cut_from_what_is_known_of_matches(trained: SmallProject
     with_matches(trained)
     outcome = trained.run("group", "crops", "--views", "mirror")
     assert outcome.code == 0, outcome.err
-    assert "persons at false match rates of 0.1 and 0.01" in outcome.out
-    assert re.search(r"cut \(cosine\) +│ 0 ", outcome.out), "the lowest with at most 2 %"
+    assert "persons at false match rates of 0.02 and 0.001" in outcome.out
+    assert re.search(r"cut \(cosine\) +│ 0 ", outcome.out), "the lowest with at most 0.5 %"
 
 
 def test_a_gallery_whose_images_are_gone_is_still_listed(trained: SmallProject) -> None:
