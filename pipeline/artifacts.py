@@ -208,7 +208,7 @@ def read_table(path: Path, remedy: str) -> pa.Table:
 def require_table(path: Path, remedy: str) -> None:
     """Raise PipelineError with the `remedy` where a Parquet file is missing, damaged or too large.
 
-    For one that is read piece by piece, too: all of it has to fit into the memory, as it had when it was made.
+    For one that is read piece by piece, too: all of it has to fit into the memory, as when it was made.
     """
     import pyarrow as pa
 
