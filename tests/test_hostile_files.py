@@ -204,8 +204,7 @@ def test_a_table_that_would_fill_the_memory_is_refused(
 def test_a_shard_of_views_that_would_fill_the_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
 ) -> None:
-    """Though it is read piece by piece: its images' names are read at once, and one piece may be all of
-    it."""
+    """Though read piece by piece: its images' names are read at once, and one piece may be all of it."""
     path, num_rows = tmp_path / "part-00000.parquet", 5_000
     views = view_table([("a", [np.zeros((2, 2), np.uint8)])], (0,), "the body").take([0] * num_rows)
     word: str | bytes = b"x" * 100_000 if column == "png" else "x" * 100_000

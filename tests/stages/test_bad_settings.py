@@ -187,7 +187,8 @@ def test_whatever_stands_at_a_key_is_taken_or_refused_in_a_line(data: st.DataObj
     place: Any = values
     for parent in parents:
         place = place[parent]
-    match data.draw(st.sampled_from(["value", "unknown", "missing", "nested"])):
+    kind = data.draw(st.sampled_from(["value", "unknown", "missing", "nested"]))
+    match kind:
         case "value":
             place[last] = data.draw(JUNK)
         case "unknown":
@@ -203,6 +204,7 @@ def test_whatever_stands_at_a_key_is_taken_or_refused_in_a_line(data: st.DataObj
     except PipelineError as error:
         assert is_one_line(str(error))
     else:
+        assert kind not in ("unknown", "missing")
         assert isinstance(taken, SECTIONS[name]) and all(map(is_one_line, told))
 
 

@@ -64,7 +64,7 @@ def draw(chart: Chart, key: str) -> str:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    style = {
+    style: dict[Any, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": key,
         "font.size": 9,

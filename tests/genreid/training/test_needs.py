@@ -46,6 +46,13 @@ def test_what_a_backward_pass_keeps_counted_by_hand() -> None:
     assert saved_bytes(network.to("meta"), torch.empty(2, 3, 16, 8, device="meta")) == by_hand
 
 
+def test_what_two_layers_keep_of_one_tensor_is_counted_once() -> None:
+    """What the activation gives is the input of the next convolution: both keep it, in the same memory."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), nn.ReLU(), nn.Conv2d(8, 4, 1, bias=False))
+    by_hand = 4 * (2 * 3 * 16 * 8 + 2 * 8 * 16 * 8)
+    assert saved_bytes(network, torch.empty(2, 3, 16, 8)) == by_hand
+
+
 @pytest.mark.slow
 def test_needs_grow_with_what_causes_them() -> None:
     base = estimate_needs(workload())
