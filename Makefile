@@ -10,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 # Named after the folder and what is installed there: it is out of date when one of them has changed.
 STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 
-.PHONY: help install repro test test-fast check mutants bench bench-full photographs romp clean
+.PHONY: help install repro test test-fast check mutants bench bench-full photographs romp browser clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
@@ -19,6 +19,7 @@ help:
 	@echo "  make bench, make bench-full: what docs/performance.md says, measured here"
 	@echo "  make photographs: the files of weights that the recipe photographs needs"
 	@echo "  make romp: the estimator of meshes for photographs (needs a C++ compiler)"
+	@echo "  make browser: for the test of the page of genreid report (needs the system's package chromium)"
 
 install: $(STAMP)
 
@@ -63,6 +64,10 @@ photographs: $(STAMP)
 romp: $(STAMP)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt cython setuptools
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --no-build-isolation simple-romp==1.1.4
+
+# What drives a browser; the browser itself is the system's package `chromium`.
+browser: $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[browser]'
 
 # Results and the environment stay; `dvc repro` makes anew what is missing.
 clean:
