@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -80,6 +81,10 @@ class _Wanted:
             self._missing[name] = f"{error.filename} is missing: run `dvc repro`"
         except (GenreidError, PipelineError) as error:
             self._missing[name] = str(error)
+        except OSError as error:
+            if error.errno != errno.ENODEV:  # a folder of images that is not there is no fault of the machine
+                raise
+            self._missing[name] = f"{error.filename} {error.strerror}"
         return None
 
     def embedded(self, name: str, work: Callable[[], T]) -> T | None:

@@ -29,7 +29,7 @@ __all__ = ["trained"]
 
 DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
 USING = ("report", "embed", "search", "group", "generate", "export", "doctor")
-METRICS = {name: dict.fromkeys(FIGURES, 50.0) for name in ENCODERS}
+METRICS = {name: dict.fromkeys(FIGURES, 50.0) for name in ENCODERS} | {"views_unjudged": "none was made"}
 """What a page of `genreid report` needs of a run at least."""
 
 
