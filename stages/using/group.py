@@ -97,12 +97,8 @@ def group(
         genreid group crops/ --gallery known.parquet
     """
     from genreid.deployment.corrections import is_unanswered, links_of, read_corrections
-    from genreid.deployment.grouped import Grouped, People
-    from genreid.deployment.groups import Likeness
     from pipeline.outputs import holds
     from stages.shared.run import Options, Project
-    from stages.using.gallery import open_gallery
-    from stages.using.matches import matching_for
     from stages.using.pictures import check_output
 
     project = Project.open(Options(device=device, workers=workers, progress=progress))
@@ -110,6 +106,13 @@ def group(
     answers = read_corrections(corrections) if corrections else []
     if corrections is None or not questions.exists() or not corrections.samefile(questions):
         check_output(project, questions, "group", is_unanswered)
+
+    # These bring torch, which a wrong path need not wait for.
+    from genreid.deployment.grouped import Grouped, People
+    from genreid.deployment.groups import Likeness
+    from stages.using.gallery import open_gallery
+    from stages.using.matches import matching_for
+
     table, own, chosen = _embedded(project, images, checkpoint, views, camera_pattern, batch_size)
     matching = matching_for(project, chosen, own.info.views, centred=own.means is not None)
     cut = _cut(matching, chosen, own, at_false_match_rate, least_similarity)

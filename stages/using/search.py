@@ -74,14 +74,17 @@ def search(
         genreid search someone.jpg --at-false-match-rate 0.001
     """
     from stages.shared.run import Options, Project
-    from stages.using.gallery import checkpoint_of, open_gallery
-    from stages.using.matches import matching_for, require_matching
     from stages.using.pictures import check_picture, read_picture
-    from stages.using.views import open_looker
 
     project = Project.open(Options(device=device))
     check_picture(project, picture, "search")
     query = read_picture(image)
+
+    # These bring torch, which a wrong path need not wait for.
+    from stages.using.gallery import checkpoint_of, open_gallery
+    from stages.using.matches import matching_for, require_matching
+    from stages.using.views import open_looker
+
     embedded = open_gallery(gallery)
     chosen = checkpoint_of(project, embedded, gallery, checkpoint, views)
     own_camera = _camera(embedded, gallery, image, camera)

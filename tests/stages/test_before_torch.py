@@ -136,11 +136,13 @@ def test_the_graphs_first_stage_refuses_what_any_later_one_would(small: SmallPro
     assert sorted(path.name for path in small.folder.iterdir()) == ["dvc.yaml", "params.yaml"]
 
 
-@pytest.mark.parametrize("command", ["train-joint", "embed", "search", "generate", "export"])
+@pytest.mark.parametrize(
+    "command", ["train-joint", "report", "embed", "search", "group", "generate", "export"]
+)
 def test_a_wrong_path_is_told_without_torch(small: SmallProject, command: str) -> None:
     """By the program as it is started, whose imports Python writes down itself."""
     small.set(paths__views=3)
-    arguments = {"embed": ["."], "search": ["x.png"], "generate": ["x.png"]}.get(command, [])
+    arguments = {"embed": ["."], "group": ["."], "search": ["x.png"], "generate": ["x.png"]}.get(command, [])
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "stages.entry", command, *arguments],
         capture_output=True,

@@ -16,6 +16,7 @@ from genreid.models.checkpoint import (
     joint_checkpoint,
     load_encoder,
     load_generator,
+    matches_of,
     preprocessing_of,
 )
 from genreid.models.discriminator import Discriminator
@@ -68,8 +69,9 @@ def test_a_generator_comes_back_with_its_discriminator(networks: Any, tmp_path: 
 
 def test_a_joint_checkpoint_gives_all_three_and_each_alone(networks: Any, tmp_path: Path) -> None:
     encoder, generator, discriminator = networks
-    whole = joint_checkpoint(encoder, generator, discriminator, PREPARED)
+    whole = joint_checkpoint(encoder, generator, discriminator, PREPARED, matches={"image": {"rate": [0.5]}})
     checkpoint = _through_a_file(whole, tmp_path / "joint.pt")
+    assert matches_of(checkpoint) == matches_of(checkpoint["encoder"]) == {"image": {"rate": [0.5]}}
     loaded = load_encoder(checkpoint), *load_generator(checkpoint)
     assert all(_equal(a, b) for a, b in zip(loaded, networks, strict=True))
 
@@ -110,6 +112,13 @@ def test_pictures_that_were_prepared_otherwise_are_refused(networks: Any, name: 
         preprocessing_of(checkpoint, "x.pt")
     with pytest.raises(GenreidError, match=r"^x.pt: has no 'preprocessing', it is damaged; train it again$"):
         preprocessing_of({k: v for k, v in checkpoint.items() if k != "preprocessing"}, "x.pt")
+
+
+def test_an_encoder_of_which_no_match_was_counted_says_nothing(networks: Any) -> None:
+    checkpoint = encoder_checkpoint(networks[0], PREPARED)
+    assert matches_of(checkpoint) is None
+    with pytest.raises(GenreidError, match="^x.pt: its matches are no table, it is damaged; train it again$"):
+        matches_of(checkpoint | {"matches": [1]}, "x.pt")
 
 
 def test_the_wrong_kind_is_refused(networks: Any) -> None:
@@ -171,7 +180,7 @@ def test_every_part_is_asked_for_by_name(networks: Any) -> None:
         (load_generator, generator_checkpoint(generator, discriminator, PREPARED)),
     ]
     for load, checkpoint in whole:
-        for name in checkpoint.keys() - {"format", "version", "preprocessing"}:
+        for name in checkpoint.keys() - {"format", "version", "preprocessing", "matches"}:
             partial = {key: value for key, value in checkpoint.items() if key != name}
             with pytest.raises(GenreidError, match=f"x.pt: has no '{name}', it is damaged; train it again"):
                 load(partial, "x.pt")

@@ -24,7 +24,8 @@ def test_coarser_scales_see_the_averaged_image() -> None:
         for x in range(16):
             window = image[:, :, max(0, 2 * y - 1) : 2 * y + 2, max(0, 2 * x - 1) : 2 * x + 2]
             half[:, :, y, x] = window.mean(dim=(2, 3))
-    torch.testing.assert_close(discriminator(image)[1], discriminator.scales[1](half))
+    # the means are summed in another order, and grow through the layers
+    torch.testing.assert_close(discriminator(image)[1], discriminator.scales[1](half), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(discriminator(image)[0], discriminator.scales[0](image))
     assert not torch.allclose(
         discriminator(image)[1], discriminator.scales[1](F.interpolate(image, (32, 16)))
