@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -23,7 +24,7 @@ from pipeline.recipes import recipe_names
 from stages.shared.results import ENCODERS, FIGURES
 from tests.stages.doctor.places import make_repository
 from tests.stages.small_project import ROOT, SmallProject
-from tests.stages.using.trained_project import NUM_CROPS, crop, embedding, trained
+from tests.stages.using.trained_project import HEIGHT_PX, NUM_CROPS, WIDTH_PX, crop, embedding, trained
 
 __all__ = ["trained"]
 
@@ -378,6 +379,9 @@ def test_the_size_is_the_checkpoints_whatever_the_manifest_says(trained: SmallPr
     assert Path("again.parquet").read_bytes() == before
     found = trained.run("search", "crops/0001.png", "-k", "1")
     assert found.code == 0 and "1.0000 │ 0001.png" in found.out
+    assert trained.run("export").code == 0
+    shape = onnx.load("encoder.onnx").graph.input[0].type.tensor_type.shape.dim
+    assert [one.dim_value for one in shape[1:]] == [3, HEIGHT_PX, WIDTH_PX]
     path.unlink()
     assert trained.run("embed", "crops", "-o", "again.parquet").code == 0, "it needs no manifest"
 
