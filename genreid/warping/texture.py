@@ -15,6 +15,7 @@ from genreid.render.look import BodyView
 from genreid.warping.surface import Surface
 
 _FACING = (0.4, 0.7)
+_HAIR_FACING = (0.1, 0.3)  # from the front, a crown is seen aslant or not at all
 _NOTHING_BEFORE_M = (
     0.03  # a pixel of a crop is 1 to 2 cm, and a surface seen aslant is deeper at the pixel's edge
 )
@@ -50,7 +51,7 @@ def take_texture(
     that share of its own colour, so that seen and filled surface meet without a seam.
     """
     points = view.points.astype(np.float32)
-    seen = _seen_in(view)
+    seen = _seen_in(view, surface)
     u, v = points[None, :, 0] - 0.5, points[None, :, 1] - 0.5  # OpenCV has pixel centres at whole numbers
     own = cv2.remap(image, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0].astype(np.float32)
     if mask is not None:
@@ -69,7 +70,7 @@ def restrict_texture(texture: Texture, view: BodyView, surface: Surface) -> Text
     view: the body from another side.
     """
     own = texture.colour.astype(np.float32)
-    both = np.minimum(texture.seen / np.float32(255), _seen_in(view))
+    both = np.minimum(texture.seen / np.float32(255), _seen_in(view, surface))
     if not (both > _LEAST_SEEN).any():
         return _guess(own.mean(0), len(own))
     return _filled(own, both, surface)
@@ -90,26 +91,26 @@ def _guess(mean: np.ndarray, num: int) -> Texture:
     return Texture(np.tile(np.rint(mean).astype(np.uint8), (num, 1)), nothing, nothing)
 
 
-def _seen_in(view: BodyView) -> np.ndarray:
+def _seen_in(view: BodyView, surface: Surface) -> np.ndarray:
+    """(V,) float32: how far each vertex faces the camera; 0 outside the view and behind something else."""
     points, facing = view.points.astype(np.float32), view.facing.astype(np.float32)
-    seen: np.ndarray = _seen(points, facing, view.fragments.depth)
-    return seen
+    shown = _shown(points, view.fragments.depth)
+    least, most = (np.where(surface.hair, *pair) for pair in zip(_HAIR_FACING, _FACING, strict=True))
+    turned_to = np.clip((facing - least) / (most - least), 0, 1)
+    return np.where(shown, turned_to, 0).astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True)
-def _seen(points: np.ndarray, facing: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """(V,) float32: how far each vertex faces the camera; 0 outside the view and behind something else."""
+def _shown(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """(V,) bool: which vertices lie in the view with nothing before them."""
     height, width = depth.shape
-    seen = np.zeros(len(points), np.float32)
+    shown = np.zeros(len(points), np.bool_)
     for vertex in range(len(points)):
         u, v, distance = points[vertex]
-        if not (0.0 <= u < width and 0.0 <= v < height):
-            continue
-        nearest = depth[int(v), int(u)]
-        if np.isfinite(nearest) and distance <= nearest + _NOTHING_BEFORE_M:
-            share = (facing[vertex] - _FACING[0]) / (_FACING[1] - _FACING[0])
-            seen[vertex] = min(max(share, 0.0), 1.0)
-    return seen
+        if 0.0 <= u < width and 0.0 <= v < height:
+            nearest = depth[int(v), int(u)]
+            shown[vertex] = np.isfinite(nearest) and distance <= nearest + _NOTHING_BEFORE_M
+    return shown
 
 
 @numba.njit(cache=True, nogil=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from genreid.body.body import Body
+from genreid.body.layout import PART_NAMES
 from genreid.render.backend import choose_renderer
 from genreid.render.look import BodyView
 from genreid.warping.surface import Surface
@@ -32,23 +33,56 @@ def ramps() -> np.ndarray:
     return np.stack([3 * column, row * 2 % 256, np.full_like(row, 100)], axis=2).astype(np.uint8)
 
 
+def hair_of(body: Body) -> np.ndarray:
+    """1 for the scalp, −1 for all else, and 0 within 15 mm of the other of the two, by all pairs."""
+    scalp = body.part_labels == PART_NAMES.index("scalp")
+    apart = np.linalg.norm(body.template[scalp, None] - body.template[None, ~scalp], axis=2)
+    kind = np.where(scalp, 1, -1)
+    kind[np.flatnonzero(scalp)[apart.min(1) <= 0.015]] = 0
+    kind[np.flatnonzero(~scalp)[apart.min(0) <= 0.015]] = 0
+    return kind
+
+
 def distances(body: Body, vertex: int) -> np.ndarray:
-    """From one vertex to all, in the T-pose, left folded upon right, with depth at 0.35 of the rest."""
+    """From one vertex to all, in the T-pose, left folded upon right, with depth at 0.35 of the rest, and
+    0.3 m from skin to the hairline, and from there to hair."""
     apart = []
-    for x, y, z in body.template.astype(np.float64):
+    kind = hair_of(body)
+    for one, (x, y, z) in zip(kind, body.template.astype(np.float64), strict=True):
         x0, y0, z0 = body.template[vertex].astype(np.float64)
         aside = min(abs(x - x0), abs(x + x0))
-        apart.append((aside**2 + (y - y0) ** 2 + (0.35 * (z - z0)) ** 2) ** 0.5)
+        line = 0.3 * (one - kind[vertex])
+        apart.append((aside**2 + (y - y0) ** 2 + (0.35 * (z - z0)) ** 2 + line**2) ** 0.5)
     return np.array(apart)
 
 
 def test_neighbours_are_the_nearest_of_the_folded_body(body: Body, surface: Surface) -> None:
-    for vertex in (0, 1234, 6000):
+    for vertex in (0, 1234, 6000, int(np.flatnonzero(hair_of(body) == 1)[0])):
         apart = distances(body, vertex)
         assert np.allclose(
             surface.distance_m[vertex], np.sort(apart)[: surface.neighbour.shape[1]], atol=1e-5
         )
         assert np.allclose(apart[surface.neighbour[vertex]], surface.distance_m[vertex], atol=1e-5)
+
+
+def test_the_back_of_a_head_has_the_colour_of_its_hair(body: Body, person: Person, surface: Surface) -> None:
+    """From the front, with black hair, a white face and grey for all else: behind, the head is black; from
+    behind, no face is black."""
+    scalp, face = (body.part_labels == PART_NAMES.index(name) for name in ("scalp", "face"))
+    paint = np.where(scalp, 0, np.where(face, 255, 128)).astype(np.uint8)
+
+    def hidden(yaw_deg: float, part: np.ndarray) -> np.ndarray:
+        view = look(body, person.turned(yaw_deg))
+        image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        shown = view.fragments.covered
+        image[shown] = paint[body.faces[view.fragments.face_index[shown], 0], None]
+        texture = take_texture(image, view, surface)
+        behind = part & (view.facing < 0)
+        assert behind.sum() > 50 and (texture.seen[behind] == 0).all()
+        return texture.colour[behind, 0]
+
+    assert np.median(hidden(0.0, surface.hair)) < 32
+    assert np.median(hidden(180.0, face)) > 96
 
 
 def test_what_is_seen_faces_the_camera_and_has_nothing_before_it(
@@ -57,11 +91,12 @@ def test_what_is_seen_faces_the_camera_and_has_nothing_before_it(
     """Of a person from the side, whose arm covers the trunk: a ray to each vertex, against every triangle."""
     view = look(body, person.turned(90.0))
     seen = take_texture(ramps(), view, surface).seen
-    checked = 0
+    checked, hair = 0, hair_of(body)
     for vertex in np.random.default_rng(0).permutation(len(seen))[:300]:
         u, v, depth = view.points[vertex].astype(np.float64)
         facing = view.facing[vertex]
-        if facing <= 0.4:
+        least, most = (0.1, 0.3) if hair[vertex] == 1 else (0.4, 0.7)
+        if facing <= least:
             assert seen[vertex] == 0
             continue
         before = _nearest_before(view.points.astype(np.float64), body.faces, int(u) + 0.5, int(v) + 0.5)
@@ -71,7 +106,7 @@ def test_what_is_seen_faces_the_camera_and_has_nothing_before_it(
             assert seen[vertex] == 0
             checked += 1
         elif depth < before + 0.029:
-            assert seen[vertex] == pytest.approx(255 * min(1.0, (facing - 0.4) / 0.3), abs=1)
+            assert seen[vertex] == pytest.approx(255 * min(1.0, (facing - least) / (most - least)), abs=1)
     assert checked > 5  # the arm hides something
 
 
