@@ -33,6 +33,7 @@ from stages.studies.command import study
 from stages.train_joint import train_joint
 from stages.using.embed import embed
 from stages.using.export import export
+from stages.using.gallery_command import gallery
 from stages.using.generate import generate
 from stages.using.group import group
 from stages.using.report.command import report
@@ -61,6 +62,7 @@ for _stage in (fingerprint_code, *(checked(stage) for stage in STAGES)):
     app.command(rich_help_panel="Stages, in order")(_stage)
 for _use in (report, embed, search, group, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)
+app.add_typer(gallery, name="gallery", rich_help_panel="Using what was trained")
 app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)

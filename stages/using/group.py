@@ -10,6 +10,7 @@ import typer
 
 from stages.shared.options import Device, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
+from stages.using.options import CameraPattern
 from stages.using.views import Views
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ _ASKED = {"merged": "in one group: the same person?", "apart": "in two groups: d
 
 def group(
     images: Annotated[
-        Path, typer.Argument(help="A folder of images of persons, or a table that `genreid embed` wrote.")
+        Path,
+        typer.Argument(
+            help="A folder of images of persons, or what `genreid embed` wrote: a file, or lance:FOLDER."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The Parquet file to write: a row an image.")
@@ -48,7 +52,10 @@ def group(
     ] = None,
     gallery: Annotated[
         Path | None,
-        typer.Option(help="A table of known persons: their groups get their names.", show_default=False),
+        typer.Option(
+            help="A table, or lance:FOLDER, of known persons: their groups get their names.",
+            show_default=False,
+        ),
     ] = None,
     person_pattern: Annotated[
         str,
@@ -70,12 +77,7 @@ def group(
     views: Annotated[
         Views, typer.Option(help="As in `genreid embed`; auto: as evaluate recommends.")
     ] = Views.auto,
-    camera_pattern: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX", help="As in `genreid embed`: finds the camera in a path.", show_default=False
-        ),
-    ] = None,
+    camera_pattern: CameraPattern = None,
     batch_size: BatchSize = 128,
     device: Device = "auto",
     workers: Workers = 0,
@@ -108,15 +110,16 @@ def group(
         check_output(project, questions, "group", is_unanswered)
 
     # These bring torch, which a wrong path need not wait for.
+    from genreid.deployment.gallery import Gallery
     from genreid.deployment.grouped import Grouped, People
     from genreid.deployment.groups import Likeness
-    from stages.using.gallery import open_gallery
     from stages.using.matches import matching_for
+    from stages.using.stores import store_at
 
     table, own, chosen = _embedded(project, images, checkpoint, views, camera_pattern, batch_size)
     matching = matching_for(project, chosen, own.info.views, centred=own.means is not None)
     cut = _cut(matching, chosen, own, at_false_match_rate, least_similarity)
-    known = open_gallery(gallery) if gallery else None
+    known = Gallery.from_table(store_at(gallery).table(), str(gallery)) if gallery else None
     people = People.of(own, known, str(gallery), person_pattern)
     links = links_of(answers, corrections, own.path, people.name)
     with project.console.status("grouping"):
@@ -138,20 +141,21 @@ def _embedded(
     """The images' table and what is readable of it: of a folder, which is embedded, or of a table that
     was."""
     from genreid.deployment.gallery import Gallery
-    from pipeline.artifacts import read_table
     from pipeline.errors import PipelineError
     from stages.using.checkpoint import open_checkpoint
     from stages.using.embed import embedded_folder
-    from stages.using.gallery import checkpoint_of, open_gallery
+    from stages.using.gallery import checkpoint_of
+    from stages.using.stores import store_at
 
-    if images.is_file():
+    store = store_at(images)
+    if store.is_named():
         if camera_pattern is not None:
             raise PipelineError(
                 f"--camera-pattern: {images} is embedded already; leave it out, or name the folder"
             )
-        own = open_gallery(images)
-        chosen = checkpoint_of(project, own, images, checkpoint, views)
-        return read_table(images, "embed the folder again"), own, chosen
+        table = store.table()
+        own = Gallery.from_table(table, store.place)
+        return table, own, checkpoint_of(project, own, images, checkpoint, views)
     chosen = open_checkpoint(project, checkpoint)
     table = embedded_folder(project, images, chosen, views, camera_pattern, batch_size)
     return table, Gallery.from_table(table, str(images)), chosen
