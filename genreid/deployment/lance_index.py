@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ class Index:
         return f"approximate, {self.images:,} images{later} ({known})"
 
 
-def index_of(folder: Path, gallery: LanceGallery) -> Index | None:
+def index_of(gallery: LanceGallery) -> Index | None:
     """The index that searches go through; None where they are exact."""
     with told(gallery.place):
         names = [index.name for index in gallery.table.list_indices() if COLUMN in index.columns]
@@ -63,18 +62,18 @@ def index_of(folder: Path, gallery: LanceGallery) -> Index | None:
             return None
         stats = gallery.table.index_stats(names[0])
         found = Index(stats.num_indexed_rows, stats.num_unindexed_rows)
-        database = connect(folder)
+        database = connect(gallery.folder)
         if _RECALLS not in _names(database):
             return found
         kept = database.open_table(_RECALLS).to_arrow().sort_by("time").to_pylist()
     return replace(found, recall=kept[-1]["recall"], measured_in=kept[-1]["images"]) if kept else found
 
 
-def tend(folder: Path, gallery: LanceGallery, index_from: int) -> Index | None:
+def tend(gallery: LanceGallery, index_from: int) -> Index | None:
     """Make the index where there are images enough, put into it what came since, and small files together;
     recall is measured after that. Where another writer comes between, the next one does it.
     """
-    index = index_of(folder, gallery)
+    index = index_of(gallery)
     with told(gallery.place):
         table = gallery.table
         num = table.count_rows()
@@ -85,11 +84,11 @@ def tend(folder: Path, gallery: LanceGallery, index_from: int) -> Index | None:
             changed = _unless_disturbed(table.optimize)
         else:
             return index
-    index = index_of(folder, gallery)
+    index = index_of(gallery)
     if changed and index is not None:
         recall = measured_recall(gallery)
-        _keep(folder, gallery, recall, index.images + index.outside)
-        index = index_of(folder, gallery)
+        _keep(gallery, recall, index.images + index.outside)
+        index = index_of(gallery)
     return index
 
 
@@ -155,12 +154,12 @@ def _exactly_nearest(gallery: LanceGallery, queries: np.ndarray, k: int) -> list
     return [[name for name in row if name] for row in np.take_along_axis(names, order, 1).tolist()]
 
 
-def _keep(folder: Path, gallery: LanceGallery, recall: float, num: int) -> None:
+def _keep(gallery: LanceGallery, recall: float, num: int) -> None:
     """In a table beside the gallery's, a row a measurement."""
     now = datetime.now(UTC).replace(tzinfo=None)
     row = {"time": now, "images": num, "queries": QUERIES, "nearest": NEAREST, "recall": recall}
     with told(gallery.place):
-        kept = connect(folder).create_table(_RECALLS, schema=_RECALL_SCHEMA, exist_ok=True)
+        kept = connect(gallery.folder).create_table(_RECALLS, schema=_RECALL_SCHEMA, exist_ok=True)
         kept.add(pa.Table.from_pylist([row], schema=_RECALL_SCHEMA))
 
 

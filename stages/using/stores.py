@@ -147,7 +147,7 @@ class LanceStore:
 
         done = put(self.folder, tables)
         gallery = self.open()
-        tend(self.folder, gallery, index_from)
+        tend(gallery, index_from)
         return {
             "added": done.added,
             "updated": done.updated,
@@ -169,5 +169,5 @@ class LanceStore:
     def index(self) -> str | None:
         from genreid.deployment.lance_index import index_of
 
-        index = index_of(self.folder, self.open())
+        index = index_of(self.open())
         return None if index is None else str(index)

@@ -1,5 +1,6 @@
 """A process that puts images into a gallery, and can be made to wait in the middle of its commit:
-`python -m tests.genreid.deployment.lance_writer FOLDER NAME [REACHED GO]`."""
+`python -m tests.genreid.deployment.lance_writer FOLDER NAME KEPT [REACHED GO]`. KEPT is a file that it makes
+when all rows are there and only the commit is left."""
 
 from __future__ import annotations
 
@@ -53,7 +54,7 @@ def opened(folder: Path) -> lance_gallery.LanceGallery:
 
 
 def main() -> None:
-    folder, name, *signs = sys.argv[1:]
+    folder, name, kept, *signs = sys.argv[1:]
     if signs:
         reached, go = map(Path, signs)
         place = lance_gallery.placed_below
@@ -71,6 +72,7 @@ def main() -> None:
         paths = written_by(name)
         for start in range(0, len(paths), 8):
             yield table(paths[start : start + 8], detail=name)
+        Path(kept).touch()
 
     lance_gallery.put(Path(folder), tables())
 

@@ -117,8 +117,8 @@ def test_an_error_of_the_machine_is_the_machines(tmp_path: Path) -> None:
 def test_an_index_from_some_size_on_and_how_much_it_finds(tmp_path: Path) -> None:
     put(tmp_path, iter([table([f"{at}.png" for at in range(300)])]))
     own = opened(tmp_path)
-    assert tend(tmp_path, own, 301) is None and index_of(tmp_path, own) is None
-    index = tend(tmp_path, own, 300)
+    assert tend(own, 301) is None and index_of(own) is None
+    index = tend(own, 300)
     assert index is not None and (index.images, index.outside) == (300, 0)
     assert index.recall == measured_recall(own) and 0.9 < index.recall <= 1 and index.measured_in == 300
     assert f"300 images (recall {index.recall:.4f} of the 10 nearest, measured in 300)" in str(index)
@@ -130,12 +130,12 @@ def test_an_index_from_some_size_on_and_how_much_it_finds(tmp_path: Path) -> Non
     assert len(few) == 10, "all that a filter leaves, in whatever part of the index"
 
     put(tmp_path, iter([table([f"new_{at}.png" for at in range(20)], seed=1)]))
-    later = tend(tmp_path, own, 300)
+    later = tend(own, 300)
     assert later is not None and (later.images, later.outside) == (300, 20), "one by one, so few"
     newest = own.to_table(Where(paths=("new_7.png",)))["embedding"].to_pylist()[0]
     assert own.nearest(np.array(newest, np.float32), 1)[0].path == "new_7.png"
     put(tmp_path, iter([table([f"more_{at}.png" for at in range(40)], seed=2)]))
-    merged = tend(tmp_path, own, 300)
+    merged = tend(own, 300)
     assert merged is not None and (merged.images, merged.outside, merged.measured_in) == (360, 0, 360)
 
 
@@ -149,7 +149,7 @@ def test_recall_counts_what_is_missed(tmp_path: Path) -> None:
         def nearest(self, query, k, where=None):
             return [one for one in super().nearest(query, 80) if int(one.path[:3]) % 2 == 0][:k]
 
-    half = Half(own.info, None, own.place, own.table)
+    half = Half(own.info, None, own.folder, own.table)
     made = own.to_table()
     rows = np.array(made["embedding"].to_pylist())
     similarity = rows @ rows.T

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,11 @@ def test_killed_in_the_middle_of_a_commit_all_is_as_before(tmp_path: Path, befor
     if before:
         put(folder, iter([table(before)]))
         rows = opened(folder).to_table()
-    process = started(folder, "a", reached, tmp_path / "never")
+    process = started(folder, "a", tmp_path / "kept", reached, tmp_path / "never")
     wait_for(reached, process)
     process.kill()
     assert process.wait() == -9
-    assert not [path for path in folder.iterdir() if not path.name.endswith(".lance")], "nothing is left over"
+    assert {path.name for path in folder.iterdir()} == {".genreid.lock", "embeddings.lance"}
     if before:
         assert opened(folder).to_table().equals(rows)
     else:
@@ -58,18 +59,22 @@ def test_killed_in_the_middle_of_a_commit_all_is_as_before(tmp_path: Path, befor
 
 @pytest.mark.parametrize("before", [[], ["1.png"]], ids=["first", "append"])
 def test_two_writers_at_once_lose_nothing(tmp_path: Path, before: list[str]) -> None:
-    """The second commits while the first is in the middle of its own: both of them make the table, or both
-    add to it, and both bring an image of one name."""
+    """The second would commit while the first is in the middle of its own: both of them make the table, or
+    both add to it, and both bring an image of one name. Without the lock the second would be through before
+    the first goes on, and of two tables one would be lost, of one image there would be two.
+    """
     folder, reached, go = tmp_path / "db", tmp_path / "reached", tmp_path / "go"
     if before:
         put(folder, iter([table(before)]))
-    first = started(folder, "a", reached, go)
+    first = started(folder, "a", tmp_path / "kept", reached, go)
     wait_for(reached, first)
-    second = started(folder, "b")
-    assert second.wait(300) == 0
+    second = started(folder, "b", tmp_path / "other")
+    wait_for(tmp_path / "other", second)
+    with suppress(subprocess.TimeoutExpired):
+        second.wait(2)
     go.touch()
-    assert first.wait(300) == 0
+    assert first.wait(300) == 0 and second.wait(300) == 0
     assert paths_in(folder) == sorted({*before, *written_by("a"), *written_by("b")}), "each once"
     detail = opened(folder).to_table(Where(paths=(BOTH,)))["detail"].to_pylist()
-    assert detail == ["a"], "who commits last has the last word"
+    assert detail == ["b"], "who commits last has the last word"
     assert opened(folder).to_table().schema.equals(gallery_schema(info()), check_metadata=True)
