@@ -33,7 +33,7 @@ from genreid.deployment.patterns import Told
 from genreid.deployment.where import Where
 from genreid.errors import GenreidError
 
-_MEANS_KEY = b"genreid.camera_means"
+MEANS_KEY = b"genreid.camera_means"
 NOTHING_TOLD = Told()
 
 
@@ -55,7 +55,7 @@ class Gallery(Described):
         kept = table.filter(pc.is_valid(table["embedding"]))
         if kept.num_rows == 0:
             raise GenreidError(f"{place} holds no embedding: none of its {table.num_rows} images is readable")
-        means = table.schema.metadata.get(_MEANS_KEY)
+        means = table.schema.metadata.get(MEANS_KEY)
         rows = embeddings_of(kept)
         if not np.isfinite(rows).all():
             raise GenreidError(f"{place} holds embeddings that are not finite; {REMEDY}")
@@ -125,7 +125,7 @@ def without_camera_means(table: pa.Table, pattern: str) -> pa.Table:
     columns["embedding"] = pa.array(
         [next(centred) if readable else None for readable in there], table.schema.field("embedding").type
     )
-    metadata = {**table.schema.metadata, _MEANS_KEY: means.encoded()}
+    metadata = {**table.schema.metadata, MEANS_KEY: means.encoded()}
     return pa.table(columns, schema=table.schema.with_metadata(metadata))
 
 

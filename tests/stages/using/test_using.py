@@ -28,7 +28,7 @@ from tests.stages.using.trained_project import HEIGHT_PX, NUM_CROPS, WIDTH_PX, e
 __all__ = ["trained"]
 
 DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
-USING = ("report", "embed", "search", "group", "gallery", "generate", "export", "doctor")
+USING = ("report", "embed", "search", "group", "join", "gallery", "generate", "export", "doctor")
 METRICS = {name: dict.fromkeys(FIGURES, 50.0) for name in ENCODERS} | {"views_unjudged": "none was made"}
 """What a page of `genreid report` needs of a run at least."""
 
