@@ -33,8 +33,10 @@ from stages.studies.command import study
 from stages.train_joint import train_joint
 from stages.using.embed import embed
 from stages.using.export import export
+from stages.using.gallery_command import gallery
 from stages.using.generate import generate
 from stages.using.group import group
+from stages.using.join import join
 from stages.using.report.command import report
 from stages.using.search import search
 
@@ -59,8 +61,9 @@ app = typer.Typer(
 )
 for _stage in (fingerprint_code, *(checked(stage) for stage in STAGES)):
     app.command(rich_help_panel="Stages, in order")(_stage)
-for _use in (report, embed, search, group, generate, export):
+for _use in (report, embed, search, group, join, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)
+app.add_typer(gallery, name="gallery", rich_help_panel="Using what was trained")
 app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)

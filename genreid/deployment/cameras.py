@@ -6,7 +6,6 @@ Beyond the paper. It takes a gallery and its cameras, and no identity. N images,
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from genreid.clustering.cameras import less_mean
-from genreid.errors import GenreidError
+from genreid.deployment.patterns import finds_nothing, found_in
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,10 @@ class CameraMeans:
     @classmethod
     def of(cls, pattern: str, paths: Sequence[str], rows: np.ndarray) -> CameraMeans:
         """rows: (N, D). Raises GenreidError where no path has a camera."""
-        cameras = [camera_in(pattern, path) for path in paths]
+        cameras = [found_in(pattern, "camera", path) for path in paths]
         names = sorted({camera for camera in cameras if camera is not None})
         if not names:
-            raise GenreidError(
-                f"--camera-pattern: '{pattern}' finds no camera in any of {len(paths)} paths, such as "
-                f"{paths[0] if paths else 'none'}: write one that does, or leave it out"
-            )
+            raise finds_nothing(pattern, "camera", paths)
         wide = rows.astype(np.float64)
         own = {name: wide[[camera == name for camera in cameras]].mean(0) for name in names}
         return cls(pattern, own, wide.mean(0))
@@ -65,22 +61,3 @@ class CameraMeans:
         values = json.loads(encoded)
         means = {name: np.array(mean) for name, mean in values["by_camera"].items()}
         return cls(values["pattern"], means, np.array(values["overall"]))
-
-
-def camera_in(pattern: str, path: str) -> str | None:
-    """The camera that a path tells, or None. The pattern must be one that `check_pattern` lets pass."""
-    found = re.search(pattern, path)
-    return found["camera"] if found else None
-
-
-def check_pattern(pattern: str) -> None:
-    """Raises GenreidError where it is no regular expression, or has no group `camera`."""
-    try:
-        groups = re.compile(pattern).groupindex
-    except re.error as error:
-        raise GenreidError(f"--camera-pattern: '{pattern}' is no regular expression ({error})") from None
-    if "camera" not in groups:
-        raise GenreidError(
-            f"--camera-pattern: '{pattern}' has no group `camera`: write `(?P<camera>…)` around the part of "
-            "a path that tells it"
-        )

@@ -5,10 +5,9 @@ N images, D embedding width.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,104 +17,64 @@ import pyarrow.compute as pc
 from genreid.clustering.faiss_search import nearest_in_gallery
 from genreid.data.datasets.layout import IMAGE_SUFFIXES, files_below, why_no_image
 from genreid.data.images import read_image
-from genreid.data.settings import WayName
-from genreid.deployment.cameras import CameraMeans, camera_in
+from genreid.deployment.cameras import CameraMeans
+from genreid.deployment.gallery_table import (
+    EVERYTHING,
+    REMEDY,
+    Described,
+    Found,
+    GalleryInfo,
+    embeddings_of,
+    gallery_schema,
+    info_of,
+)
 from genreid.deployment.looking import Looker
+from genreid.deployment.patterns import Told
+from genreid.deployment.where import Where
 from genreid.errors import GenreidError
 
-STATUSES = ("ok", "unreadable")
-SCHEMA_VERSION = 2
-_INFO_KEY = b"genreid.embeddings"
-_MEANS_KEY = b"genreid.camera_means"
-_REMEDY = "embed the folder again with `genreid embed`"
+MEANS_KEY = b"genreid.camera_means"
+NOTHING_TOLD = Told()
 
 
 @dataclass(frozen=True)
-class GalleryInfo:
-    """What holds for all rows.
+class Gallery(Described):
+    """The embedded images of a table, in memory. path: N names. embedding: (N, D) float32, unit rows.
 
-    folder: that `path` is relative to. checkpoint: the file that the encoder came from; fingerprint: the
-    SHA-256 of its content. height_px, width_px: the size that images were resized to. views: the way in which
-    images were looked at.
+    labels: N rows path, camera, time.
     """
 
-    folder: str
-    checkpoint: str
-    fingerprint: str
-    height_px: int
-    width_px: int
-    embedding_dim: int
-    views: WayName
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The embedded images of a table. path: N names. embedding: (N, D) float32, unit rows.
-
-    means: those of the cameras, which the rows are without, or None.
-    """
-
-    info: GalleryInfo
     path: list[str]
     embedding: np.ndarray
-    means: CameraMeans | None
+    labels: pa.Table
 
     @classmethod
     def from_table(cls, table: pa.Table, place: str) -> Gallery:
         """The readable images of a table that `embed_folder` made. Raises GenreidError."""
-        encoded = (table.schema.metadata or {}).get(_INFO_KEY)
-        if encoded is None:
-            raise GenreidError(f"{place} has no genreid metadata: it is no table of embeddings; {_REMEDY}")
-        values = json.loads(encoded)
-        if values.pop("version") != SCHEMA_VERSION:
-            raise GenreidError(f"{place} is not of schema version {SCHEMA_VERSION}; {_REMEDY}")
-        info = GalleryInfo(**values)
+        info = info_of(table.schema, place)
         kept = table.filter(pc.is_valid(table["embedding"]))
         if kept.num_rows == 0:
             raise GenreidError(f"{place} holds no embedding: none of its {table.num_rows} images is readable")
-        means = table.schema.metadata.get(_MEANS_KEY)
-        rows = _embeddings(kept).reshape(-1, info.embedding_dim)
+        means = table.schema.metadata.get(MEANS_KEY)
+        rows = embeddings_of(kept)
         if not np.isfinite(rows).all():
-            raise GenreidError(f"{place} holds embeddings that are not finite; {_REMEDY}")
-        return cls(info, kept["path"].to_pylist(), rows, CameraMeans.decoded(means) if means else None)
+            raise GenreidError(f"{place} holds embeddings that are not finite; {REMEDY}")
+        decoded = CameraMeans.decoded(means) if means else None
+        return cls(info, decoded, kept["path"].to_pylist(), rows, _labels(kept))
 
-    def name_of(self, query: Path) -> str:
-        """What a query is called here: its path below the folder, or its file's name."""
-        folder, whole = Path(self.info.folder), query.resolve()
-        return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else query.name
+    def labels_of_all(self) -> pa.Table:
+        return self.labels
 
-    def camera_of(self, query: Path) -> str | None:
-        """The camera that a query's name tells, as that of an image of the gallery does; None where it tells
-        none that the gallery has."""
-        if self.means is None:
-            return None
-        camera = camera_in(self.means.pattern, self.name_of(query))
-        return camera if camera in self.means.by_camera else None
+    def count(self, where: Where = EVERYTHING) -> int:
+        return int(np.count_nonzero(where.mask(self.labels)))
 
-    def nearest(self, query: np.ndarray, k: int) -> tuple[list[str], np.ndarray]:
-        """Paths and cosine similarities (k,) of the images nearest to one query (D,), falling."""
-        index, similarity = nearest_in_gallery(query[None], self.embedding, k)
-        return [self.path[i] for i in index[0]], similarity[0]
-
-
-def gallery_schema(info: GalleryInfo) -> pa.Schema:
-    """One row an image; `embedding` is null where the image is unreadable, and `detail` says why.
-
-    `views`: how many pictures the embedding is the mean of. `camera`: null where nobody asked, or where it is
-    not known.
-    """
-    encoded = json.dumps({"version": SCHEMA_VERSION, **asdict(info)}, sort_keys=True).encode()
-    columns = [
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("detail", pa.string()),
-        pa.field("height", pa.int32()),
-        pa.field("width", pa.int32()),
-        pa.field("camera", pa.string()),
-        pa.field("views", pa.int32()),
-        pa.field("embedding", pa.list_(pa.float32(), info.embedding_dim)),
-    ]
-    return pa.schema(columns, metadata={_INFO_KEY: encoded})
+    def nearest(self, query: np.ndarray, k: int, where: Where = EVERYTHING) -> list[Found]:
+        asked = np.flatnonzero(where.mask(self.labels))
+        if not len(asked):
+            return []
+        rows = self.embedding[asked] if where else self.embedding
+        index, similarity = nearest_in_gallery(query[None], rows, k)
+        return self.found([self.path[asked[i]] for i in index[0]], similarity[0])
 
 
 def list_images(folder: Path) -> list[str]:
@@ -129,9 +88,15 @@ def list_images(folder: Path) -> list[str]:
 
 
 def embed_folder(
-    looker: Looker, names: Sequence[str], info: GalleryInfo, *, batch_size: int, num_threads: int
+    looker: Looker,
+    names: Sequence[str],
+    info: GalleryInfo,
+    told: Told = NOTHING_TOLD,
+    *,
+    batch_size: int,
+    num_threads: int,
 ) -> Iterator[pa.Table]:
-    """One table for each `batch_size` images, in order.
+    """One table for each `batch_size` images, in order. told: how their names tell camera and time.
 
     An image that cannot be read is a row without an embedding; what the machine cannot read now raises
     OSError (`genreid.data.files`). Memory does not grow with the folder.
@@ -141,7 +106,7 @@ def embed_folder(
         for start in range(0, len(names), batch_size):
             batch = names[start : start + batch_size]
             images = list(pool.map(lambda name: _read(folder / name, folder), batch))
-            yield _rows(looker, batch, images, schema)
+            yield _rows(looker, batch, images, told, schema)
 
 
 def without_camera_means(table: pa.Table, pattern: str) -> pa.Table:
@@ -150,9 +115,9 @@ def without_camera_means(table: pa.Table, pattern: str) -> pa.Table:
     """
     there = pc.is_valid(table["embedding"]).to_numpy(zero_copy_only=False)
     paths = table["path"].to_pylist()
-    cameras = [camera_in(pattern, path) for path in paths]
+    cameras = Told(camera=pattern).cameras(paths)
     kept = np.flatnonzero(there)
-    rows = _embeddings(table.filter(pa.array(there))).reshape(len(kept), -1)
+    rows = embeddings_of(table.filter(pa.array(there)))
     means = CameraMeans.of(pattern, [paths[row] for row in kept], rows)
     centred = iter(means.take_off(rows, [cameras[row] for row in kept]))
     columns = {name: table[name] for name in table.column_names}
@@ -160,14 +125,16 @@ def without_camera_means(table: pa.Table, pattern: str) -> pa.Table:
     columns["embedding"] = pa.array(
         [next(centred) if readable else None for readable in there], table.schema.field("embedding").type
     )
-    metadata = {**table.schema.metadata, _MEANS_KEY: means.encoded()}
+    metadata = {**table.schema.metadata, MEANS_KEY: means.encoded()}
     return pa.table(columns, schema=table.schema.with_metadata(metadata))
 
 
-def _embeddings(table: pa.Table) -> np.ndarray:
-    """Those of readable images, one after another."""
-    chunks = [chunk.flatten().to_numpy() for chunk in table["embedding"].chunks]
-    return np.concatenate([np.empty(0, np.float32), *chunks])
+def _labels(table: pa.Table) -> pa.Table:
+    """Path, camera, time; a table of a version before there were times has none."""
+    labels = table.select([name for name in ("path", "camera", "time") if name in table.column_names])
+    if "time" not in labels.column_names:
+        labels = labels.append_column("time", pa.nulls(table.num_rows, pa.timestamp("us")))
+    return labels.replace_schema_metadata(None)
 
 
 def _read(path: Path, folder: Path) -> np.ndarray | str:
@@ -179,7 +146,7 @@ def _read(path: Path, folder: Path) -> np.ndarray | str:
 
 
 def _rows(
-    looker: Looker, names: Sequence[str], images: Sequence[np.ndarray | str], schema: pa.Schema
+    looker: Looker, names: Sequence[str], images: Sequence[np.ndarray | str], told: Told, schema: pa.Schema
 ) -> pa.Table:
     readable = {name: image for name, image in zip(names, images, strict=True) if not isinstance(image, str)}
     found = zip(*looker.embed(list(readable), list(readable.values())), strict=True) if readable else ()
@@ -190,7 +157,8 @@ def _rows(
         "detail": [image if isinstance(image, str) else None for image in images],
         "height": [None if isinstance(image, str) else image.shape[0] for image in images],
         "width": [None if isinstance(image, str) else image.shape[1] for image in images],
-        "camera": [None] * len(names),
+        "camera": told.cameras(names),
+        "time": told.times(names),
         "views": [int(by_name[name][1]) if name in by_name else None for name in names],
         "embedding": [by_name[name][0] if name in by_name else None for name in names],
     }

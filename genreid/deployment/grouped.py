@@ -13,6 +13,7 @@ import numpy as np
 
 from genreid.clustering.agglomeration import Grouping, Links
 from genreid.deployment.gallery import Gallery
+from genreid.deployment.group_table import Groups
 from genreid.deployment.groups import Likeness, Question, confidences, group, questions
 from genreid.errors import GenreidError
 
@@ -95,6 +96,11 @@ class Grouped:
         named = np.full(self._grouping.labels.max(initial=-1) + 1, -1)
         np.maximum.at(named, self._grouping.labels, self.people.name)
         return [self.people.names[at] if at >= 0 else None for at in named[self.labels]]
+
+    @property
+    def groups(self) -> Groups:
+        """All of it, as the table has it."""
+        return Groups(self.labels, self.person, self.confidence)
 
     @property
     def num_groups(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,23 +11,29 @@ import typer
 
 from stages.shared.options import Device, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
+from stages.using.options import DEFAULT_OUTPUT, INDEX_FROM, CameraPattern, TimePattern
 from stages.using.views import Views
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from genreid.deployment.gallery import GalleryInfo
+    from genreid.deployment.gallery_table import GalleryInfo
     from genreid.deployment.looking import Looker
+    from genreid.deployment.patterns import Told
     from stages.shared.run import Project
     from stages.using.checkpoint import Checkpoint
-
-DEFAULT_OUTPUT = Path("embeddings.parquet")
 
 
 def embed(
     folder: Annotated[Path, typer.Argument(help="A folder of images of persons; folders in it count too.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The Parquet file to write.")
+        Path,
+        typer.Option(
+            "--output",
+            "--to",
+            "-o",
+            help="The Parquet file to write, or lance:FOLDER: the LanceDB database to add to.",
+        ),
     ] = DEFAULT_OUTPUT,
     checkpoint: CheckpointOption = None,
     views: Annotated[
@@ -38,14 +43,12 @@ def embed(
             "and shifted a little; and 7 views of the person turned. auto: as evaluate recommends."
         ),
     ] = Views.auto,
-    camera_pattern: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            help="Finds the camera in an image's path, as its group (?P<camera>…); the mean of each "
-            "camera's images is then taken off.",
-        ),
-    ] = None,
+    camera_pattern: CameraPattern = None,
+    time_pattern: TimePattern = None,
+    index_from: Annotated[
+        int,
+        typer.Option(min=256, help="Images from which on a database gets an approximate index."),
+    ] = INDEX_FROM,
     batch_size: BatchSize = 128,
     device: Device = "auto",
     workers: Workers = 0,
@@ -53,9 +56,12 @@ def embed(
 ) -> None:
     """Embed every image of a folder: a Parquet file with one row an image, for `genreid search` and others.
 
-    Columns: path (relative to the folder), status (ok or unreadable), detail, height, width, camera, views
-    (how many pictures the embedding is the mean of) and embedding, of length 1: compare two by their dot
-    product. An image that cannot be read is a row without one.
+    Columns: path (relative to the folder), status (ok or unreadable), detail, height, width, camera, time,
+    views (how many pictures the embedding is the mean of) and embedding, of length 1: compare two by their
+    dot product. An image that cannot be read is a row without one.
+
+    To a database (lance:FOLDER, with the extra `lance`) the images are added, all at once when all are
+    embedded; those that are there are updated. `genreid gallery` shows what is in it, and deletes.
 
     Examples:
 
@@ -64,30 +70,35 @@ def embed(
         genreid embed crops/ --output crops.parquet --checkpoint encoder
 
         genreid embed crops/ --views turned --camera-pattern '^(?P<camera>[^_]+)_'
+
+        genreid embed crops/ --to lance:gallery --time-pattern '_(?P<time>[0-9]{10})'
     """
-    from pipeline.outputs import holds
     from stages.shared.run import Options, Project
     from stages.using.checkpoint import open_checkpoint
-    from stages.using.pictures import check_output
+    from stages.using.stores import store_at
     from stages.using.views import open_looker, way_for
 
     project = Project.open(Options(device=device, workers=workers, progress=progress))
-    check_output(project, output, "embed", holds(b"genreid.embeddings"))
-    names = _names(folder, camera_pattern)
+    store = store_at(output)
+    store.check(project)
+    names, told = _names(folder, camera_pattern, time_pattern)
     chosen = open_checkpoint(project, checkpoint)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = _info(folder, chosen, looker)
+    store.check_info(info)
     begin = time.monotonic()
-    counted = _write(output, _tables(project, looker, names, info, batch_size, camera_pattern))
+    counted = _Counted()
+    tables = _tables(project, looker, names, info, batch_size, told, centred=store.is_centred)
+    kept = store.write(counted.each(tables), index_from)
     made = {
-        "unreadable": len(names) - counted["embedded"],
+        "unreadable": len(names) - counted.facts["embedded"],
         "views": looker.way,
         "milliseconds an image": 1e3 * (time.monotonic() - begin) / len(names),
         "embedding width": info.embedding_dim,
         "image size": chosen.prepared.size,
-        "written to": output,
+        "written to": store.place,
     }
-    project.show("Embeddings", {**counted, **made})
+    project.show("Embeddings", {**counted.facts, **made, **kept})
 
 
 def embedded_folder(
@@ -101,24 +112,26 @@ def embedded_folder(
     """The table that the command writes, for one that needs all of it at once."""
     from stages.using.views import open_looker, way_for
 
-    names = _names(folder, camera_pattern)
+    names, told = _names(folder, camera_pattern, None)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = _info(folder, chosen, looker)
-    return _joined(_tables(project, looker, names, info, batch_size, camera_pattern))
+    return _joined(_tables(project, looker, names, info, batch_size, told, centred=True))
 
 
-def _names(folder: Path, camera_pattern: str | None) -> list[str]:
-    """The images of the folder. Raises GenreidError where there are none, or the pattern is no pattern."""
-    from genreid.deployment.cameras import check_pattern
+def _names(folder: Path, camera_pattern: str | None, time_pattern: str | None) -> tuple[list[str], Told]:
+    """The images of the folder, and what their names tell. Raises GenreidError where there are none, and
+    where a pattern is none or finds nothing."""
     from genreid.deployment.gallery import list_images
+    from genreid.deployment.patterns import Told
 
-    if camera_pattern is not None:
-        check_pattern(camera_pattern)
-    return list_images(folder)
+    told = Told(camera_pattern, time_pattern)
+    names = list_images(folder)
+    told.require_found(names)
+    return names, told
 
 
 def _info(folder: Path, chosen: Checkpoint, looker: Looker) -> GalleryInfo:
-    from genreid.deployment.gallery import GalleryInfo
+    from genreid.deployment.gallery_table import GalleryInfo
 
     return GalleryInfo(
         folder=str(folder.resolve()),
@@ -137,18 +150,21 @@ def _tables(
     names: list[str],
     info: GalleryInfo,
     batch_size: int,
-    camera_pattern: str | None,
+    told: Told,
+    *,
+    centred: bool,
 ) -> Iterator[pa.Table]:
-    """The rows, while the images are embedded; less the means of their cameras where these can be told."""
+    """The rows, while the images are embedded; `centred`: less the means of their cameras where these are
+    told."""
     from genreid.deployment.gallery import embed_folder, without_camera_means
     from pipeline.tracking import Bars
 
-    tables = embed_folder(looker, names, info, batch_size=batch_size, num_threads=project.workers)
+    tables = embed_folder(looker, names, info, told, batch_size=batch_size, num_threads=project.workers)
     tracked = Bars(show=project.options.progress).track(tables, "embedding", len(names), size=len)
-    if camera_pattern is None:
+    if told.camera is None or not centred:
         return tracked
     # Means are known when all images are: the embeddings have to fit into memory.
-    return iter([without_camera_means(_joined(tracked), camera_pattern)])
+    return iter([without_camera_means(_joined(tracked), told.camera)])
 
 
 def _joined(tables: Iterator[pa.Table]) -> pa.Table:
@@ -157,18 +173,18 @@ def _joined(tables: Iterator[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def _write(output: Path, tables: Iterator[pa.Table]) -> dict[str, int]:
-    """One after another; how many images there are, how many are embedded and with how many pictures."""
-    import pyarrow.compute as pc
+class _Counted:
+    """How many images there are, how many are embedded and with how many pictures."""
 
-    from pipeline.artifacts import table_writer
+    def __init__(self) -> None:
+        self.facts = {"images": 0, "embedded": 0, "embedded alone": 0}
 
-    counted = {"images": 0, "embedded": 0, "embedded alone": 0}
-    first = next(tables)  # a folder without images is refused
-    with table_writer(output, first.schema) as writer:
-        for table in itertools.chain([first], tables):
-            writer.write_table(table)
-            counted["images"] += table.num_rows
-            counted["embedded"] += table.num_rows - table["embedding"].null_count
-            counted["embedded alone"] += pc.sum(pc.equal(table["views"], 1)).as_py() or 0
-    return counted
+    def each(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """The same tables, counted on the way."""
+        import pyarrow.compute as pc
+
+        for table in tables:
+            self.facts["images"] += table.num_rows
+            self.facts["embedded"] += table.num_rows - table["embedding"].null_count
+            self.facts["embedded alone"] += pc.sum(pc.equal(table["views"], 1)).as_py() or 0
+            yield table

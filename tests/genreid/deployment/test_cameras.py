@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from genreid.clustering.cameras import without_camera_mean
-from genreid.deployment.cameras import CameraMeans, check_pattern
+from genreid.deployment.cameras import CameraMeans
+from genreid.deployment.patterns import check_pattern
 from genreid.errors import GenreidError
 
 PATTERN = r"_(?P<camera>c\d+)"
@@ -48,10 +49,10 @@ def test_means_come_back_as_they_were() -> None:
 
 
 def test_patterns_that_tell_nothing_are_refused() -> None:
-    check_pattern(PATTERN)
+    check_pattern(PATTERN, "camera")
     with pytest.raises(GenreidError, match=r"'\(' is no regular expression"):
-        check_pattern("(")
+        check_pattern("(", "camera")
     with pytest.raises(GenreidError, match=r"has no group `camera`: write `\(\?P<camera>…\)`"):
-        check_pattern(r"c(\d)")
+        check_pattern(r"c(\d)", "camera")
     with pytest.raises(GenreidError, match=r"finds no camera in any of 2 paths, such as a\.png"):
         CameraMeans.of(PATTERN, ["a.png", "b.png"], _rows()[:2])

@@ -11,14 +11,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from genreid.deployment.gallery import (
-    Gallery,
-    GalleryInfo,
-    embed_folder,
-    gallery_schema,
-    list_images,
-    without_camera_means,
-)
+from genreid.deployment.gallery import Gallery, embed_folder, list_images, without_camera_means
+from genreid.deployment.gallery_table import GalleryInfo, gallery_schema
 from genreid.deployment.looking import Looker
 from genreid.errors import GenreidError
 from genreid.models.initialisation import build_encoder
@@ -76,10 +70,14 @@ def test_the_table_comes_back_and_is_searched_as_a_loop_would(folder: Path) -> N
     assert gallery.info == info(folder) and gallery.path == ["a é.png", "b.JPG", "sub/c.png"]
     query = gallery.embedding[1] * 0.8 + gallery.embedding[2] * 0.2
     query /= np.linalg.norm(query)
-    paths, similarity = gallery.nearest(query, 9)
+    found = gallery.nearest(query, 9)
+    paths = [one.path for one in found]
     cosines = {path: float(row @ query) for path, row in zip(gallery.path, gallery.embedding, strict=True)}
     assert paths == sorted(cosines, key=lambda path: -cosines[path])
-    np.testing.assert_allclose(similarity, [cosines[path] for path in paths], atol=1e-6)
+    np.testing.assert_allclose(
+        [one.similarity for one in found], [cosines[path] for path in paths], atol=1e-6
+    )
+    assert found[0].file == folder / paths[0]
 
 
 def test_camera_means_are_taken_off_and_kept(folder: Path) -> None:

@@ -4,12 +4,14 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
 from genreid.clustering.agglomeration import Links
 from genreid.clustering.settings import PseudoLabelSettings
-from genreid.deployment.gallery import Gallery, GalleryInfo
+from genreid.deployment.gallery import Gallery
+from genreid.deployment.gallery_table import GalleryInfo
 from genreid.deployment.grouped import Grouped, People
 from genreid.deployment.groups import LEAST, Likeness, confidences, group, questions
 from genreid.errors import GenreidError
@@ -102,7 +104,7 @@ def test_what_has_been_answered_is_not_asked_again() -> None:
 
 def gallery(path: list[str], rows: np.ndarray, fingerprint: str = "abc", views: str = "image") -> Gallery:
     info = GalleryInfo("crops", "joint.pt", fingerprint, 128, 64, rows.shape[1], views)  # type: ignore[arg-type]
-    return Gallery(info, path, rows, None)
+    return Gallery(info, None, path, rows, pa.table({"path": path}))
 
 
 def test_known_persons_give_their_names() -> None:

@@ -152,3 +152,25 @@ def test_group_takes_its_cut_from_what_is_known_of_matches(trained: SmallProject
     assert outcome.code == 0, outcome.err
     assert "persons at false match rates of 0.02 and 0.001" in outcome.out
     assert re.search(r"cut \(cosine\) +│ 0 ", outcome.out), "the lowest with at most 0.5 %"
+
+
+def test_new_images_join_groups(trained: SmallProject) -> None:
+    """The same crops again are in the groups that they are in; a low cut makes one group of all."""
+    assert trained.run("group", "crops", "--least-similarity", "0.999999").code == 0
+    before = groups()
+    folder = trained.folder / "more"
+    folder.mkdir()
+    for name in ("0001.png", "0002.png"):
+        (folder / name).write_bytes((trained.folder / "crops" / name).read_bytes())
+    outcome = trained.run("join", "more", "--least-similarity", "0.999999")
+    assert outcome.code == 0, outcome.err
+    after = groups()
+    assert len(after) == len(before) + 2
+    for name in ("0001.png", "0002.png"):
+        assert after[str(folder / name)][:2] == (before[name][0], 2) == (after[name][0], 2)
+    again = trained.run("join", "more", "--least-similarity", "0.9")
+    assert again.code == 2 and "is in a group already" in again.err and again.err.count("\n") == 1
+    assert groups() == after, "what was there is kept"
+    assert trained.run("embed", "crops", "--output", "crops.parquet").code == 0
+    wrong = trained.run("join", "more", "crops.parquet", "--least-similarity", "0.9", "-o", "new.parquet")
+    assert wrong.code == 2 and "crops.parquet is no table" in wrong.err and wrong.err.count("\n") == 1

@@ -43,13 +43,15 @@ def crop(number: int) -> np.ndarray:
 
 
 def fill(folder: Path) -> None:
-    """Write manifest, models and crops/ into a project's folder. crops/0003.png is no image."""
+    """Write manifest, models and crops/ and more_crops/ into a project's folder. crops/0003.png is no image."""
     crops = folder / "crops"
     crops.mkdir()
     for number in range(1, NUM_CROPS + 1):
         cv2.imwrite(str(crops / f"{number:04d}.png"), crop(number)[:, :, ::-1])
     (crops / "0003.png").write_bytes(b"no image")
     (crops / "notes.txt").write_text("not an image either")
+    (folder / "more_crops").mkdir()
+    cv2.imwrite(str(folder / "more_crops" / "0009.png"), crop(9)[:, :, ::-1])
     row = {"image_id": "a", "path": "a", "split": "train", "camera_id": 1, "status": "ok"}
     info = ManifestInfo("boxes", "data/images", height_px=HEIGHT_PX, width_px=WIDTH_PX, body="open")
     write_table(folder / "data" / "manifest.parquet", Manifest.from_rows([row], info).to_table())
