@@ -17,7 +17,6 @@ import faiss
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.inputs import people
 from benchmarks.measure import Row, finish_side, measured, row, side, side_arguments, table
 from genreid.deployment.gallery_table import GalleryInfo, gallery_schema
 from genreid.deployment.lance_gallery import PARTS, LanceGallery, open_lance, put
@@ -129,6 +128,8 @@ def _people_file(folder: Path, num: int, width: int) -> Path:
 def _write_people(folder: Path, num: int, width: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (path := _people_file(folder, num, width)).exists():
+        from benchmarks.inputs import people  # brings torch, which would count as memory of each side
+
         partial = path.with_suffix(".partial")
         people(num + NUM_HELD_OUT, width).features.numpy().tofile(partial)
         partial.rename(path)
