@@ -98,7 +98,7 @@ def _search_faiss(arguments: argparse.Namespace) -> np.ndarray:
     name = "append" if arguments.kind == "exact" else "index"
     index = faiss.read_index(str(arguments.folder / f"{name}.faiss"))
     if name == "index":
-        index.nprobe = PARTS
+        faiss.extract_index_ivf(index).nprobe = PARTS
     queries = _queries(arguments.folder, arguments.num, arguments.width)[: SEARCHES[arguments.kind]]
     return np.concatenate([index.search(query[None], K)[1] for query in queries])
 
