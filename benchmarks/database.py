@@ -17,7 +17,6 @@ import faiss
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.inputs import people
 from benchmarks.measure import Row, finish_side, measured, row, side, side_arguments, table
 from genreid.deployment.gallery_table import GalleryInfo, gallery_schema
 from genreid.deployment.lance_gallery import PARTS, LanceGallery, open_lance, put
@@ -99,7 +98,7 @@ def _search_faiss(arguments: argparse.Namespace) -> np.ndarray:
     name = "append" if arguments.kind == "exact" else "index"
     index = faiss.read_index(str(arguments.folder / f"{name}.faiss"))
     if name == "index":
-        index.nprobe = PARTS
+        faiss.extract_index_ivf(index).nprobe = PARTS
     queries = _queries(arguments.folder, arguments.num, arguments.width)[: SEARCHES[arguments.kind]]
     return np.concatenate([index.search(query[None], K)[1] for query in queries])
 
@@ -129,6 +128,8 @@ def _people_file(folder: Path, num: int, width: int) -> Path:
 def _write_people(folder: Path, num: int, width: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (path := _people_file(folder, num, width)).exists():
+        from benchmarks.inputs import people  # brings torch, which would count as memory of each side
+
         partial = path.with_suffix(".partial")
         people(num + NUM_HELD_OUT, width).features.numpy().tofile(partial)
         partial.rename(path)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import clustering, feeding, joint_step, rendering, report, retrieval
+from benchmarks import clustering, database, feeding, joint_step, rendering, report, retrieval
 from benchmarks.measure import Row, available_gb, keep_row, read_rows, table
 from benchmarks.processors import Processor
 from genreid.clustering.settings import Method
@@ -61,6 +61,7 @@ def cases() -> list[Case]:
             Case(f"approximate {method} 1000000", partial(_approximate, 1_000_000, 256, method), False)
             for method in clustering.APPROXIMATE
         ),
+        *(Case(f"database {kind}", partial(_database, kind), False) for kind in database.KINDS),
     ]
     return found
 
@@ -83,6 +84,10 @@ def _approximate(num: int, width: int, method: Method) -> list[Row]:
 def _retrieval(kind: str, num_queries: int, num_gallery: int) -> list[Row]:
     with_field = kind != "features" or available_gb() > 16
     return [retrieval.compare(kind, num_queries, num_gallery, with_field=with_field)]
+
+
+def _database(kind: str) -> list[Row]:
+    return [database.compare(kind, *database.MILLION)]
 
 
 def _rendering(kind: str) -> list[Row]:

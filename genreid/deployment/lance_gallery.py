@@ -52,7 +52,14 @@ _LONGEST = timedelta(days=1)
 
 
 def connect(folder: Path) -> Any:
-    """The database in a folder. Raises GenreidError where LanceDB is not installed."""
+    """The database in a folder, which LanceDB makes where there is none."""
+    lancedb = installed(folder)
+    with told(f"{PREFIX}{folder}"):
+        return lancedb.connect(folder, read_consistency_interval=timedelta(0))
+
+
+def installed(folder: Path) -> Any:
+    """The package. Raises GenreidError where it is missing."""
     try:
         import lancedb
     except ImportError as missing:
@@ -60,8 +67,7 @@ def connect(folder: Path) -> Any:
             f"{PREFIX}{folder} needs the package lancedb ({missing}): install the extra `lance`: "
             "`pip install 'genreid[lance]'`"
         ) from None
-    with told(f"{PREFIX}{folder}"):
-        return lancedb.connect(folder, read_consistency_interval=timedelta(0))
+    return lancedb
 
 
 @dataclass(frozen=True)
@@ -170,8 +176,8 @@ def put(folder: Path, tables: Iterator[pa.Table]) -> Put:
     """
     first = next(tables)
     info = info_of(first.schema, "these images")
-    database = connect(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    database = connect(folder)
     with TemporaryFile(dir=folder) as kept:
         with pa.ipc.new_stream(kept, first.schema) as writer:
             for table in chain([first], tables):
@@ -243,6 +249,8 @@ def told(place: str) -> Iterator[None]:
     except GenreidError:
         raise
     except (RuntimeError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         text = " ".join(str(error).split())
         if found := re.search(r"\(os error (\d+)\)", text):
             number = int(found[1])

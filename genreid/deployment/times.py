@@ -23,8 +23,9 @@ def parse_time(text: str) -> datetime | None:
     if (found := _CALENDAR.fullmatch(text)) is None:
         return None
     *numbers, fraction, zone = found.groups()
+    year, month, day, hour, minute, second = (int(number or 0) for number in numbers)
     try:
-        time = datetime(*(int(one or 0) for one in numbers), int((fraction or "0").ljust(6, "0")))  # type: ignore[arg-type]
+        time = datetime(year, month, day, hour, minute, second, int((fraction or "0").ljust(6, "0")))
     except ValueError:  # the 31st of February
         return None
     return time if zone is None else time.replace(tzinfo=_zone(zone)).astimezone(UTC).replace(tzinfo=None)

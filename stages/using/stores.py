@@ -124,7 +124,7 @@ class LanceStore:
         return True
 
     def check(self, project: Project) -> None:
-        from genreid.deployment.lance_gallery import connect, open_lance
+        from genreid.deployment.lance_gallery import installed, open_lance
 
         if self.folder.exists() and not self.folder.is_dir():
             raise PipelineError(f"{self.place}: {self.folder} is no folder; name another database")
@@ -132,7 +132,7 @@ class LanceStore:
         output = Output("", self.place, self.folder.absolute(), True, lambda path: True, "`genreid embed`")
         others = [output for made in outputs_of(project.root, project.params).values() for output in made]
         require([output], places_of(project.root, project.params), others)
-        connect(self.folder)
+        installed(self.folder)
         open_lance(self.folder)
 
     def check_info(self, info: GalleryInfo) -> None:
@@ -156,9 +156,9 @@ class LanceStore:
         }
 
     def open(self, *, exact: bool = False) -> LanceGallery:
-        from genreid.deployment.lance_gallery import connect, open_lance
+        from genreid.deployment.lance_gallery import installed, open_lance
 
-        connect(self.folder)  # without LanceDB nothing is known of what is there
+        installed(self.folder)
         if (gallery := open_lance(self.folder, exact=exact)) is None:
             raise PipelineError(f"{self.place}: no gallery is there; {_REMEDY}")
         return gallery

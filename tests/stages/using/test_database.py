@@ -62,10 +62,10 @@ def test_a_database_is_filled_searched_grouped_and_emptied(trained: SmallProject
     query = ("search", "crops/0004.png")
     assert rows_of(trained.run(*query, "-g", "lance:db").out) == rows_of(trained.run(*query).out)
     for place in ("lance:db", "embeddings.parquet"):
-        day = trained.run(*query, "-g", place, "--after", "2024-01-31", "--before", "2024-02-01")
+        chosen = trained.run(*query, "-g", place, "--after", "2024-01-31", "--before", "2024-02-01")
         assert (
-            listed(day.out) == ["20240131_1.png"]
-            and "in 1 images (after 2024-01-31 00:00:00, before" in day.out
+            listed(chosen.out) == ["20240131_1.png"]
+            and "in 1 images (after 2024-01-31 00:00:00, before" in chosen.out
         )
     one = trained.run(*query, "-g", "lance:db", "--camera", "4")
     assert listed(one.out) == ["0004.png"]
