@@ -47,8 +47,18 @@ def read_weights(path: Path, remedy: str) -> dict[str, Tensor]:
             if isinstance(value, Tensor)
         }
         if tensors and len(tensors) == len(content):
+            _require_stored(tensors, path, remedy)
             return tensors
     raise GenreidError(f"weights {path} hold no table of tensors; {remedy}")
+
+
+def _require_stored(tensors: Mapping[str, Tensor], path: Path, remedy: str) -> None:
+    """Raise GenreidError where a tensor names more numbers than the file holds: one number repeated a billion
+    times would fill the memory where it is copied."""
+    for name, tensor in tensors.items():
+        whole = tensor.layout == torch.strided
+        if not whole or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise GenreidError(f"weights {path}: {name} is larger than what the file holds of it; {remedy}")
 
 
 def _plain_count(name: str, tensor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from genreid.errors import GenreidError
+from genreid.errors import GenreidError, is_of_machine
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.finite import require_finite
 from genreid.models.imported.encoder import Built, ImportedEncoder
@@ -27,6 +27,7 @@ from genreid.models.imported.osnet import Osnet, osnet_names, shape_of
 from genreid.models.imported.resnet import encoder_in
 from genreid.models.imported.timm_network import PooledNetwork
 from genreid.models.imported.tower import build_clip_reid, build_transreid
+from genreid.models.timm_backbone import first_line
 from genreid.models.weights_file import read_weights
 from genreid.preprocessing import Preprocessing
 
@@ -82,7 +83,17 @@ def recognise(state: State, place: str, remedy: str) -> str:
 def build_imported(state: State, layout: str, facts: Facts, place: str, remedy: str) -> Imported:
     """The encoder that these tensors make. Raises GenreidError where not all of it is there, or no number."""
     place = f"{place} (layout {layout})"
-    built = LAYOUTS[layout].build(state, facts, place, remedy)
+    try:
+        built = LAYOUTS[layout].build(state, facts, place, remedy)
+    except GenreidError:
+        raise
+    except (ValueError, IndexError, TypeError, ArithmeticError, RuntimeError) as error:
+        if is_of_machine(error):
+            raise
+        whose = LAYOUTS[layout].program
+        raise GenreidError(
+            f"{place}: its tensors have not the shapes of {whose} ({first_line(error)}); {remedy}"
+        ) from error
     require_finite(built.network, place, remedy)
     encoder = ImportedEncoder(built.network, built.feature_dim, built.mean, built.std).eval()
     return Imported(encoder, Preprocessing(*built.size_px), built)

@@ -171,7 +171,7 @@ def osnet_names(name: str) -> str | None:
     """
     for pattern, ours in _PLACES:
         if found := pattern.fullmatch(name):
-            return _inside(ours.format(*found.groups()), found[found.lastindex or 0])
+            return _inside(ours, found[1])
     found = re.fullmatch(r"conv([234])\.(\d+)\.(.+)", name)
     if not found:
         return None

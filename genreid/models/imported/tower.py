@@ -46,14 +46,12 @@ def build_transreid(state: State, facts: TransformerFacts, place: str, remedy: s
     positions = file.need(tensors, "pos_embed")
     if "part_token1" in tensors:
         num_parts = len(_PART_NUMBERS)
-        tokens = [
-            tensors.pop(f"part_token{number}") for number in _PART_NUMBERS if f"part_token{number}" in tensors
-        ]
+        tokens = [f"part_token{number}" for number in _PART_NUMBERS]
         places = ["cls_pos", *(f"part{number}_pos" for number in _PART_NUMBERS)]
         positions = torch.cat([*(file.need(tensors, one) for one in places), positions], dim=1)
-        for one in places:
+        tensors["vit.reg_token"] = torch.cat([file.need(tensors, one) for one in tokens], dim=1)
+        for one in (*tokens, *places):
             del tensors[one]
-        tensors["vit.reg_token"] = torch.cat(tokens, dim=1)
     tensors["pos_embed"] = positions
     # without labels PASS has necks of other names, and makes what each of them gives of length 1
     without_labels = any(name.startswith("bottleneck_pt") for name in state)

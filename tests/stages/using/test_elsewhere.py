@@ -60,7 +60,7 @@ def embedded(file: str = "embeddings.parquet") -> pd.DataFrame:
     return pq.read_table(file).to_pandas().set_index("path")
 
 
-def test_every_command_takes_it(trained: SmallProject, osnet: Path) -> None:
+def test_it_embeds_and_searches(trained: SmallProject, osnet: Path) -> None:
     outcome = trained.run("embed", "crops", "-c", osnet.name)
     assert outcome.code == 0, outcome.err
     said = (
@@ -78,16 +78,21 @@ def test_every_command_takes_it(trained: SmallProject, osnet: Path) -> None:
     outcome = trained.run("search", "crops/0004.png", "--at-false-match-rate", "0.1")
     assert outcome.code == 2 and "nobody has counted the matches" in outcome.err
 
+
+@pytest.mark.slow
+def test_it_groups_and_looks_in_other_ways(trained: SmallProject, osnet: Path) -> None:
     for arguments in (["embeddings.parquet"], ["crops", "-c", osnet.name]):
+        if arguments[0] != "crops":
+            assert trained.run("embed", "crops", "-c", osnet.name).code == 0
         outcome = trained.run("group", *arguments, "--least-similarity", "0.5")
         assert outcome.code == 0, outcome.err
-
     assert (
         trained.run("embed", "crops", "-c", osnet.name, "--views", "mirror", "-o", "mirror.parquet").code == 0
     )
     assert (embedded("mirror.parquet").views.dropna() == 2).all()
 
 
+@pytest.mark.slow
 def test_what_is_exported_computes_the_same(trained: SmallProject, osnet: Path) -> None:
     outcome = trained.run("export", "-c", osnet.name)
     assert outcome.code == 0, outcome.err

@@ -192,6 +192,29 @@ def test_what_is_not_whole_or_not_of_the_layout_is_refused() -> None:
     assert "its names (a) are of no known layout (osnet, osnet_ain, clip_reid, pass" in unknown
 
 
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        (programs.transreid(POSITIONS), "base.patch_embed.proj.weight"),
+        (programs.transreid(POSITIONS, parts=True), "base.cls_pos"),
+        (programs.clip_reid(POSITIONS), "image_encoder.positional_embedding"),
+        (programs.osnet(), "conv1.conv.weight"),
+    ],
+)
+def test_tensors_of_any_shape_are_one_line(state: State, name: str) -> None:
+    facts = {} if "conv5.bn.weight" in state else SMALL
+    for shape in ((), (3,), (0, 1), (2, 2, 2, 2, 2)):
+        assert "theirs.pth (layout" in refusal({**state, name: torch.ones(shape)}, **facts)
+
+
+def test_a_tensor_that_names_more_than_the_file_holds_is_refused(tmp_path: Path) -> None:
+    huge = torch.ones(1).expand(100_000, 100_000)
+    torch.save({**programs.osnet(), "classifier.weight": huge}, tmp_path / "theirs.pth")
+    assert (tmp_path / "theirs.pth").stat().st_size < 10**7
+    with pytest.raises(GenreidError, match=r"classifier.weight is larger than what the file holds of it"):
+        read_state(tmp_path / "theirs.pth", "")
+
+
 def test_a_neck_that_is_not_there_cannot_be_asked_for() -> None:
     state = programs.transreid(POSITIONS, labels=False, necks=False)
     assert "there is no neck in it; set feature: before" in refusal(state, feature="after", **SMALL)
