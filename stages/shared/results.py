@@ -62,7 +62,9 @@ def write_report(
             write_bytes(folder / f"{name}.png", png(picture))
         measured = plain_curves(report.matches.measured)
         write_json_artifact(folder / MEASURED, {"checkpoint": report.checkpoint, "curves": measured})
-    metrics = report.metrics() | ({ORACLE: oracle} if oracle else {}) | ({ALSO: also} if also else {})
+    metrics = report.metrics() | ({ORACLE: oracle} if oracle else {})
+    if also:
+        metrics[ALSO] = dict(also)
     write_json_artifact(run.path("metrics"), metrics)
     run.show("Evaluated on", report.facts() | ({ORACLE: oracle} if oracle else {}))
     if "views" in metrics:
