@@ -72,8 +72,8 @@ def also_figures(
     """The figures of each by its name, of images at its own size; nothing where no ranking is defined."""
     found, settings = {}, run.settings
     for one in also:
-        size = {"height_px": one.prepared.height_px, "width_px": one.prepared.width_px}
-        resized = replace(manifest, info=replace(manifest.info, **size))
+        height_px, width_px = one.prepared.size_px
+        resized = replace(manifest, info=replace(manifest.info, height_px=height_px, width_px=width_px))
         pair = Pair.of(resized, settings.split, partial(image_set, run))
         if pair.undefined is not None:
             return {}

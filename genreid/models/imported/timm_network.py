@@ -64,7 +64,8 @@ def _create(name: str, size_px: tuple[int, int], state: State, place: str) -> An
     import timm
 
     weights: dict[str, Any] = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": dict(state)}}
-    for sized in ({"img_size": size_px}, {}):
+    wishes: list[dict[str, Any]] = [{"img_size": size_px}, {}]
+    for sized in wishes:
         try:
             return timm.create_model(name, num_classes=0, **sized, **weights)
         except TypeError as error:  # convolutional networks are for any size

@@ -20,7 +20,7 @@ from tests.genreid.models.imported import programs
 from tests.genreid.models.imported.programs import State, batch_norm
 from tests.genreid.models.imported.test_resnet import FastReid, Jvtc, Spcl, small_resnet, trained
 
-SMALL = {"height_px": 64, "width_px": 32}
+SMALL: dict[str, Any] = {"height_px": 64, "width_px": 32}
 POSITIONS = 8
 """Patches of 16 pixels in such a picture."""
 
@@ -30,7 +30,9 @@ def imported(state: State, layout: str | None = None, **facts: Any) -> Imported:
     layout = layout or recognise(state, "theirs.pth", "take another")
     kind = LAYOUTS[layout]
     values = {**kind.defaults, **facts}
-    plain = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+    plain: dict[str, Any] = {
+        name: tuple(one) if isinstance(one, list) else one for name, one in values.items()
+    }
     return build_imported(state, layout, kind.facts(**plain), "theirs.pth", "take another")
 
 
@@ -130,7 +132,7 @@ def test_every_layout_but_timms_has_a_case() -> None:
     ("name", "img_size"), [("test_resnet", None), ("test_convnext", None), ("test_vit", (64, 32))]
 )
 def test_a_checkpoint_of_timm_embeds_what_timm_pools(name: str, img_size: tuple[int, int] | None) -> None:
-    sized = {} if img_size is None else {"img_size": img_size}
+    sized: dict[str, Any] = {} if img_size is None else {"img_size": img_size}
     theirs = timm.create_model(name, **sized)
     found = imported(dict(trained(theirs).state_dict()), "timm", architecture=name, **SMALL)
     pixels = torch.rand(2, 3, 64, 32)
@@ -202,7 +204,7 @@ def test_what_is_not_whole_or_not_of_the_layout_is_refused() -> None:
     ],
 )
 def test_tensors_of_any_shape_are_one_line(state: State, name: str) -> None:
-    facts = {} if "conv5.bn.weight" in state else SMALL
+    facts: dict[str, Any] = {} if "conv5.bn.weight" in state else SMALL
     for shape in ((), (3,), (0, 1), (2, 2, 2, 2, 2)):
         assert "theirs.pth (layout" in refusal({**state, name: torch.ones(shape)}, **facts)
 
