@@ -251,6 +251,15 @@ def test_pictures_of_another_size_have_the_positions_resized() -> None:
         torch.testing.assert_close(other.encoder(image).embedding, F.normalize(theirs), atol=3e-6, rtol=1e-4)
 
 
+def test_overlapping_patches_are_told_by_the_number_of_positions() -> None:
+    state = programs.transreid(21 * 10, labels=False, necks=False)
+    found, image = imported(state), torch.randn(1, 3, 256, 128)
+    assert found.prepared.size_px == (256, 128)
+    with torch.no_grad():
+        theirs = programs.transreid_tokens(state, normalised(image, *negated()), stride=12)[0]
+        torch.testing.assert_close(found.encoder(image).embedding, F.normalize(theirs), atol=3e-6, rtol=1e-4)
+
+
 def negated() -> tuple[Tensor, Tensor]:
     """The mean and deviation that make of ImageNet-normalised pixels those less 0.5, divided by 0.5."""
     mean, std = (torch.tensor(values) for values in IMAGENET)
