@@ -56,6 +56,9 @@ def build_transreid(state: State, facts: TransformerFacts, place: str, remedy: s
     # without labels PASS has necks of other names, and makes what each of them gives of length 1
     without_labels = any(name.startswith("bottleneck_pt") for name in state)
     shape = _shape(tensors, facts, file, num_parts=num_parts)
+    classifier = state.get("classifier.weight")
+    if num_parts and classifier is not None and classifier.shape[-1] == shape.width:
+        raise GenreidError(f"{place}: PASS's fusion of its tokens by their mean is not taken; {remedy}")
     return _built(tensors, replace(shape, necks="unit" if without_labels else "plain"), facts, file, left_out)
 
 

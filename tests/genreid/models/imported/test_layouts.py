@@ -190,6 +190,8 @@ def test_what_is_not_whole_or_not_of_the_layout_is_refused() -> None:
     assert "without cls_token" in refusal(
         {n: one for n, one in state.items() if n != "base.cls_token"}, **SMALL
     )
+    fused = {**programs.transreid(POSITIONS, parts=True), "classifier.weight": torch.ones(7, programs.WIDTH)}
+    assert "fusion of its tokens by their mean is not taken" in refusal(fused, **SMALL)
     unknown = refusal({"a": torch.ones(1)})
     assert "its names (a) are of no known layout (osnet, osnet_ain, clip_reid, pass" in unknown
 
