@@ -32,6 +32,12 @@ def seal(path: Path) -> None:
         file.write(digits)
 
 
+def has_digest(path: Path) -> bool:
+    """Whether a file carries a digest, right or not: no other program's does. Raises OSError."""
+    with path.open("rb") as file:
+        return _find_digits(file) is not None
+
+
 def why_damaged(path: Path) -> str | None:
     """What the file's digest says against its content, in a few words; None where all is well.
 

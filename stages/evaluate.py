@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from stages.shared.options import Device, Fresh, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
@@ -12,11 +14,29 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="Hold another encoder beside them on the same images: a checkpoint, or another program's "
+            "weights. May be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    fresh: Fresh = False,
+    device: Device = "auto",
+    workers: Workers = 0,
+    progress: ShowProgress = True,
 ) -> None:
     """Score retrieval (mAP, CMC, mINP) of warm-up and joint encoder side by side, and the generated views.
 
     Without views of the queries (render_views.splits) it scores retrieval alone, and says so.
+
+    Examples:
+
+        genreid evaluate
+
+        genreid evaluate --also osnet=osnet_x1_0_msmt17.pth --also last_week=old/joint.pt
     """
     from functools import partial
 
@@ -29,6 +49,7 @@ def evaluate(
     from genreid.evaluation.settings import EvaluateSettings
     from genreid.models.checkpoint import load_encoder, load_generator, matches_of, oracle_of
     from pipeline.artifacts import hash_path
+    from stages.shared.also import also_figures, also_seconds, open_also
     from stages.shared.data import image_set, read_manifest, truth_if_there
     from stages.shared.expected import tell
     from stages.shared.looking import PairLooker
@@ -40,7 +61,7 @@ def evaluate(
     options = Options(fresh, device, workers, progress)
     optional = ("truth", "mesh", "views")
     with open_stage("evaluate", options, EvaluateSettings, inputs=inputs_of, optional=optional) as run:
-        settings = run.settings
+        settings, others = run.settings, open_also(run, also or ())
         truth = truth_if_there(run, "nothing is held against it")
         manifest = read_manifest(run)
         pair = Pair.of(manifest, settings.split, partial(image_set, run))
@@ -57,7 +78,8 @@ def evaluate(
         looker.require_meshes(pair)
         generator.to(run.device)
         if not run.state.resumed:
-            seconds = looker.expected_seconds(pair)
+            num_images = len(pair.queries.images) + len(pair.gallery.images)
+            seconds = looker.expected_seconds(pair) + also_seconds(run, others, num_images)
             if not isinstance(viewed, str):
                 painter, num = Painter(generator, encoders["joint"]), settings.num_generated
                 seconds += expected_seconds(painter, encoders["warm_up"], viewed, num, settings.batch_size)
@@ -85,7 +107,7 @@ def evaluate(
             matches=matches,
             checkpoint=hash_path(run.path("joint")),
         )
-        write_report(run, report, oracle_of(*joint))
+        write_report(run, report, oracle_of(*joint), also_figures(run, others, manifest))
 
 
 def inputs_of(settings: EvaluateSettings) -> tuple[str, ...]:

@@ -15,8 +15,7 @@ from genreid.data.settings import WayName
 from genreid.data.transforms import resize
 from genreid.data.ways import Turned, looks, where_possible
 from genreid.mesh.estimator import MeshEstimator
-from genreid.models.embedding import embed_mean
-from genreid.models.encoder import IdentityEncoder
+from genreid.models.embedding import Embedder, embed_mean
 from genreid.progress import Silent
 from genreid.render.views import YAWS_DEG
 from genreid.warping.images import WarpedImages
@@ -50,7 +49,7 @@ class LoadedImages:
 class Looker:
     """Embeds images in one way. size_px: H and W. turner: for the way `turned`, else None."""
 
-    encoder: IdentityEncoder
+    encoder: Embedder
     way: WayName
     size_px: tuple[int, int]
     device: torch.device

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from genreid.errors import GenreidError
-from genreid.models.encoder import IdentityEncoder
+from genreid.models.embedding import Embedder
 from genreid.preprocessing import Preprocessing
 
 OPSET = 18
@@ -39,7 +39,7 @@ def preprocessing(prepared: Preprocessing) -> dict[str, Any]:
     }
 
 
-def export_encoder(encoder: IdentityEncoder, path: Path, prepared: Preprocessing, source: str) -> float:
+def export_encoder(encoder: Embedder, path: Path, prepared: Preprocessing, source: str) -> float:
     """Write the encoder (on the CPU, in evaluation mode) to `path` and check it by onnxruntime.
 
     Batch size is free; the L2 normalisation is inside. source: named in the metadata, beside
@@ -74,7 +74,7 @@ def export_encoder(encoder: IdentityEncoder, path: Path, prepared: Preprocessing
 
 
 class _EmbeddingOnly(nn.Module):
-    def __init__(self, encoder: IdentityEncoder) -> None:
+    def __init__(self, encoder: Embedder) -> None:
         super().__init__()
         self.encoder = encoder
 

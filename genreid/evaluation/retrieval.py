@@ -19,8 +19,7 @@ from genreid.evaluation.ranked_lists import top_matches
 from genreid.evaluation.ranking import RankingResult, rank, rank_from_distances
 from genreid.evaluation.reranking import rerank
 from genreid.evaluation.settings import RerankingSettings
-from genreid.models.embedding import embed_mean
-from genreid.models.encoder import IdentityEncoder
+from genreid.models.embedding import Embedder, embed_mean
 from genreid.seeding import numpy_rng
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def the_image_alone(part: Part) -> list[Look]:
 
 
 def embed_pair(
-    encoder: IdentityEncoder,
+    encoder: Embedder,
     pair: Pair,
     batch_size: int,
     device: torch.device,

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
-from genreid.models.encoder import IdentityEncoder
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from genreid.progress import Progress
 
 
+class Embedder(Protocol):
+    """What embeds: an encoder of ours or of another program. embedding_dim: E."""
+
+    embedding_dim: int
+
+    def __call__(self, image: Tensor) -> Any:
+        """(B,3,H,W), ImageNet-normalised → what has an `embedding`, (B,E), unit rows."""
+        ...
+
+    def modules(self) -> Iterator[nn.Module]: ...
+
+    def eval(self) -> Any: ...
+
+
 def embed(
-    encoder: IdentityEncoder,
+    encoder: Embedder,
     load: Callable[[np.ndarray], Tensor],
     num: int,
     batch_size: int,
@@ -34,7 +46,7 @@ def embed(
 
 @torch.no_grad()
 def embed_mean(
-    encoder: IdentityEncoder,
+    encoder: Embedder,
     looks: Sequence[Callable[[np.ndarray], Tensor]],
     num: int,
     batch_size: int,

@@ -1,4 +1,4 @@
-"""Image → feature map by any network of timm that gives one: the only import of `timm`."""
+"""Image → feature map by any network of timm that gives one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genreid.errors import GenreidError
 from genreid.models.package_weights import Statistics
+from genreid.models.statistics import change_from_imagenet
 
 _PROBE_PX = (256, 128)
 _SHARE_FROM_FILE = 0.9
@@ -66,7 +67,7 @@ class TimmBackbone(nn.Module):
         if weights["pretrained"]:
             self._expect(network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
         if state is not None:
-            _require_taken(network, state, name)
+            require_taken(network, state, name)
 
     def take(self, state: Mapping[str, Tensor], statistics: Statistics) -> None:
         """Take these weights, all of the network's, made with pictures of these `statistics`."""
@@ -75,15 +76,10 @@ class TimmBackbone(nn.Module):
 
     @torch.no_grad()
     def _expect(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Let pictures be normalised by this mean and deviation: (x·σ + μ − mean) / std, σ, μ ImageNet's."""
-        from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-
-        usual_mean, usual_std, own_mean, own_std = (
-            torch.tensor(values, dtype=torch.float64).view(3, 1, 1)
-            for values in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, mean, std)
-        )
-        self.scale.copy_(usual_std / own_std)
-        self.shift.copy_((usual_mean - own_mean) / own_std)
+        """Let pictures be normalised by this mean and deviation."""
+        scale, shift = change_from_imagenet(mean, std)
+        self.scale.copy_(scale)
+        self.shift.copy_(shift)
 
     def forward(self, image: Tensor) -> Tensor:
         maps: list[Tensor] = self.network(image * self.scale + self.shift)
@@ -99,7 +95,7 @@ class TimmBackbone(nn.Module):
             shape = tuple(self.network(torch.zeros(1, 3, height, width))[-1].shape)
         except Exception as error:  # networks of a fixed size raise what they like
             raise GenreidError(
-                f"timm's backbone {name!r} takes no {height}×{width} images ({_first_line(error)}); {_REMEDY}"
+                f"timm's backbone {name!r} takes no {height}×{width} images ({first_line(error)}); {_REMEDY}"
             ) from error
         finally:
             for module, mode in modes:
@@ -145,22 +141,20 @@ def _create(name: str, last_stride: int, weights: Mapping[str, Any]) -> Any:
                 raise
             raise GenreidError(_no_weights(name, error, weights)) from error
     raise GenreidError(
-        f"timm's backbone {name!r} gives no feature map ({_first_line(refusal)}); {_REMEDY}"
+        f"timm's backbone {name!r} gives no feature map ({first_line(refusal)}); {_REMEDY}"
     ) from refusal
 
 
 def _no_weights(name: str, error: Exception, weights: Mapping[str, Any]) -> str:
     if "pretrained_cfg_overlay" in weights:
-        return (
-            f"pretrained weights for backbone {name}: the file is of another network ({_first_line(error)})"
-        )
+        return f"pretrained weights for backbone {name}: the file is of another network ({first_line(error)})"
     return (
-        f"timm's weights of {name} cannot be fetched ({_first_line(error)}); with a network they come by "
+        f"timm's weights of {name} cannot be fetched ({first_line(error)}); with a network they come by "
         "themselves; without one, set encoder.pretrained to the path of a file, or to none"
     )
 
 
-def _require_taken(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+def require_taken(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     """timm leaves out what does not fit, without a word: most of the network must really be the file's."""
     by_shape: dict[tuple[int, ...], list[Tensor]] = {}
     for tensor in state.values():
@@ -179,6 +173,6 @@ def _require_taken(network: nn.Module, state: Mapping[str, Tensor], name: str) -
         )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     text = str(error).strip()
     return text.splitlines()[0][:160] if text else type(error).__name__

@@ -163,7 +163,7 @@ def _weights(configuration: Configuration) -> Finding:
 
     settings = configuration.settings["pretrain_encoder"]
     if settings.import_from is not None:
-        from genreid.models.imported import import_encoder
+        from genreid.models.imported.resnet import import_encoder
 
         path = project_path(configuration.project.root, settings.import_from.path)
         _, report = import_encoder(settings.encoder, replace(settings.import_from, path=str(path)))

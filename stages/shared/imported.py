@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genreid.models.checkpoint import encoder_checkpoint
 from genreid.models.encoder import IdentityEncoder
-from genreid.models.imported import import_encoder
+from genreid.models.imported.resnet import import_encoder
 from genreid.models.package_weights import PACKAGED
 from genreid.models.settings import EncoderSettings, ImportSettings
 from genreid.preprocessing import Preprocessing

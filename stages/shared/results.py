@@ -24,6 +24,8 @@ UNJUDGED = "views_unjudged"
 """The key that holds the reason why there is no figure of generated views."""
 ORACLE = "oracle"
 """The key that says what the joint encoder was told of the truth, where it was."""
+ALSO = "also"
+"""The key that holds the figures of other encoders by their names, where `evaluate` was given some."""
 FIGURES = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
 WAYS = {
     "image": "the image alone",
@@ -44,10 +46,12 @@ WAY_FIGURES = {
 }
 
 
-def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
+def write_report(
+    run: StageRun, report: Report, oracle: str | None, also: Mapping[str, Mapping[str, float]] | None = None
+) -> None:
     """Write the stage's curves, pictures and metrics, and print what people want to know.
 
-    oracle: what the joint encoder was told of the truth, or None.
+    oracle: what the joint encoder was told of the truth, or None. also: figures of other encoders by name.
     """
     from stages.shared.matches import MEASURED, plain_curves
 
@@ -59,6 +63,8 @@ def write_report(run: StageRun, report: Report, oracle: str | None) -> None:
         measured = plain_curves(report.matches.measured)
         write_json_artifact(folder / MEASURED, {"checkpoint": report.checkpoint, "curves": measured})
     metrics = report.metrics() | ({ORACLE: oracle} if oracle else {})
+    if also:
+        metrics[ALSO] = dict(also)
     write_json_artifact(run.path("metrics"), metrics)
     run.show("Evaluated on", report.facts() | ({ORACLE: oracle} if oracle else {}))
     if "views" in metrics:
@@ -101,8 +107,9 @@ def ranking_table(metrics: Mapping[str, Any]) -> Table:
     table.add_column("encoder")
     for title in FIGURES.values():
         table.add_column(title, justify="right")
-    for key, name in ENCODERS.items():
-        table.add_row(name, *(f"{metrics[key][figure]:.1f}" for figure in FIGURES))
+    rows = {name: metrics[key] for key, name in ENCODERS.items()} | metrics.get(ALSO, {})
+    for name, figures in rows.items():
+        table.add_row(name, *(f"{figures[figure]:.1f}" for figure in FIGURES))
     return table
 
 

@@ -37,7 +37,6 @@ def export(
     check_output(project, output, "export", holds(b"genreid.preprocessing"))
 
     from genreid.deployment.onnx import export_encoder
-    from genreid.models.checkpoint import load_encoder
     from pipeline.artifacts import atomic_write
     from pipeline.errors import PipelineError
     from stages.shared.oracle import learnt_from
@@ -48,7 +47,7 @@ def export(
             f"{chosen.place}: {learnt_from(chosen.oracle)}, so it is not exported: train it with "
             "`train_joint.oracle: none`, or name another by --checkpoint"
         )
-    encoder = load_encoder(chosen.content, chosen.place)
+    encoder = chosen.encoder()
     with atomic_write(output) as temporary, project.console.status("exporting"):
         source = f"{chosen.path.name}, sha256 {chosen.fingerprint}"
         difference = export_encoder(encoder, temporary, chosen.prepared, source)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from genreid.models.checkpoint import matches_of
 from pipeline.artifacts import read_json_artifact
 from pipeline.errors import PipelineError
 from stages.shared.matches import MEASURED, curves_from
@@ -51,9 +50,7 @@ def matching_for(project: Project, checkpoint: Checkpoint, way: WayName, *, cent
     from genreid.evaluation.matches import curve_name
 
     name = curve_name(way, centred)
-    estimated = curves_from(
-        matches_of(checkpoint.content, checkpoint.place), checkpoint.place, "train it again"
-    )
+    estimated = curves_from(checkpoint.matches, checkpoint.place, "train it again")
     curve = _measured(project, checkpoint).get(name, estimated.get(name))
     return None if curve is None else Matching(curve)
 

@@ -43,10 +43,9 @@ def way_for(project: Project, checkpoint: Checkpoint, views: Views) -> WayName:
 def open_looker(project: Project, checkpoint: Checkpoint, way: WayName) -> Looker:
     """What embeds images by a checkpoint, which are prepared as it says."""
     from genreid.deployment.looking import Looker
-    from genreid.models.checkpoint import load_encoder
     from stages.shared.data import read_manifest
 
-    encoder = load_encoder(checkpoint.content, checkpoint.place).to(project.device)
+    encoder = checkpoint.encoder().to(project.device)
     turner = None
     if way == "turned":
         try:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from genreid.errors import GenreidError
-from genreid.models.imported import import_encoder
+from genreid.models.imported.resnet import import_encoder
 from genreid.models.settings import EncoderSettings, ImportSettings
 from tests.genreid.models.small import ENCODER
 

@@ -1,4 +1,4 @@
-"""Encoders trained by other programs, by the names that they give their weights.
+"""ResNets trained by other programs, as encoders of this one, which can be trained further.
 
 Three ways of naming are known. They also tell apart networks that differ without a trace in the shapes:
 whether a ReLU follows the first batch norm, how the first max-pool is padded, how the map is pooled, and the
@@ -19,11 +19,13 @@ from torch import Tensor
 from genreid.errors import GenreidError
 from genreid.models.backbone import RESNETS
 from genreid.models.encoder import IdentityEncoder
+from genreid.models.imported.names import Renamed, State, load_whole, rename, some, without_wrapper
 from genreid.models.settings import EncoderSettings, ImportSettings, Layout
 from genreid.models.weights_file import read_weights
 
 _REMEDY = "set pretrain_encoder.import_from to an encoder of JVTC, GCL, SpCL, ClusterContrast or fast-reid"
-_NAMES_SHOWN = 4
+_STRIPES = 4
+"""Of the appearance code, which no other program has: as in the paper."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class _Mapped:
     any).
     """
 
-    tensors: dict[str, Tensor]
+    renamed: Renamed
     stem: str
     last_stride: int | None
-    left_out: tuple[str, ...]
-    unknown: tuple[str, ...]
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        return self.renamed.tensors
 
 
 def import_encoder(settings: EncoderSettings, source: ImportSettings) -> tuple[IdentityEncoder, ImportReport]:
@@ -65,20 +69,36 @@ def import_encoder(settings: EncoderSettings, source: ImportSettings) -> tuple[I
             f"encoder.backbone is {settings.backbone}; an encoder can be imported into one of "
             f"{', '.join(RESNETS)} alone"
         )
-    state = _without_wrapper(read_weights(Path(source.path), _REMEDY))
+    state = without_wrapper(read_weights(Path(source.path), _REMEDY))
     layout = recognise(state, source.path) if source.layout == "auto" else source.layout
     mapped = _LAYOUTS[layout](state)
     place = f"{source.path} (layout {layout})"
-    _require_whole_backbone(mapped, place)
+    _require_whole_backbone(mapped, place, _REMEDY)
     _require_fitting(settings, mapped, place)
     encoder = IdentityEncoder(replace(settings, pretrained="none"))
-    _load(encoder, mapped, place)
+    load_whole(encoder, mapped.tensors, place, _REMEDY)
     matched = [tensor for name, tensor in mapped.tensors.items() if not name.endswith("num_batches_tracked")]
-    report = ImportReport(layout, len(matched), sum(tensor.numel() for tensor in matched), mapped.left_out)
-    return encoder.eval(), report
+    num_weights = sum(tensor.numel() for tensor in matched)
+    return encoder.eval(), ImportReport(layout, len(matched), num_weights, mapped.renamed.left_out)
 
 
-def recognise(state: Mapping[str, Tensor], place: str = "the file") -> str:
+def encoder_in(
+    state: State, layout: str, last_stride: int, place: str, remedy: str
+) -> tuple[IdentityEncoder, tuple[str, ...]]:
+    """The encoder that these tensors make, whatever its settings, and the names that were left out.
+
+    last_stride: for a program in which it is a setting. Raises GenreidError where not all of it is there.
+    """
+    mapped = _LAYOUTS[layout](state)
+    _require_whole_backbone(mapped, place, remedy)
+    encoder = IdentityEncoder(
+        EncoderSettings(**_settings_in(mapped, last_stride), num_stripes=_STRIPES, pretrained="none")
+    )
+    load_whole(encoder, mapped.tensors, place, remedy)
+    return encoder, mapped.renamed.left_out
+
+
+def recognise(state: State, place: str = "the file") -> str:
     """The layout of these names. Raises GenreidError where it is none that is known."""
     if "base.0.weight" in state:
         return "spcl"
@@ -88,20 +108,20 @@ def recognise(state: Mapping[str, Tensor], place: str = "the file") -> str:
         return "jvtc"
     known = ", ".join(name for name in get_args(Layout) if name != "auto")
     raise GenreidError(
-        f"{place}: its names ({_some(list(state))}) are of no known layout ({known}); {_REMEDY}"
+        f"{place}: its names ({some(list(state))}) are of no known layout ({known}); {_REMEDY}"
     )
 
 
-def _map_jvtc(state: Mapping[str, Tensor]) -> _Mapped:
+def _map_jvtc(state: State) -> _Mapped:
     def ours(name: str) -> str | None:
         if _IN_RESNET.match(name):
             return f"backbone.{name}"
         return _neck_name(name)
 
-    return _map(state, "imagenet", ours, r"classifier\.|fc\.")
+    return _Mapped(rename(state, ours, r"classifier\.|fc\."), "imagenet", 1)
 
 
-def _map_spcl(state: Mapping[str, Tensor]) -> _Mapped:
+def _map_spcl(state: State) -> _Mapped:
     """`base` is a sequence: convolution, norm, (ReLU,) max-pool, four stages; two of them have no weights."""
     has_relu = any(name.startswith("base.7.") for name in state)
     first_stage = 4 if has_relu else 3
@@ -114,10 +134,10 @@ def _map_spcl(state: Mapping[str, Tensor]) -> _Mapped:
             return f"backbone.{part}.{found[2]}" if part else None
         return "pool.p" if name == "gap.p" else _neck_name(name)
 
-    return _map(state, "imagenet" if has_relu else "imagenet_no_relu", ours, r"classifier")
+    return _Mapped(rename(state, ours, "classifier"), "imagenet" if has_relu else "imagenet_no_relu", 1)
 
 
-def _map_fast_reid(state: Mapping[str, Tensor]) -> _Mapped:
+def _map_fast_reid(state: State) -> _Mapped:
     def ours(name: str) -> str | None:
         plain = name.removeprefix("backbone.")
         if plain != name and _IN_RESNET.match(plain):
@@ -131,7 +151,7 @@ def _map_fast_reid(state: Mapping[str, Tensor]) -> _Mapped:
         return f"reduction.{found[1]}" if state[name].ndim == 4 else f"neck.{found[1]}"
 
     of_training = r"heads\.(weight|classifier|cls_layer)|pixel_(mean|std)"
-    mapped = _map(state, "imagenet_ceil_pool", ours, of_training, last_stride=None)
+    mapped = _Mapped(rename(state, ours, of_training), "imagenet_ceil_pool", None)
     if "reduction.weight" in mapped.tensors:
         weight = mapped.tensors["reduction.weight"].flatten(1)
         mapped.tensors["reduction.weight"] = weight
@@ -139,7 +159,7 @@ def _map_fast_reid(state: Mapping[str, Tensor]) -> _Mapped:
     return mapped
 
 
-_LAYOUTS: dict[str, Callable[[Mapping[str, Tensor]], _Mapped]] = {
+_LAYOUTS: dict[str, Callable[[State], _Mapped]] = {
     "jvtc": _map_jvtc,
     "spcl": _map_spcl,
     "fast_reid": _map_fast_reid,
@@ -154,45 +174,18 @@ def _neck_name(name: str) -> str | None:
     return None
 
 
-def _map(
-    state: Mapping[str, Tensor],
-    stem: str,
-    ours: Callable[[str], str | None],
-    of_training: str,
-    last_stride: int | None = 1,
-) -> _Mapped:
-    """The tensors by our names. of_training: a pattern of names that an encoder has no use for."""
-    tensors: dict[str, Tensor] = {}
-    left_out: list[str] = []
-    unknown: list[str] = []
-    for name, tensor in state.items():
-        own = ours(name)
-        if own is not None:
-            tensors[own] = tensor
-        else:
-            (left_out if re.match(of_training, name) else unknown).append(name)
-    return _Mapped(tensors, stem, last_stride, tuple(left_out), tuple(unknown))
-
-
-def _without_wrapper(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Without `module.`, which data-parallel training puts before every name."""
-    while state and all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    return state
-
-
-def _require_whole_backbone(mapped: _Mapped, place: str) -> None:
-    if mapped.unknown:
+def _require_whole_backbone(mapped: _Mapped, place: str, remedy: str) -> None:
+    if mapped.renamed.unknown:
         raise GenreidError(
-            f"{place}: {_some(mapped.unknown)} have no place in a ResNet with a batch-norm neck; such parts "
-            f"(instance norm, attention, non-local blocks) cannot be imported; {_REMEDY}"
+            f"{place}: {some(mapped.renamed.unknown)} have no place in a ResNet with a batch-norm neck; such "
+            f"parts (instance norm, attention, non-local blocks) cannot be imported; {remedy}"
         )
     missing = [name for name in ("backbone.conv1.weight", "neck.weight") if name not in mapped.tensors]
     if missing or _describe_backbone(mapped.tensors) is None:
         what = missing[0] if missing else "known number of residual blocks"
         raise GenreidError(
             f"{place}: too little matched: {len(mapped.tensors)} tensors, and no {what}; a backbone "
-            f"alone goes to pretrain_encoder.encoder.pretrained; else {_REMEDY}"
+            f"alone goes to pretrain_encoder.encoder.pretrained; else {remedy}"
         )
 
 
@@ -209,41 +202,21 @@ def _describe_backbone(tensors: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def _require_fitting(settings: EncoderSettings, mapped: _Mapped, place: str) -> None:
+def _settings_in(mapped: _Mapped, last_stride: int) -> dict[str, Any]:
+    """What the tensors, and the program that named them, say of the settings."""
     tensors = mapped.tensors
-    found: dict[str, Any] = {
+    return {
         "backbone": _describe_backbone(tensors),
         "base_width": len(tensors["backbone.conv1.weight"]),
         "stem": mapped.stem,
-        "last_stride": mapped.last_stride or settings.last_stride,
+        "last_stride": mapped.last_stride or last_stride,
         "pooling": "gem" if "pool.p" in tensors else "average",
         "embedding_dim": len(tensors["reduction.weight"]) if "reduction.weight" in tensors else None,
     }
+
+
+def _require_fitting(settings: EncoderSettings, mapped: _Mapped, place: str) -> None:
+    found = _settings_in(mapped, settings.last_stride)
     if wrong := {name: value for name, value in found.items() if getattr(settings, name) != value}:
         values = ", ".join(f"{name}: {'null' if value is None else value}" for name, value in wrong.items())
         raise GenreidError(f"{place} holds another encoder; set pretrain_encoder.encoder to {values}")
-
-
-def _load(encoder: IdentityEncoder, mapped: _Mapped, place: str) -> None:
-    ours, tensors = encoder.state_dict(), mapped.tensors
-    for name, tensor in ours.items():
-        if name.endswith("num_batches_tracked"):
-            tensors.setdefault(name, tensor)
-    if missing := [name for name in ours if name not in tensors]:
-        share = 1 - len(missing) / len(ours)
-        raise GenreidError(
-            f"{place}: too little matched: {share:.0%} of the encoder, without {_some(missing)}; {_REMEDY}"
-        )
-    for name, tensor in ours.items():
-        if tensors[name].shape != tensor.shape:
-            shapes = f"{tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}"
-            raise GenreidError(f"{place}: {name} has shape {shapes}; {_REMEDY}")
-    if odd := [name for name in tensors if name not in ours]:
-        raise GenreidError(f"{place}: {_some(odd)} have no place in the encoder; {_REMEDY}")
-    encoder.load_state_dict(tensors)
-
-
-def _some(names: tuple[str, ...] | list[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more
