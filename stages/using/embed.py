@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.shared.options import Device, ShowProgress, Workers
+from stages.using.boxes import BoxesOption, boxed_tables, open_boxed
 from stages.using.checkpoint import BatchSize, CheckpointOption
 from stages.using.views import Views
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from genreid.deployment.boxed import BoxedFrames
     from genreid.deployment.gallery import GalleryInfo
     from genreid.deployment.looking import Looker
     from stages.shared.run import Project
@@ -26,7 +29,12 @@ DEFAULT_OUTPUT = Path("embeddings.parquet")
 
 
 def embed(
-    folder: Annotated[Path, typer.Argument(help="A folder of images of persons; folders in it count too.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of images of persons; folders in it count too. With --boxes: frames, or a video."
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The Parquet file to write.")
     ] = DEFAULT_OUTPUT,
@@ -46,6 +54,7 @@ def embed(
             "camera's images is then taken off.",
         ),
     ] = None,
+    boxes: BoxesOption = None,
     batch_size: BatchSize = 128,
     device: Device = "auto",
     workers: Workers = 0,
@@ -55,7 +64,8 @@ def embed(
 
     Columns: path (relative to the folder), status (ok or unreadable), detail, height, width, camera, views
     (how many pictures the embedding is the mean of) and embedding, of length 1: compare two by their dot
-    product. An image that cannot be read is a row without one.
+    product. An image that cannot be read is a row without one. With --boxes there is a row for every box of
+    a detector or tracker, with the columns frame, box, score and track besides.
 
     Examples:
 
@@ -64,6 +74,8 @@ def embed(
         genreid embed crops/ --output crops.parquet --checkpoint encoder
 
         genreid embed crops/ --views turned --camera-pattern '^(?P<camera>[^_]+)_'
+
+        genreid embed MOT17-02/img1/ --boxes MOT17-02/det/det.txt --output boxes.parquet
     """
     from pipeline.outputs import holds
     from stages.shared.run import Options, Project
@@ -73,14 +85,13 @@ def embed(
 
     project = Project.open(Options(device=device, workers=workers, progress=progress))
     check_output(project, output, "embed", holds(b"genreid.embeddings"))
-    names = _names(folder, camera_pattern)
+    names = _names(folder, camera_pattern, project, boxes)
     chosen = open_checkpoint(project, checkpoint)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = _info(folder, chosen, looker)
     begin = time.monotonic()
     counted = _write(output, _tables(project, looker, names, info, batch_size, camera_pattern))
     made = {
-        "unreadable": len(names) - counted["embedded"],
         "views": looker.way,
         "milliseconds an image": 1e3 * (time.monotonic() - begin) / len(names),
         "embedding width": info.embedding_dim,
@@ -101,27 +112,30 @@ def embedded_folder(
     """The table that the command writes, for one that needs all of it at once."""
     from stages.using.views import open_looker, way_for
 
-    names = _names(folder, camera_pattern)
+    names = _names(folder, camera_pattern, project)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = _info(folder, chosen, looker)
     return _joined(_tables(project, looker, names, info, batch_size, camera_pattern))
 
 
-def _names(folder: Path, camera_pattern: str | None) -> list[str]:
-    """The images of the folder. Raises GenreidError where there are none, or the pattern is no pattern."""
+def _names(
+    folder: Path, camera_pattern: str | None, project: Project, boxes: Path | None = None
+) -> list[str] | BoxedFrames:
+    """The images of the folder, or the boxes of its frames. Raises GenreidError where there are none, or the
+    pattern is no pattern."""
     from genreid.deployment.cameras import check_pattern
     from genreid.deployment.gallery import list_images
 
     if camera_pattern is not None:
         check_pattern(camera_pattern)
-    return list_images(folder)
+    return list_images(folder) if boxes is None else open_boxed(project, folder, boxes)
 
 
 def _info(folder: Path, chosen: Checkpoint, looker: Looker) -> GalleryInfo:
     from genreid.deployment.gallery import GalleryInfo
 
     return GalleryInfo(
-        folder=str(folder.resolve()),
+        folder=str((folder if folder.is_dir() else folder.parent).resolve()),  # a video's
         checkpoint=str(chosen.path),
         fingerprint=chosen.fingerprint,
         height_px=chosen.prepared.height_px,
@@ -134,7 +148,7 @@ def _info(folder: Path, chosen: Checkpoint, looker: Looker) -> GalleryInfo:
 def _tables(
     project: Project,
     looker: Looker,
-    names: list[str],
+    names: list[str] | BoxedFrames,
     info: GalleryInfo,
     batch_size: int,
     camera_pattern: str | None,
@@ -143,7 +157,10 @@ def _tables(
     from genreid.deployment.gallery import embed_folder, without_camera_means
     from pipeline.tracking import Bars
 
-    tables = embed_folder(looker, names, info, batch_size=batch_size, num_threads=project.workers)
+    if isinstance(names, list):
+        tables = embed_folder(looker, names, info, batch_size=batch_size, num_threads=project.workers)
+    else:
+        tables = boxed_tables(project, looker, names, info, batch_size)
     tracked = Bars(show=project.options.progress).track(tables, "embedding", len(names), size=len)
     if camera_pattern is None:
         return tracked
@@ -163,7 +180,7 @@ def _write(output: Path, tables: Iterator[pa.Table]) -> dict[str, int]:
 
     from pipeline.artifacts import table_writer
 
-    counted = {"images": 0, "embedded": 0, "embedded alone": 0}
+    counted = {"images": 0, "embedded": 0, "embedded alone": 0, "unreadable": 0}
     first = next(tables)  # a folder without images is refused
     with table_writer(output, first.schema) as writer:
         for table in itertools.chain([first], tables):
@@ -171,4 +188,7 @@ def _write(output: Path, tables: Iterator[pa.Table]) -> dict[str, int]:
             counted["images"] += table.num_rows
             counted["embedded"] += table.num_rows - table["embedding"].null_count
             counted["embedded alone"] += pc.sum(pc.equal(table["views"], 1)).as_py() or 0
+            for status, num in Counter(table["status"].to_pylist()).items():
+                if status != "ok":
+                    counted[status] = counted.get(status, 0) + num
     return counted

@@ -134,8 +134,8 @@ def _draw(
     size_px: tuple[int, int],
 ) -> None:
     """Write the picture of the query and what was found. Raises PipelineError where that is gone."""
-    from genreid.data.images import read_image
     from genreid.data.transforms import resize
+    from genreid.deployment.boxed import read_embedded
     from genreid.deployment.pictures import search_picture
     from genreid.errors import GenreidError
     from pipeline.errors import PipelineError
@@ -143,7 +143,7 @@ def _draw(
 
     folder = embedded.info.folder
     try:
-        images = [resize(read_image(Path(folder) / path), *size_px) for path, _ in found]
+        images = [resize(read_embedded(Path(folder), path), *size_px) for path, _ in found]
     except GenreidError as error:
         what = str(error).split(": ")[:2]  # the file and what is wrong with it; the remedy is another here
         raise PipelineError(
