@@ -132,9 +132,8 @@ def embed_boxes(
 
 
 def _table(looker: Looker, boxes: Boxes, batch: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    crops = [(row.name, row.crop) for row in batch if row.crop is not None]
-    embedding, views = looker.embed(*map(list, zip(*crops, strict=True))) if crops else ([], [])
-    found = iter(zip(embedding, views, strict=True))
+    crops = {row.name: row.crop for row in batch if row.crop is not None}
+    found = zip(*looker.embed(list(crops), list(crops.values())), strict=True) if crops else iter(())
     looked = [next(found) if row.crop is not None else (None, None) for row in batch]
     index = [row.index for row in batch]
     columns = {

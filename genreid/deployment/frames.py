@@ -143,7 +143,7 @@ class VideoFrames:
                 while at < position and capture.grab():
                     at += 1
                 there, image = capture.read() if at == position else (False, None)
-                if there:
+                if there and image is not None:
                     at += 1
                     yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
                 else:

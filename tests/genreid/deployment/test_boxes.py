@@ -180,7 +180,7 @@ def test_edges_are_rounded_and_cut_at_the_frame() -> None:
 
 def test_a_video_is_as_its_frames(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 5, (WIDE, TALL))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 5, (WIDE, TALL))
     for number in range(1, 5):
         writer.write(picture(number)[:, :, ::-1])
     writer.release()

@@ -51,7 +51,10 @@ def fill(folder: Path) -> None:
     (crops / "0003.png").write_bytes(b"no image")
     (crops / "notes.txt").write_text("not an image either")
     _fill_clip(folder / "clip")
-    row = {"image_id": "a", "path": "a", "split": "train", "camera_id": 1, "status": "ok"}
+    images = folder / "data" / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(images / "a.png"), crop(1)[:, :, ::-1])
+    row = {"image_id": "a", "path": "a.png", "split": "train", "camera_id": 1, "status": "ok"}
     info = ManifestInfo("boxes", "data/images", height_px=HEIGHT_PX, width_px=WIDTH_PX, body="open")
     write_table(folder / "data" / "manifest.parquet", Manifest.from_rows([row], info).to_table())
 
