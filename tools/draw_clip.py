@@ -1,6 +1,6 @@
 """Draw a short clip of persons of the synthetic benchmark who walk before one camera, for trackers.
 
-    python tools/draw_clip.py clip --persons 6 --seconds 8
+    python tools/draw_clip.py clip --persons 6 --seconds 5
 
 Writes frames and boxes in the layout of MOTChallenge: `img1/000001.jpg` …, `gt/gt.txt` with every person's
 whole box and visible share, `det/det.txt` with what a detector would find of it (edges a little off, nobody
@@ -36,7 +36,7 @@ from genreid.synthetic.world.cast import Actor
 from pipeline.params import load_params, section
 
 ROOT = Path(__file__).parents[1]
-FRAMES_A_SECOND = 10
+FRAMES_A_SECOND = 20
 GAIT_CYCLE_M = 1.35
 LEAVES_M = 1.2  # how far beyond the street's visible part a walk goes
 LEAST_VISIBLE = 0.35
@@ -74,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--persons", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--camera", type=int, default=3, help="its number in the benchmark; 3 looks across")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
