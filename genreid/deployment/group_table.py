@@ -84,7 +84,8 @@ def with_joined(there: pa.Table, new: pa.Table, old: Groups, joined: Groups) -> 
     the readable images of both.
     """
     part = embedded_part(there, "the groups")
-    images = pa.concat_tables([part, new.select(part.column_names).cast(part.schema)])
+    images = pa.concat_tables([part, new.replace_schema_metadata(None)], promote_options="default")
+    images = images.replace_schema_metadata(part.schema.metadata)
     all_groups = Groups(
         np.concatenate([old.group, joined.group]),
         [*old.person, *joined.person],

@@ -5,38 +5,29 @@ The packages of the extra `export` are imported where they are used.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import logging
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from genreid.errors import GenreidError
+from genreid.deployment.exported import (
+    INPUT,
+    OUTPUT,
+    EmbeddingOnly,
+    import_package,
+    largest_difference,
+    preprocessing,
+    quiet,
+    require_same,
+)
 from genreid.models.embedding import Embedder
 from genreid.preprocessing import Preprocessing
 
 OPSET = 18
-TOLERANCE = 1e-4
-INPUT, OUTPUT = "image", "embedding"
-_CHECKED_BATCHES = (1, 3)
-
-
-def preprocessing(prepared: Preprocessing) -> dict[str, Any]:
-    """What has to be done to a picture before the file sees it, and what comes out: for its metadata."""
-    return {
-        "input": f"{INPUT}: float32 (batch, 3, {prepared.height_px}, {prepared.width_px}), RGB",
-        "resize": f"to that size; {prepared.resize}",
-        "scale": "divide the bytes by 255, subtract mean, divide by std, channel by channel",
-        "mean": list(prepared.mean),
-        "std": list(prepared.std),
-        "output": f"{OUTPUT}: float32 (batch, width), of length 1 already; compare by the dot product",
-    }
 
 
 def export_encoder(encoder: Embedder, path: Path, prepared: Preprocessing, source: str) -> float:
@@ -46,11 +37,11 @@ def export_encoder(encoder: Embedder, path: Path, prepared: Preprocessing, sourc
     `preprocessing`. Returns the largest difference from torch's embeddings on random pictures. Raises
     GenreidError when the extra is not installed, or the difference is more than TOLERANCE.
     """
-    onnx, _ = _import("onnx"), _import("onnxscript")
-    runtime = _import("onnxruntime")
-    model = _EmbeddingOnly(encoder).eval()
+    onnx, _ = import_package("onnx"), import_package("onnxscript")
+    runtime = import_package("onnxruntime")
+    model = EmbeddingOnly(encoder).eval()
     example = torch.randn(2, 3, *prepared.size_px, generator=torch.Generator().manual_seed(0))
-    with _quiet():
+    with quiet():
         torch.onnx.export(
             model,
             (example,),
@@ -63,27 +54,12 @@ def export_encoder(encoder: Embedder, path: Path, prepared: Preprocessing, sourc
             external_data=False,
             verbose=False,
         )
-    _state_facts(onnx, path, preprocessing(prepared), source)
+    state_facts(onnx, path, preprocessing(prepared), source)
     difference = _difference(runtime, model, path, *prepared.size_px)
-    if not difference <= TOLERANCE:
-        raise GenreidError(
-            f"the exported network differs from torch by {difference:.2g}, more than {TOLERANCE:g}: "
-            "onnxruntime or torch of this version computes it wrongly; try another version"
-        )
-    return difference
+    return require_same(difference, "onnxruntime")
 
 
-class _EmbeddingOnly(nn.Module):
-    def __init__(self, encoder: Embedder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, image: Tensor) -> Tensor:
-        embedding: Tensor = self.encoder(image).embedding
-        return embedding
-
-
-def _state_facts(onnx: Any, path: Path, prepared: dict[str, Any], source: str) -> None:
+def state_facts(onnx: Any, path: Path, prepared: dict[str, Any], source: str) -> None:
     graph = onnx.load(path)
     for name, value in (("preprocessing", json.dumps(prepared)), ("source", source)):
         entry = graph.metadata_props.add()
@@ -93,40 +69,15 @@ def _state_facts(onnx: Any, path: Path, prepared: dict[str, Any], source: str) -
 
 
 def _difference(runtime: Any, model: nn.Module, path: Path, height_px: int, width_px: int) -> float:
+    return largest_difference(runner(runtime, path), model, (height_px, width_px))
+
+
+def runner(runtime: Any, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Pictures (B,3,H,W) float32 to embeddings, by onnxruntime on the CPU."""
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    largest = 0.0
-    for num in _CHECKED_BATCHES:
-        rng = torch.Generator().manual_seed(num)
-        image = torch.randn(num, 3, height_px, width_px, generator=rng)
-        with torch.inference_mode():
-            expected = model(image).numpy()
-        (found,) = session.run([OUTPUT], {INPUT: image.numpy()})
-        if found.shape != expected.shape:
-            return float("inf")
-        largest = max(largest, float(np.abs(found - expected).max()))
-    return largest
 
+    def run(images: np.ndarray) -> np.ndarray:
+        (found,) = session.run([OUTPUT], {INPUT: images})
+        return found  # type: ignore[no-any-return]
 
-def _import(package: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise GenreidError(
-            f"an export needs the package {package} ({error}); install it: pip install 'genreid[export]'"
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """The exporter talks on stdout, by warnings and by logs."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.shared.options import Device, ShowProgress, Workers
+from stages.using.boxes import BoxesOption, boxed_tables, open_boxed
 from stages.using.checkpoint import BatchSize, CheckpointOption
 from stages.using.options import DEFAULT_OUTPUT, INDEX_FROM, CameraPattern, TimePattern
 from stages.using.views import Views
@@ -17,6 +19,7 @@ from stages.using.views import Views
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from genreid.deployment.boxed import BoxedFrames
     from genreid.deployment.gallery_table import GalleryInfo
     from genreid.deployment.looking import Looker
     from genreid.deployment.patterns import Told
@@ -25,7 +28,12 @@ if TYPE_CHECKING:
 
 
 def embed(
-    folder: Annotated[Path, typer.Argument(help="A folder of images of persons; folders in it count too.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of images of persons; folders in it count too. With --boxes: frames, or a video."
+        ),
+    ],
     output: Annotated[
         Path,
         typer.Option(
@@ -49,6 +57,7 @@ def embed(
         int,
         typer.Option(min=256, help="Images from which on a database gets an approximate index."),
     ] = INDEX_FROM,
+    boxes: BoxesOption = None,
     batch_size: BatchSize = 128,
     device: Device = "auto",
     workers: Workers = 0,
@@ -58,7 +67,8 @@ def embed(
 
     Columns: path (relative to the folder), status (ok or unreadable), detail, height, width, camera, time,
     views (how many pictures the embedding is the mean of) and embedding, of length 1: compare two by their
-    dot product. An image that cannot be read is a row without one.
+    dot product. An image that cannot be read is a row without one. With --boxes there is a row for every
+    box of a detector or tracker, with the columns frame, box, score and track besides.
 
     To a database (lance:FOLDER, with the extra `lance`) the images are added, all at once when all are
     embedded; those that are there are updated. `genreid gallery` shows what is in it, and deletes.
@@ -72,7 +82,10 @@ def embed(
         genreid embed crops/ --views turned --camera-pattern '^(?P<camera>[^_]+)_'
 
         genreid embed crops/ --to lance:gallery --time-pattern '_(?P<time>[0-9]{10})'
+
+        genreid embed MOT17-02/img1/ --boxes MOT17-02/det/det.txt --output boxes.parquet
     """
+    from pipeline.errors import PipelineError
     from stages.shared.run import Options, Project
     from stages.using.checkpoint import open_checkpoint
     from stages.using.stores import store_at
@@ -80,8 +93,11 @@ def embed(
 
     project = Project.open(Options(device=device, workers=workers, progress=progress))
     store = store_at(output)
+    if boxes is not None and not store.takes_boxes:
+        raise PipelineError(f"--boxes: {output} holds images and no boxes; write them to a Parquet file")
     store.check(project)
-    names, told = _names(folder, camera_pattern, time_pattern)
+    told = _told(camera_pattern, time_pattern)
+    names = _names(folder, told) if boxes is None else open_boxed(project, folder, boxes)
     chosen = open_checkpoint(project, checkpoint)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = _info(folder, chosen, looker)
@@ -91,7 +107,6 @@ def embed(
     tables = _tables(project, looker, names, info, batch_size, told, centred=store.is_centred)
     kept = store.write(counted.each(tables), index_from)
     made = {
-        "unreadable": len(names) - counted.facts["embedded"],
         "views": looker.way,
         "milliseconds an image": 1e3 * (time.monotonic() - begin) / len(names),
         "embedding width": info.embedding_dim,
@@ -112,29 +127,35 @@ def embedded_folder(
     """The table that the command writes, for one that needs all of it at once."""
     from stages.using.views import open_looker, way_for
 
-    names, told = _names(folder, camera_pattern, None)
+    told = _told(camera_pattern, None)
+    names = _names(folder, told)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = _info(folder, chosen, looker)
     return _joined(_tables(project, looker, names, info, batch_size, told, centred=True))
 
 
-def _names(folder: Path, camera_pattern: str | None, time_pattern: str | None) -> tuple[list[str], Told]:
-    """The images of the folder, and what their names tell. Raises GenreidError where there are none, and
-    where a pattern is none or finds nothing."""
-    from genreid.deployment.gallery import list_images
+def _told(camera_pattern: str | None, time_pattern: str | None) -> Told:
+    """Raises GenreidError where a pattern is none."""
     from genreid.deployment.patterns import Told
 
-    told = Told(camera_pattern, time_pattern)
+    return Told(camera_pattern, time_pattern)
+
+
+def _names(folder: Path, told: Told) -> list[str]:
+    """The images of the folder. Raises GenreidError where there are none, and where their names tell nothing
+    of what a pattern asks for."""
+    from genreid.deployment.gallery import list_images
+
     names = list_images(folder)
     told.require_found(names)
-    return names, told
+    return names
 
 
 def _info(folder: Path, chosen: Checkpoint, looker: Looker) -> GalleryInfo:
     from genreid.deployment.gallery_table import GalleryInfo
 
     return GalleryInfo(
-        folder=str(folder.resolve()),
+        folder=str((folder if folder.is_dir() else folder.parent).resolve()),  # a video's
         checkpoint=str(chosen.path),
         fingerprint=chosen.fingerprint,
         height_px=chosen.prepared.height_px,
@@ -147,7 +168,7 @@ def _info(folder: Path, chosen: Checkpoint, looker: Looker) -> GalleryInfo:
 def _tables(
     project: Project,
     looker: Looker,
-    names: list[str],
+    names: list[str] | BoxedFrames,
     info: GalleryInfo,
     batch_size: int,
     told: Told,
@@ -159,7 +180,10 @@ def _tables(
     from genreid.deployment.gallery import embed_folder, without_camera_means
     from pipeline.tracking import Bars
 
-    tables = embed_folder(looker, names, info, told, batch_size=batch_size, num_threads=project.workers)
+    if isinstance(names, list):
+        tables = embed_folder(looker, names, info, told, batch_size=batch_size, num_threads=project.workers)
+    else:
+        tables = boxed_tables(project, looker, names, info, told, batch_size)
     tracked = Bars(show=project.options.progress).track(tables, "embedding", len(names), size=len)
     if told.camera is None or not centred:
         return tracked
@@ -177,7 +201,7 @@ class _Counted:
     """How many images there are, how many are embedded and with how many pictures."""
 
     def __init__(self) -> None:
-        self.facts = {"images": 0, "embedded": 0, "embedded alone": 0}
+        self.facts = {"images": 0, "embedded": 0, "embedded alone": 0, "unreadable": 0}
 
     def each(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         """The same tables, counted on the way."""
@@ -187,4 +211,7 @@ class _Counted:
             self.facts["images"] += table.num_rows
             self.facts["embedded"] += table.num_rows - table["embedding"].null_count
             self.facts["embedded alone"] += pc.sum(pc.equal(table["views"], 1)).as_py() or 0
+            for status, num in Counter(table["status"].to_pylist()).items():
+                if status != "ok":
+                    self.facts[status] = self.facts.get(status, 0) + num
             yield table

@@ -159,15 +159,15 @@ def _draw(
     size_px: tuple[int, int],
 ) -> None:
     """Write the picture of the query and what was found. Raises PipelineError where that is gone."""
-    from genreid.data.images import read_image
     from genreid.data.transforms import resize
+    from genreid.deployment.boxed import read_embedded
     from genreid.deployment.pictures import search_picture
     from genreid.errors import GenreidError
     from stages.using.pictures import write_picture
 
     folder = embedded.info.folder
     try:
-        images = [resize(read_image(one.file), *size_px) for one in found]
+        images = [resize(read_embedded(Path(folder), one.path), *size_px) for one in found]
     except GenreidError as error:
         what = str(error).split(": ")[:2]  # the file and what is wrong with it; the remedy is another here
         raise PipelineError(

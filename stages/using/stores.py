@@ -35,6 +35,10 @@ class Store(Protocol):
     def is_centred(self) -> bool:
         """Whether rows may be without the means of their cameras: not where rows come later."""
 
+    @property
+    def takes_boxes(self) -> bool:
+        """Whether several rows may be of one image, with columns of their own."""
+
     def is_named(self) -> bool:
         """Whether the user names such a place, and no folder of images."""
 
@@ -72,6 +76,7 @@ class ParquetStore:
 
     path: Path
     is_centred = True
+    takes_boxes = True
 
     @property
     def place(self) -> str:
@@ -115,6 +120,7 @@ class LanceStore:
 
     folder: Path
     is_centred = False
+    takes_boxes = False
 
     @property
     def place(self) -> str:

@@ -156,5 +156,7 @@ def test_what_cannot_join_is_refused() -> None:
         with pytest.raises(GenreidError, match=message):
             Joining.of(Gallery.from_table(other, "new"), old, 8)
     for broken in (table, grouped(table).replace_schema_metadata({b"genreid.groups": b"1"})):
-        with pytest.raises(GenreidError, match=r"g\.parquet is no table that this version of `genreid group`"):
+        with pytest.raises(
+            GenreidError, match=r"g\.parquet is no table that this version of `genreid group`"
+        ):
             read_groups(broken, "g.parquet")

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from genreid.deployment import onnx as export
+from genreid.deployment.exported import TOLERANCE
 from genreid.errors import GenreidError
 from genreid.models.encoder import IdentityEncoder
 from genreid.models.initialisation import build_encoder
@@ -58,7 +59,7 @@ def test_networks_of_timm_are_exported_too(name: str, tmp_path: Path) -> None:
     network(torch.randn(4, 3, 64, 32))
     assert (
         export.export_encoder(network.eval(), tmp_path / "encoder.onnx", Preprocessing(64, 32), "a")
-        < export.TOLERANCE
+        < TOLERANCE
     )
 
 
@@ -67,8 +68,8 @@ def test_a_difference_is_an_error(
 ) -> None:
     monkeypatch.setattr(torch.onnx, "export", lambda *_args, **_options: None)
     fake: Any = type("Fake", (), {"load": lambda _path: None})
-    monkeypatch.setattr(export, "_import", lambda _name: fake)
-    monkeypatch.setattr(export, "_state_facts", lambda *_args: None)
+    monkeypatch.setattr(export, "import_package", lambda _name: fake)
+    monkeypatch.setattr(export, "state_facts", lambda *_args: None)
     monkeypatch.setattr(export, "_difference", lambda *_args: 2e-4)
     with pytest.raises(GenreidError, match=r"differs from torch by 0.0002, more than 0.0001"):
         export.export_encoder(encoder, tmp_path / "encoder.onnx", PREPARED, "joint.pt")

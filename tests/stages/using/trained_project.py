@@ -1,4 +1,4 @@
-"""A project with tiny networks in the place of trained ones, and a folder of crops."""
+"""A project with tiny networks in the place of trained ones, a folder of crops and a clip of frames."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def crop(number: int) -> np.ndarray:
 
 
 def fill(folder: Path) -> None:
-    """Write manifest, models and crops/ and more_crops/ into a project's folder. crops/0003.png is no image."""
+    """Write manifest, models, crops/, more_crops/ and clip/ into a project's folder. crops/0003.png is no
+    image."""
     crops = folder / "crops"
     crops.mkdir()
     for number in range(1, NUM_CROPS + 1):
@@ -52,7 +53,11 @@ def fill(folder: Path) -> None:
     (crops / "notes.txt").write_text("not an image either")
     (folder / "more_crops").mkdir()
     cv2.imwrite(str(folder / "more_crops" / "0009.png"), crop(9)[:, :, ::-1])
-    row = {"image_id": "a", "path": "a", "split": "train", "camera_id": 1, "status": "ok"}
+    _fill_clip(folder / "clip")
+    images = folder / "data" / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(images / "a.png"), crop(1)[:, :, ::-1])
+    row = {"image_id": "a", "path": "a.png", "split": "train", "camera_id": 1, "status": "ok"}
     info = ManifestInfo("boxes", "data/images", height_px=HEIGHT_PX, width_px=WIDTH_PX, body="open")
     write_table(folder / "data" / "manifest.parquet", Manifest.from_rows([row], info).to_table())
 
@@ -65,6 +70,22 @@ def fill(folder: Path) -> None:
     write_torch(models / "generator.pt", generator_checkpoint(generator, discriminator, PREPARED))
     network = build_regressor(REGRESSOR, 1)
     write_torch(models / "regressor.pt", regressor_checkpoint(network, load_body("open")))
+
+
+def frame(number: int) -> np.ndarray:
+    """Two crops beside each other: (48, 48, 3) uint8 RGB."""
+    return np.hstack([crop(number), crop(number + 1)])
+
+
+def _fill_clip(clip: Path) -> None:
+    """Two frames in the layout of MOTChallenge, with the boxes of both crops in each."""
+    lines = []
+    for number in (1, 2):
+        (clip / "img1").mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(clip / "img1" / f"{number:06d}.png"), frame(number)[:, :, ::-1])
+        lines += [f"{number},-1,{left},0,24,48,0.9,-1,-1,-1\n" for left in (0, 24)]
+    (clip / "det").mkdir()
+    (clip / "det" / "det.txt").write_text("".join(lines))
 
 
 @pytest.fixture
