@@ -22,6 +22,7 @@ from genreid.render.sheets import (
 _QUERY = (60, 60, 60)
 _FOUND = (190, 190, 190)
 _FRAME_PX = 4
+_TITLE_PX = 240
 
 
 def search_picture(query: np.ndarray, found: Sequence[np.ndarray], similarity: Sequence[float]) -> np.ndarray:
@@ -31,6 +32,16 @@ def search_picture(query: np.ndarray, found: Sequence[np.ndarray], similarity: S
         cells.append(_cell(picture, str(rank), f"{cosine:.2f}", _FOUND))
     line = beside([cells[0], beside(cells[1:], GAP_PX)], GROUP_GAP_PX)
     return framed(line, PAPER, GROUP_GAP_PX)
+
+
+def groups_picture(groups: Sequence[tuple[str, Sequence[tuple[np.ndarray, float]]]]) -> np.ndarray:
+    """A line a group: its name above its images, each with its confidence; images of one size (H,W,3)."""
+    lines = []
+    for name, images in groups:
+        line = beside([_cell(image, "", f"{sure:.2f}", _FOUND) for image, sure in images], GAP_PX)
+        title = caption(name, max(line.shape[1], _TITLE_PX))
+        lines.append(stacked([title, line], 0))
+    return framed(stacked(lines, GAP_PX), PAPER, GROUP_GAP_PX)
 
 
 def views_picture(made: GeneratedSet) -> np.ndarray:

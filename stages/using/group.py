@@ -10,6 +10,7 @@ import typer
 
 from stages.shared.options import Device, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
+from stages.using.group_picture import GroupPicture, draw_groups
 from stages.using.grouping import (
     FALSE_MATCH_RATE,
     MOST_QUESTIONS,
@@ -49,6 +50,7 @@ def group(
         Path, typer.Option("--output", "-o", help="The Parquet file to write: a row an image.")
     ] = Path("groups.parquet"),
     questions: QuestionsFile = Path("group_questions.csv"),
+    picture: GroupPicture = Path("groups.png"),
     corrections: CorrectionsFile = None,
     gallery: Annotated[
         Path | None,
@@ -92,7 +94,7 @@ def group(
     from stages.shared.run import Options, Project
 
     project = Project.open(Options(device=device, workers=workers, progress=progress))
-    check_outputs(project, output, questions, corrections)
+    check_outputs(project, output, questions, corrections, picture)
     answers = read_corrections(corrections) if corrections else []
 
     # These bring torch, which a wrong path need not wait for.
@@ -115,6 +117,7 @@ def group(
         facts = _facts(made, matching)
     asked = made.questions(MOST_QUESTIONS)
     write_table(output, grouped_table(table, made.groups))
+    draw_groups(project, picture, own, made.groups)
     write_questions(questions, asked, own.path, matching, answers)
     project.show("Groups", {**facts, "written to": output, f"{len(asked)} questions": questions})
 

@@ -44,14 +44,17 @@ LeastSimilarity = Annotated[
 ]
 
 
-def check_outputs(project: Project, output: Path, questions: Path, corrections: Path | None) -> None:
+def check_outputs(
+    project: Project, output: Path, questions: Path, corrections: Path | None, picture: Path
+) -> None:
     """Raises PipelineError where a file of somebody else, or answers, would be replaced."""
     from genreid.deployment.corrections import is_unanswered
     from genreid.deployment.group_table import MARK
     from pipeline.outputs import holds
-    from stages.using.pictures import check_output
+    from stages.using.pictures import check_output, check_picture
 
     check_output(project, output, "group", holds(MARK))
+    check_picture(project, picture, "group")
     if corrections is None or not questions.exists() or not corrections.samefile(questions):
         check_output(project, questions, "group", is_unanswered)
 

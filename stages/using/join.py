@@ -9,6 +9,7 @@ import typer
 
 from stages.shared.options import Device, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
+from stages.using.group_picture import GroupPicture, draw_groups
 from stages.using.grouping import (
     FALSE_MATCH_RATE,
     MOST_QUESTIONS,
@@ -51,6 +52,7 @@ def join(
         ),
     ] = None,
     questions: QuestionsFile = Path("join_questions.csv"),
+    picture: GroupPicture = Path("groups.png"),
     corrections: CorrectionsFile = None,
     at_false_match_rate: FalseMatchRate = FALSE_MATCH_RATE,
     least_similarity: LeastSimilarity = None,
@@ -77,7 +79,7 @@ def join(
 
     project = Project.open(Options(device=device, workers=workers, progress=progress))
     output = groups if output is None else output
-    check_outputs(project, output, questions, corrections)
+    check_outputs(project, output, questions, corrections, picture)
     answers = read_corrections(corrections) if corrections else []
 
     # These bring torch, which a wrong path need not wait for.
@@ -103,7 +105,10 @@ def join(
         made = Grouped(people, Likeness.of(people.rows, settings), cut, links)
         joined = joining.joined(made)
         asked = joining.questions(made, MOST_QUESTIONS)
-    write_table(output, with_joined(there, table, old.groups, joined))
+    whole = with_joined(there, table, old.groups, joined)
+    write_table(output, whole)
+    both = read_groups(whole, str(output))
+    draw_groups(project, picture, both.gallery, both.groups)
     write_questions(questions, asked, people.path, matching, answers)
     facts = _facts(joined, old.groups)
     project.show("Joined", {**facts, "written to": output, f"{len(asked)} questions": questions})

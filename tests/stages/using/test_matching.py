@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
+from genreid.deployment.group_table import Groups
 from genreid.evaluation.matches import MatchCurve, Source
 from pipeline.artifacts import read_torch, write_json_artifact, write_torch
+from stages.using.group_picture import NUM_IMAGES, NUM_LARGEST, NUM_UNCERTAIN, shown
 from tests.stages.small_project import SmallProject
 from tests.stages.using.trained_project import crop, trained
 
@@ -95,6 +98,7 @@ def test_group_says_whose_images_are_whose(trained: SmallProject) -> None:
     found = groups()
     assert found.pop("0003.png") == (None,) * 4, "which is no image"
     assert {one[:3] for one in found.values()} == {(0, 4, None)}
+    assert min(Image.open("groups.png").size) > 100
     assert all(0 <= one[3] <= 1 for one in found.values())
     assert trained.run("group", "crops", "--least-similarity", "0.999999").code == 0
     assert sorted(one[:2] for one in groups().values() if one[0] is not None) == [(n, 1) for n in range(4)]
@@ -174,3 +178,24 @@ def test_new_images_join_groups(trained: SmallProject) -> None:
     assert trained.run("embed", "crops", "--output", "crops.parquet").code == 0
     wrong = trained.run("join", "more", "crops.parquet", "--least-similarity", "0.9", "-o", "new.parquet")
     assert wrong.code == 2 and "crops.parquet is no table" in wrong.err and wrong.err.count("\n") == 1
+
+
+def test_groups_of_images_that_are_gone_have_no_picture(trained: SmallProject) -> None:
+    assert trained.run("embed", "crops").code == 0
+    (trained.folder / "crops" / "0001.png").unlink()
+    outcome = trained.run("group", "embeddings.parquet", "--least-similarity", "-1")
+    assert outcome.code == 0 and "no picture: " in outcome.out and "0001.png" in outcome.out
+    assert not Path("groups.png").exists() and len(groups()) == 5
+    wrong = trained.run("group", "crops", "--least-similarity", "-1", "--picture", "groups.txt")
+    assert wrong.code == 2 and "a picture's name ends in" in wrong.err
+
+
+def test_the_largest_groups_and_the_least_certain_are_shown() -> None:
+    group = np.repeat(np.arange(40), [30, *[2] * 38, 1])
+    confidence = np.linspace(0.9, 0.5, len(group))
+    lines = list(shown(Groups(group, ["anna"] * 30 + [None] * 77, confidence)))
+    assert len(lines) == NUM_LARGEST + NUM_UNCERTAIN
+    assert lines[0][0] == "group 0 anna, 30 images" and len(lines[0][1]) == NUM_IMAGES
+    assert lines[0][1][0] == 0 and lines[0][1][-1] == 29, "from the surest to the least sure"
+    assert lines[NUM_LARGEST][0] == "uncertain: group 38, 2 images"
+    assert len({name.removeprefix("uncertain: ") for name, _ in lines}) == len(lines)

@@ -1,0 +1,67 @@
+"""Some groups on one picture: the largest, and those that are least certain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from stages.shared.run import Project
+
+if TYPE_CHECKING:
+    from genreid.deployment.gallery import Gallery
+    from genreid.deployment.group_table import Groups
+
+NUM_LARGEST, NUM_UNCERTAIN = 12, 12
+NUM_IMAGES = 12
+"""Of a group, from its surest image to its least sure one."""
+
+GroupPicture = Annotated[
+    Path,
+    typer.Option(
+        "--picture", "-p", help="The PNG or JPEG to write: the largest groups, and the least certain ones."
+    ),
+]
+
+
+def draw_groups(project: Project, path: Path, gallery: Gallery, groups: Groups) -> None:
+    """gallery: the images whose groups these are. Where images are gone there is no picture, and a line says
+    so."""
+    from genreid.data.transforms import resize
+    from genreid.deployment.boxed import read_embedded
+    from genreid.deployment.pictures import groups_picture
+    from genreid.errors import GenreidError
+    from stages.using.pictures import write_picture
+
+    info, lines = gallery.info, []
+    try:
+        for name, places in shown(groups):
+            images = [read_embedded(Path(info.folder), gallery.path[at]) for at in places]
+            sized = [resize(image, info.height_px, info.width_px) for image in images]
+            lines.append((name, list(zip(sized, groups.confidence[places], strict=True))))
+    except (GenreidError, OSError) as error:
+        project.console.print(f"no picture: {error}", markup=False, soft_wrap=True)
+        return
+    write_picture(path, groups_picture(lines))
+
+
+def shown(groups: Groups) -> Iterator[tuple[str, np.ndarray]]:
+    """Names, and positions of the images that stand for a group."""
+    size = np.bincount(groups.group)
+    sums = np.bincount(groups.group, groups.confidence)
+    mean = np.divide(sums, size, out=np.ones(len(size)), where=size > 0)
+    largest = [at for at in np.argsort(-size, kind="stable")[:NUM_LARGEST] if size[at]]
+    several = np.where(size > 1, mean, np.inf)
+    several[largest] = np.inf
+    uncertain = [at for at in np.argsort(several, kind="stable")[:NUM_UNCERTAIN] if np.isfinite(several[at])]
+    for kind, chosen in (("", largest), ("uncertain: ", uncertain)):
+        for at in chosen:
+            own = np.flatnonzero(groups.group == at)
+            own = own[np.argsort(-groups.confidence[own], kind="stable")]
+            some = np.unique(np.linspace(0, len(own) - 1, min(len(own), NUM_IMAGES)).round().astype(np.int64))
+            person = next((one for place in own.tolist() if (one := groups.person[place])), None)
+            named = f" {person}" if person else ""
+            yield f"{kind}group {at}{named}, {size[at]} images", own[some]
