@@ -102,6 +102,16 @@ def test_what_has_been_answered_is_not_asked_again() -> None:
     assert not after & {(first.one, first.other), (merged.one, merged.other)}
 
 
+def test_an_answer_about_two_images_alone_is_not_asked_again() -> None:
+    rows, _ = persons(1, 2)
+    likeness, links = Likeness.of(rows, SETTINGS), Links.none(2)
+    different = Links(links.same, np.array([[1, 0]]), links.name)
+    grouping = group(likeness, 0.3, different)
+    assert grouping.labels.tolist() == [0, 1]
+    assert questions(likeness, 0.3, grouping, rows, links, 10)
+    assert not questions(likeness, 0.3, grouping, rows, different, 10)
+
+
 def gallery(path: list[str], rows: np.ndarray, fingerprint: str = "abc", views: str = "image") -> Gallery:
     info = GalleryInfo("crops", "joint.pt", fingerprint, 128, 64, rows.shape[1], views)  # type: ignore[arg-type]
     return Gallery(info, None, path, rows, pa.table({"path": path}))

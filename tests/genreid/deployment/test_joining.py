@@ -121,6 +121,23 @@ def test_old_groups_stay_apart_and_corrections_are_obeyed() -> None:
     assert joined.group.tolist() == [5]
 
 
+def test_nothing_is_asked_of_two_old_images() -> None:
+    """Another person than the new image's is in two old groups, which a correction brings in."""
+    rows, person = persons(4, 9)
+    new = np.flatnonzero(person == 2)[:1]
+    old, twice = np.setdiff1d(np.arange(36), new), np.flatnonzero(person == 3)
+    label = np.where(np.isin(old, twice[:4]), 4, person[old])
+    there = grouped_table(embedded(names(old), rows[old]), Groups(label, [None] * 35, np.ones(35)))
+    own = Gallery.from_table(embedded(names(new), rows[new]), "new")
+    joining = Joining.of(own, read_groups(there, "x"), 2, names(twice[[0, -1]]))
+    people = joining.people
+    assert len(people.path) == 18, "the groups of the two persons alone"
+    links = replace(Links.none(18), name=people.name)
+    made = Grouped(people, Likeness.of(people.rows, SETTINGS), CUT, links)
+    assert any(min(one.one, one.other) > 0 for one in made.questions(50))
+    assert all(min(one.one, one.other) == 0 for one in joining.questions(made, 50))
+
+
 def test_paths_and_cameras_are_told_as_the_old_ones_are() -> None:
     rows, _ = persons(3, 4)
     cameras = [f"c{one % 2}_{one}.png" for one in range(12)]
