@@ -54,11 +54,11 @@ def fill(folder: Path) -> None:
     (folder / "more_crops").mkdir()
     cv2.imwrite(str(folder / "more_crops" / "0009.png"), crop(9)[:, :, ::-1])
     _fill_clip(folder / "clip")
-    images = folder / "data" / "images"
+    images = folder / "seen"
     images.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(images / "a.png"), crop(1)[:, :, ::-1])
     row = {"image_id": "a", "path": "a.png", "split": "train", "camera_id": 1, "status": "ok"}
-    info = ManifestInfo("boxes", "data/images", height_px=HEIGHT_PX, width_px=WIDTH_PX, body="open")
+    info = ManifestInfo("boxes", "seen", height_px=HEIGHT_PX, width_px=WIDTH_PX, body="open")
     write_table(folder / "data" / "manifest.parquet", Manifest.from_rows([row], info).to_table())
 
     encoder, warm_up = build_encoder(ENCODER, 1), build_encoder(ENCODER, 2)
