@@ -168,11 +168,11 @@ def read_embedded(folder: Path, path: str) -> np.ndarray:
     `read_image` does."""
     found = _FRAGMENT.match(path)
     if found is None or (folder / path).is_file():
-        return read_image(folder / path, folder)
+        return read_image(folder / path)
     if found["frame"]:
         (image,) = VideoFrames(folder / found["file"]).read([int(found["frame"]) - 1], 1)
     else:
-        image = read_image(folder / found["file"], folder)
+        image = read_image(folder / found["file"])
     crop = (
         image if isinstance(image, NoPixels) else cut(image, [float(one) for one in found["box"].split(",")])
     )

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from stages.shared.run import Project
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from genreid.deployment.gallery import Gallery
     from genreid.deployment.group_table import Groups
 
@@ -50,6 +51,8 @@ def draw_groups(project: Project, path: Path, gallery: Gallery, groups: Groups) 
 
 def shown(groups: Groups) -> Iterator[tuple[str, np.ndarray]]:
     """Names, and positions of the images that stand for a group."""
+    import numpy as np
+
     size = np.bincount(groups.group)
     sums = np.bincount(groups.group, groups.confidence)
     mean = np.divide(sums, size, out=np.ones(len(size)), where=size > 0)

@@ -209,7 +209,7 @@ def test_without_a_regressor_no_body_can_be_estimated(trained: SmallProject) -> 
         (("generate", "crops/0001.png", "-o", "params.yaml/views.png"), "nothing can be written in"),
         (
             ("embed", "crops", "-c", "params.yaml"),
-            "params.yaml: no readable checkpoint (it carries no digest",
+            "params.yaml cannot be read (",
         ),
         (("generate", "crops/0003.png"), "crops/0003.png: not a readable image"),
         (("generate", "crops/0001.png", "-o", "views.gif"), "views.gif: a picture's name ends in .png, .jpg"),

@@ -111,7 +111,7 @@ def test_camera_means_are_taken_off_gallery_and_query(trained: SmallProject) -> 
     mean |= {"c2": own[5], None: (own[1] + own[2] + own[5]) / 3}
     for arguments, own_camera, said in (
         (("someone.png",), None, "less the mean of all images: its camera is not known"),
-        (("someone.png", "--camera", "c2"), "c2", "less the mean of camera c2"),
+        (("someone.png", "--query-camera", "c2"), "c2", "less the mean of camera c2"),
         (("crops/c1_1.png",), "c1", "less the mean of camera c1"),
     ):
         out, cosines = found(*arguments)
@@ -123,10 +123,10 @@ def test_camera_means_are_taken_off_gallery_and_query(trained: SmallProject) -> 
 
 def test_cameras_that_a_gallery_does_not_know_are_refused(trained: SmallProject) -> None:
     assert trained.run("embed", "crops").code == 0
-    outcome = trained.run("search", "crops/0001.png", "--camera", "c1")
+    outcome = trained.run("search", "crops/0001.png", "--query-camera", "c1")
     assert outcome.code == 2 and outcome.err.count("\n") == 1
-    assert "embeddings.parquet knows no cameras: leave it out" in outcome.err
+    assert "embeddings.parquet is not without the means of cameras: leave it out" in outcome.err
     assert trained.run("embed", "crops", "--camera-pattern", r"(?P<camera>\d)\.png").code == 0
-    outcome = trained.run("search", "crops/0001.png", "--camera", "c9")
+    outcome = trained.run("search", "crops/0001.png", "--query-camera", "c9")
     assert outcome.code == 2 and outcome.err.count("\n") == 1
     assert "has no camera c9: name one of 1, 2, 4, 5, or leave it out" in outcome.err
