@@ -22,6 +22,7 @@ from genreid.clustering.cameras import without_camera_mean
 from genreid.clustering.pseudo_labels import cluster
 from genreid.clustering.settings import PseudoLabelSettings
 from genreid.data.ways import looks
+from genreid.deployment.fitting_cut import fitting_cut
 from genreid.deployment.groups import Likeness, group
 from genreid.evaluation.matches import MatchCurve
 from genreid.models.checkpoint import load_encoder
@@ -32,15 +33,14 @@ from stages.shared.data import image_set, read_manifest
 from stages.shared.run import Options, Project
 from stages.shared.sections import stage_settings
 from stages.using.checkpoint import open_checkpoint
-from stages.using.group import FALSE_MATCH_RATE
 from stages.using.matches import matching_for
 
 _EPS = (0.5, 0.6)
 _PARTS = (20, 60, 150, 500, 2000)
 _DRAWS = 10
 
-Labels = Callable[[np.ndarray], np.ndarray]
-"""Unit rows (N, D) → (N,) groups; −1 for an image that is in none, and so alone."""
+Labels = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+"""Unit rows (N, D) and cameras, if known → (N,) groups; −1 for an image that is in none, and so alone."""
 
 
 def main() -> None:
@@ -65,21 +65,32 @@ def main() -> None:
             continue
         print(f"\nEmbeddings {name}; {matching.note}\n\n| images | groups by | P | R | F | persons | true |")
         print("|---|---|---:|---:|---:|---:|---:|")
-        for line in _lines(own.numpy(), images.person_id, settings, matching.curve):
+        camera = images.camera_id if own is centred else None
+        for line in _lines(own.numpy(), camera, images.person_id, settings, matching.curve):
             print(line, flush=True)
 
 
 def _lines(
-    rows: np.ndarray, person: np.ndarray, settings: PseudoLabelSettings, curve: MatchCurve
+    rows: np.ndarray,
+    camera: np.ndarray | None,
+    person: np.ndarray,
+    settings: PseudoLabelSettings,
+    curve: MatchCurve,
 ) -> Iterator[str]:
     for num in (*(part for part in _PARTS if part < len(rows)), len(rows)):
         draws = (
             [np.arange(len(rows))] if num == len(rows) else [_draw(len(rows), num, n) for n in range(_DRAWS)]
         )
         for name, labels in _ways(settings, curve).items():
-            found = np.mean([bcubed(labels(rows[drawn]), person[drawn]) for drawn in draws], axis=0)
+            found = np.mean([_judged(labels, rows, camera, person, drawn) for drawn in draws], axis=0)
             shares = " | ".join(f"{share:.3f}" for share in found[:3])
             yield f"| {num} | {name} | {shares} | {found[3]:.0f} | {found[4]:.0f} |"
+
+
+def _judged(
+    labels: Labels, rows: np.ndarray, camera: np.ndarray | None, person: np.ndarray, drawn: np.ndarray
+) -> tuple[float, float, float, int, int]:
+    return bcubed(labels(rows[drawn], None if camera is None else camera[drawn]), person[drawn])
 
 
 def _draw(num: int, part: int, seed: int) -> np.ndarray:
@@ -87,19 +98,21 @@ def _draw(num: int, part: int, seed: int) -> np.ndarray:
 
 
 def _ways(settings: PseudoLabelSettings, curve: MatchCurve) -> dict[str, Labels]:
-    def dbscan(rows: np.ndarray, eps: float) -> np.ndarray:
+    def own(rows: np.ndarray, camera: np.ndarray | None) -> np.ndarray:
+        return group(Likeness.of(rows, settings), fitting_cut(rows, camera, curve, seed=1)).labels
+
+    def dbscan(rows: np.ndarray, _: np.ndarray | None, eps: float) -> np.ndarray:
         k1 = min(settings.k1, len(rows))
         return cluster(rows, replace(settings, k1=k1, k2=min(settings.k2, k1), eps=eps)).labels
 
-    def hdbscan(rows: np.ndarray) -> np.ndarray:
+    def hdbscan(rows: np.ndarray, _: np.ndarray | None) -> np.ndarray:
         from sklearn.cluster import HDBSCAN
 
         distance = np.clip(1 - rows @ rows.T, 0, None).astype(np.float64)
         found: np.ndarray = HDBSCAN(min_cluster_size=2, metric="precomputed", copy=True).fit_predict(distance)
         return found
 
-    cut = curve.cut_at(FALSE_MATCH_RATE)
-    ways: dict[str, Labels] = {"genreid group": lambda rows: group(Likeness.of(rows, settings), cut).labels}
+    ways: dict[str, Labels] = {"genreid group": own}
     for eps in _EPS:
         ways[f"DBSCAN, eps {eps}"] = partial(dbscan, eps=eps)
     return {**ways, "HDBSCAN": hdbscan}

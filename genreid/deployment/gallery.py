@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -61,6 +62,12 @@ class Gallery(Described):
             raise GenreidError(f"{place} holds embeddings that are not finite; {REMEDY}")
         decoded = CameraMeans.decoded(means) if means else None
         return cls(info, decoded, kept["path"].to_pylist(), rows, _labels(kept))
+
+    @property
+    def camera_number(self) -> np.ndarray | None:
+        """(N,) int, equal for images of one camera; None where no camera is known."""
+        camera = self.labels["camera"]
+        return None if camera.null_count == len(camera) else pd.factorize(camera.to_pandas())[0]
 
     def labels_of_all(self) -> pa.Table:
         return self.labels

@@ -16,7 +16,8 @@ from genreid.deployment.gallery import Gallery
 from genreid.errors import GenreidError
 
 MARK = b"genreid.groups"
-_VERSION = b"2"
+_VERSION = b"3"
+_CUT = b"genreid.groups.cut"
 _PREFIX = b"genreid.grouped:"
 """Before the names of the metadata of the embeddings' table, so that this is no table of embeddings itself,
 which another command might replace."""
@@ -30,11 +31,15 @@ _OWN = (
 
 @dataclass(frozen=True)
 class Groups:
-    """group: (N,) int64. person: N names of known persons, or None. confidence: (N,) 0 to 1."""
+    """group: (N,) int64. person: N names of known persons, or None. confidence: (N,) 0 to 1.
+
+    cut: the cosine below which no pair was evidence.
+    """
 
     group: np.ndarray
     person: Sequence[str | None]
     confidence: np.ndarray
+    cut: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def grouped_table(embedded: pa.Table, groups: Groups) -> pa.Table:
         column[there] = found
         table = table.append_column(field, pa.array(column.tolist(), field.type))
     kept = {_PREFIX + name: value for name, value in (embedded.schema.metadata or {}).items()}
-    return table.replace_schema_metadata({**kept, MARK: _VERSION})
+    return table.replace_schema_metadata({**kept, MARK: _VERSION, _CUT: repr(groups.cut).encode()})
 
 
 def embedded_part(table: pa.Table, place: str) -> pa.Table:
@@ -65,7 +70,7 @@ def embedded_part(table: pa.Table, place: str) -> pa.Table:
     if metadata.get(MARK) != _VERSION:
         raise GenreidError(f"{place} is no table that this version of `genreid group` wrote; group anew")
     columns = [name for name in table.column_names if name not in {field.name for field in _OWN}]
-    own = {name.removeprefix(_PREFIX): value for name, value in metadata.items() if name != MARK}
+    own = {name.removeprefix(_PREFIX): value for name, value in metadata.items() if name not in (MARK, _CUT)}
     return table.select(columns).replace_schema_metadata(own)
 
 
@@ -73,7 +78,8 @@ def read_groups(table: pa.Table, place: str) -> GroupedGallery:
     """The readable images of a table that `grouped_table` made. Raises GenreidError."""
     gallery = Gallery.from_table(embedded_part(table, place), place)
     kept = table.filter(pc.is_valid(table["embedding"]))
-    groups = Groups(kept["group"].to_numpy(), kept["person"].to_pylist(), kept["confidence"].to_numpy())
+    cut = float(table.schema.metadata[_CUT])
+    groups = Groups(kept["group"].to_numpy(), kept["person"].to_pylist(), kept["confidence"].to_numpy(), cut)
     return GroupedGallery(gallery, groups)
 
 
@@ -90,5 +96,6 @@ def with_joined(there: pa.Table, new: pa.Table, old: Groups, joined: Groups) -> 
         np.concatenate([old.group, joined.group]),
         [*old.person, *joined.person],
         np.concatenate([old.confidence, joined.confidence]),
+        joined.cut,
     )
     return grouped_table(images, all_groups)

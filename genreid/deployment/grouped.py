@@ -100,7 +100,7 @@ class Grouped:
     @property
     def groups(self) -> Groups:
         """All of it, as the table has it."""
-        return Groups(self.labels, self.person, self.confidence)
+        return Groups(self.labels, self.person, self.confidence, self.cut)
 
     @property
     def num_groups(self) -> int:

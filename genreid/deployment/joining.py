@@ -68,7 +68,7 @@ class Joining:
         group = np.array([int(one) if one is not None else -1 for one in made.person[:num]], np.int64)
         if (~is_old).any():
             group[~is_old] = beyond + np.unique(fresh[~is_old], return_inverse=True)[1]
-        return Groups(group, [person_of.get(int(one)) for one in group], made.confidence[:num])
+        return Groups(group, [person_of.get(int(one)) for one in group], made.confidence[:num], made.cut)
 
     def questions(self, made: Grouped, most: int) -> list[Question]:
         """Those of `Grouped.questions` that are about a new image."""

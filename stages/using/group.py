@@ -12,7 +12,6 @@ from stages.shared.options import Device, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
 from stages.using.group_picture import GroupPicture, draw_groups
 from stages.using.grouping import (
-    FALSE_MATCH_RATE,
     MOST_QUESTIONS,
     CorrectionsFile,
     FalseMatchRate,
@@ -20,7 +19,7 @@ from stages.using.grouping import (
     QuestionsFile,
     check_outputs,
     clustering_settings,
-    cut_for,
+    require_curve,
     write_questions,
 )
 from stages.using.options import CameraPattern
@@ -31,12 +30,14 @@ if TYPE_CHECKING:
 
     from genreid.deployment.gallery import Gallery
     from genreid.deployment.grouped import Grouped
+    from genreid.evaluation.matches import MatchCurve
     from stages.shared.run import Project
     from stages.using.checkpoint import Checkpoint
     from stages.using.matches import Matching
 
-_FEWER, _MORE = 0.02, 0.001
-"""False match rates between whose numbers of groups the number of persons is said to be."""
+_BESIDE = 4
+"""How many times higher and lower false match rates are of which the number of groups is said as well."""
+_SEED = 1
 
 
 def group(
@@ -63,7 +64,7 @@ def group(
         str,
         typer.Option(metavar="REGEX", help="Finds a known person's name in a path, as (?P<person>…)."),
     ] = r"^(?P<person>[^/]+)/",
-    at_false_match_rate: FalseMatchRate = FALSE_MATCH_RATE,
+    at_false_match_rate: FalseMatchRate = None,
     least_similarity: LeastSimilarity = None,
     checkpoint: CheckpointOption = None,
     views: Annotated[
@@ -108,7 +109,9 @@ def group(
 
     table, own, chosen = _embedded(project, images, checkpoint, views, camera_pattern, batch_size)
     matching = matching_for(project, chosen, own.info.views, centred=own.means is not None)
-    cut = cut_for(matching, chosen, own.info.views, at_false_match_rate, least_similarity)
+    cut = least_similarity
+    if cut is None:
+        cut = _cut(own, require_curve(matching, chosen, own.info.views), at_false_match_rate)
     known = Gallery.from_table(store_at(gallery).table(), str(gallery)) if gallery else None
     people = People.of(own, known, str(gallery), person_pattern)
     links = links_of(answers, corrections, own.path, people.name)
@@ -153,16 +156,27 @@ def _embedded(
     return table, Gallery.from_table(table, str(images)), chosen
 
 
+def _cut(own: Gallery, curve: MatchCurve, rate: float | None) -> float:
+    """That of the rate, or where none is asked for, the one that fits the folder."""
+    from genreid.deployment.fitting_cut import fitting_cut
+
+    if rate is not None:
+        return curve.cut_at(rate)
+    return fitting_cut(own.embedding, own.camera_number, curve, seed=_SEED)
+
+
 def _facts(made: Grouped, matching: Matching | None) -> dict[str, object]:
     """What people want to know first."""
     import numpy as np
 
     facts: dict[str, object] = {"images": len(made.people.path), "persons": made.num_groups}
     if matching is not None:
-        rates = [rate for rate in (_FEWER, _MORE) if matching.curve.tells(rate)]
-        numbers = [replace(made, cut=matching.curve.cut_at(rate)).num_groups for rate in rates]
-        told = " and ".join(f"{rate:g}" for rate in rates)
-        facts[f"persons at false match rates of {told}"] = " and ".join(map(str, numbers))
+        own = matching.curve.false_matches_at(made.cut)
+        facts["pairs of strangers above the cut"] = matching.odds(made.cut)
+        rates = [rate for rate in (own * _BESIDE, own / _BESIDE) if rate < 1 and matching.curve.tells(rate)]
+        for rate in rates:
+            number = replace(made, cut=matching.curve.cut_at(rate)).num_groups
+            facts[f"persons at a false match rate of {rate:.2g}"] = number
     facts["seen once"] = int(np.count_nonzero(made.images == 1))
     if made.people.names:
         facts["images of known persons"] = sum(one is not None for one in made.person)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from genreid.deployment.corrections import Correction
     from genreid.deployment.groups import Question
+    from genreid.evaluation.matches import MatchCurve
     from stages.shared.run import Project
     from stages.using.checkpoint import Checkpoint
     from stages.using.matches import Matching
 
-FALSE_MATCH_RATE = 0.005
 MOST_QUESTIONS = 100
 _ASKED = {"merged": "in one group: the same person?", "apart": "in two groups: different persons?"}
 
@@ -31,9 +31,12 @@ CorrectionsFile = Annotated[
     ),
 ]
 FalseMatchRate = Annotated[
-    float,
+    float | None,
     typer.Option(
-        min=0.0, max=1.0, help="Pairs are evidence if so alike that no larger share of strangers is."
+        min=0.0,
+        max=1.0,
+        help="Pairs are evidence if so alike that no larger share of strangers is.",
+        show_default="group: as fits the folder; join: the groups' own cut",
     ),
 ]
 LeastSimilarity = Annotated[
@@ -59,21 +62,17 @@ def check_outputs(
         check_output(project, questions, "group", is_unanswered)
 
 
-def cut_for(
-    matching: Matching | None, chosen: Checkpoint, views: str, rate: float, similarity: float | None
-) -> float:
-    """The cosine below which pairs are no evidence. Raises PipelineError where nobody knows it."""
+def require_curve(matching: Matching | None, chosen: Checkpoint, views: str) -> MatchCurve:
+    """Raises PipelineError where nobody knows what a similarity says."""
     from pipeline.errors import PipelineError
 
-    if similarity is not None:
-        return similarity
     if matching is None:
         raise PipelineError(
             f"nobody has counted the matches of {chosen.place} with --views {views}: name the "
             "cosine below which two images are never of one person by --least-similarity (0.5, say), or run "
             "`dvc repro` with this way in evaluate.test_views"
         )
-    return matching.curve.cut_at(rate)
+    return matching.curve
 
 
 def clustering_settings(project: Project) -> Any:

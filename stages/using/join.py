@@ -11,7 +11,6 @@ from stages.shared.options import Device, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
 from stages.using.group_picture import GroupPicture, draw_groups
 from stages.using.grouping import (
-    FALSE_MATCH_RATE,
     MOST_QUESTIONS,
     CorrectionsFile,
     FalseMatchRate,
@@ -19,7 +18,7 @@ from stages.using.grouping import (
     QuestionsFile,
     check_outputs,
     clustering_settings,
-    cut_for,
+    require_curve,
     write_questions,
 )
 
@@ -54,7 +53,7 @@ def join(
     questions: QuestionsFile = Path("join_questions.csv"),
     picture: GroupPicture = Path("groups.png"),
     corrections: CorrectionsFile = None,
-    at_false_match_rate: FalseMatchRate = FALSE_MATCH_RATE,
+    at_false_match_rate: FalseMatchRate = None,
     least_similarity: LeastSimilarity = None,
     checkpoint: CheckpointOption = None,
     batch_size: BatchSize = 128,
@@ -98,7 +97,9 @@ def join(
     joining = Joining.of(own, old, settings.k1, named)
     info = old.gallery.info
     matching = matching_for(project, chosen, info.views, centred=old.gallery.means is not None)
-    cut = cut_for(matching, chosen, info.views, at_false_match_rate, least_similarity)
+    cut = old.groups.cut if least_similarity is None else least_similarity
+    if least_similarity is None and at_false_match_rate is not None:
+        cut = require_curve(matching, chosen, info.views).cut_at(at_false_match_rate)
     people = joining.people
     links = links_of(answers, corrections, people.path, people.name)
     with project.console.status("joining"):

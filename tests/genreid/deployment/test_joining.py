@@ -96,7 +96,7 @@ def test_names_are_inherited_and_only_near_groups_are_looked_at() -> None:
     table = embedded(names(old), rows[old])
     label = np.unique(person[old], return_inverse=True)[1]
     known = ["anna" if one == 3 else None for one in person[old]]
-    there = grouped_table(table, Groups(label, known, np.ones(len(old))))
+    there = grouped_table(table, Groups(label, known, np.ones(len(old)), CUT))
     joining, _, joined = join(there, embedded(names(first), rows[first]))
     assert joined.group.tolist() == [3, 7] and joined.person == ["anna", None]
     assert len(joining.people.path) < 2 + 8 * 16, "of thirty persons"
@@ -109,7 +109,7 @@ def test_old_groups_stay_apart_and_corrections_are_obeyed() -> None:
     old = np.setdiff1d(np.arange(36), own[:1])
     label = person[old].copy()
     label[np.isin(old, own[1:5])] = 4
-    there = grouped_table(embedded(names(old), rows[old]), Groups(label, [None] * 35, np.ones(35)))
+    there = grouped_table(embedded(names(old), rows[old]), Groups(label, [None] * 35, np.ones(35), CUT))
     new = embedded(names(own[:1]), rows[own[:1]])
     joining, made, joined = join(there, new)
     assert joined.group.tolist() in ([2], [4])
@@ -127,7 +127,7 @@ def test_nothing_is_asked_of_two_old_images() -> None:
     new = np.flatnonzero(person == 2)[:1]
     old, twice = np.setdiff1d(np.arange(36), new), np.flatnonzero(person == 3)
     label = np.where(np.isin(old, twice[:4]), 4, person[old])
-    there = grouped_table(embedded(names(old), rows[old]), Groups(label, [None] * 35, np.ones(35)))
+    there = grouped_table(embedded(names(old), rows[old]), Groups(label, [None] * 35, np.ones(35), CUT))
     own = Gallery.from_table(embedded(names(new), rows[new]), "new")
     joining = Joining.of(own, read_groups(there, "x"), 2, names(twice[[0, -1]]))
     people = joining.people

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from PIL import Image
 
-from genreid.deployment.group_table import Groups
+from genreid.deployment.group_table import Groups, read_groups
 from genreid.evaluation.matches import MatchCurve, Source
 from pipeline.artifacts import read_torch, write_json_artifact, write_torch
 from stages.using.group_picture import NUM_IMAGES, NUM_LARGEST, NUM_UNCERTAIN, shown
@@ -154,7 +155,9 @@ def test_group_takes_its_cut_from_what_is_known_of_matches(trained: SmallProject
     with_matches(trained)
     outcome = trained.run("group", "crops", "--views", "mirror")
     assert outcome.code == 0, outcome.err
-    assert "persons at false match rates of 0.02 and 0.001" in outcome.out
+    assert "pairs of strangers above the cut" in outcome.out and "persons at a false match rate" in outcome.out
+    outcome = trained.run("group", "crops", "--views", "mirror", "--at-false-match-rate", "0.005")
+    assert outcome.code == 0, outcome.err
     assert re.search(r"cut \(cosine\) +│ 0 ", outcome.out), "the lowest with at most 0.5 %"
 
 
@@ -166,8 +169,9 @@ def test_new_images_join_groups(trained: SmallProject) -> None:
     folder.mkdir()
     for name in ("0001.png", "0002.png"):
         (folder / name).write_bytes((trained.folder / "crops" / name).read_bytes())
-    outcome = trained.run("join", "more", "--least-similarity", "0.999999")
+    outcome = trained.run("join", "more")
     assert outcome.code == 0, outcome.err
+    assert read_groups(pq.read_table("groups.parquet"), "x").groups.cut == 0.999999
     after = groups()
     assert len(after) == len(before) + 2
     for name in ("0001.png", "0002.png"):
@@ -193,7 +197,7 @@ def test_groups_of_images_that_are_gone_have_no_picture(trained: SmallProject) -
 def test_the_largest_groups_and_the_least_certain_are_shown() -> None:
     group = np.repeat(np.arange(40), [30, *[2] * 38, 1])
     confidence = np.linspace(0.9, 0.5, len(group))
-    lines = list(shown(Groups(group, ["anna"] * 30 + [None] * 77, confidence)))
+    lines = list(shown(Groups(group, ["anna"] * 30 + [None] * 77, confidence, 0.5)))
     assert len(lines) == NUM_LARGEST + NUM_UNCERTAIN
     assert lines[0][0] == "group 0 anna, 30 images" and len(lines[0][1]) == NUM_IMAGES
     assert lines[0][1][0] == 0 and lines[0][1][-1] == 29, "from the surest to the least sure"
