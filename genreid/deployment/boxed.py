@@ -132,9 +132,11 @@ def embed_boxes(
     batch_size: int,
     num_threads: int,
 ) -> Iterator[pa.Table]:
-    """One table for each `batch_size` boxes, frame after frame. told: how their frames' names tell camera and
-    time. Memory grows with the numbers in the file of
-    boxes alone, not with frames."""
+    """One table for each `batch_size` boxes, frame after frame.
+
+    told: how their frames' names tell camera and time. Memory grows with the numbers in the file of boxes
+    alone, not with frames.
+    """
     schema, rows = boxes_schema(info), boxed.rows(num_threads)
     while batch := list(itertools.islice(rows, batch_size)):
         yield _table(looker, boxed.boxes, batch, told, schema)
