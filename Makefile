@@ -48,6 +48,7 @@ check: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/link_lines.py --check
+	@$(BIN)/python -m tools.params_reference --check
 
 # What it has found is kept, so it can be stopped and run again.
 mutants: $(STAMP)

@@ -14,19 +14,20 @@ Method = Literal["exact", "pca_bound", "hnsw"]
 
 @dataclass(frozen=True)
 class PseudoLabelSettings:
-    """How images become pseudo-identities.
-
-    k1: columns of the neighbour table, the image itself included. k2: images that local query expansion
-    averages over, itself included; 1 switches it off. eps: largest Jaccard distance (0 to 1) of
-    neighbours in DBSCAN. min_samples: images within eps, itself included, that make an image a core.
-    method: the neighbour search (see `nearest_neighbours`): `exact`, or approximate `pca_bound` or `hnsw`.
-    """
+    """How images become pseudo-identities."""
 
     k1: Count
+    """Columns of the neighbour table, the image itself included [images]. About as many images as a person
+    has."""
     k2: Count
+    """Images that local query expansion averages over, itself included [images]. At most k1; 1 switches it
+    off."""
     eps: InnerShare
+    """Largest Jaccard distance of neighbours in DBSCAN."""
     min_samples: Count
+    """Images within eps, itself included, that make an image a core [images]."""
     method: Method
+    """The neighbour search. For a million images pca_bound or hnsw, which are approximate."""
 
     def __post_init__(self) -> None:
         if self.k2 > self.k1:

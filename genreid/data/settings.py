@@ -14,15 +14,15 @@ from other sides, before the image's own background."""
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """The field's ordinary augmentation (docs/method.md, Encoder warm-up): flip, pad-and-crop, erasing.
-
-    flip: probability; pad_px: zeros added on every side before a random crop of the old size; erase:
-    probability that a rectangle of 2 to 40 % of the area, aspect 0.3 to 3.3, is set to the mean colour.
-    colour: how far each channel's gain (1 ± colour) and offset (± colour, in standard deviations) stray, as
-    cameras do; 0 is the published recipe, which starts from ImageNet weights.
-    """
+    """The field's ordinary augmentation (docs/method.md, Encoder warm-up): flip, pad-and-crop, erasing."""
 
     flip: Share
+    """Probability of the mirror image."""
     pad_px: Padding
+    """Zeros added on every side before a random crop of the old size [px]."""
     erase: Share
+    """Probability that a rectangle is erased. Of 2 to 40 % of the area, aspect 0.3 to 3.3, set to the mean
+    colour."""
     colour: float
+    """How far each channel's gain and offset stray. Gain 1 ± colour, offset ± colour standard deviations, as
+    cameras do."""

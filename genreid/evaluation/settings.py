@@ -12,16 +12,15 @@ from genreid.ranges import Count, Seed, Share, TwoOrMore
 
 @dataclass(frozen=True)
 class RerankingSettings:
-    """How a gallery is re-ranked.
-
-    k1: neighbours of an image, not counting itself (Zhong et al.'s k1). k2: images that local query expansion
-    averages over, itself included; 1 switches it off. original_weight: λ, the share of the original distance,
-    0 to 1.
-    """
+    """How a gallery is re-ranked."""
 
     k1: Count
+    """Neighbours of an image, not counting itself [images]. Zhong et al.'s k1."""
     k2: Count
+    """Images that local query expansion averages over, itself included [images]. At most k1; 1 switches it
+    off."""
     original_weight: Share
+    """Share λ of the original distance."""
 
     def __post_init__(self) -> None:
         if self.k2 > self.k1:
@@ -33,19 +32,24 @@ class RerankingSettings:
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """split: `val` in studies; a study scores `test` once, at its end.
-
-    max_rank: of the CMC curve. num_generated: queries whose generated views are measured; the spread of one
-    is nothing. num_ranked_lists: queries in the picture. reranking: None for none. test_views: ways of
-    looking that are held beside the image alone, see `genreid.data.ways`; the figures of the encoders stay
-    those of the image alone.
-    """
+    """The section `evaluate`."""
 
     seed: Seed
+    """Seed of the stage's random draws."""
     split: Literal["test", "val"]
+    """Whose queries and gallery are ranked. val in studies: a study scores test once, at its end."""
     batch_size: Count
+    """Images that are embedded at once [images]."""
     max_rank: Count
+    """Ranks of the CMC curve [ranks]."""
     num_generated: TwoOrMore
+    """Queries whose generated views are measured [images]."""
     num_ranked_lists: Count
+    """Queries in the picture of ranked lists [images]."""
     reranking: RerankingSettings | None
+    """k-reciprocal re-ranking beside the plain figures. Null for none; or {k1: 20, k2: 6, original_weight:
+    0.3}."""
     test_views: tuple[WayName, ...]
+    """Ways of looking held beside the image alone. mirror: and its mirror image; copies: and seven copies,
+    not turned; turned: and the person from other sides. The encoders' figures stay those of the image
+    alone."""

@@ -19,16 +19,19 @@ STEM_STRIDE = 4
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """height_px, width_px: input. widths: channels of the stem (a quarter of the input's size) and of each
-    residual stage after it, which halves the size again. head_width: of the hidden layer before the output.
-    mask_width: channels of the maps that the mask is read from.
-    """
+    """What the regressor is made of."""
 
     height_px: Side
+    """Height of the input [px]."""
     width_px: Side
+    """Width of the input [px]."""
     widths: tuple[Width, ...]
+    """Channels of the stem and of each residual stage [channels]. The stem's map has a quarter of the input's
+    size, and each stage halves it again; both sides have to be divisible by that."""
     head_width: Width
+    """Width of the hidden layer before the output [channels]."""
     mask_width: Width
+    """Channels of the maps that the mask is read from [channels]."""
 
     def __post_init__(self) -> None:
         step = STEM_STRIDE * 2 ** (len(self.widths) - 1)
@@ -44,42 +47,56 @@ class LossSettings:
     """Weights of the terms of `regression_losses`, by name."""
 
     heading: float
+    """Weight of the heading."""
     root: float
+    """Weight of the whole body's orientation."""
     pose: float
+    """Weight of the joints' rotations."""
     betas: float
+    """Weight of the shape."""
     joints: float
+    """Weight of the joints' places in space."""
     joints_2d: float
+    """Weight of the joints' places in the picture."""
     camera: float
+    """Weight of the camera."""
     mask: float
+    """Weight of the person's mask."""
 
 
 @dataclass(frozen=True)
 class RompSettings:
-    """weights: ROMP.pkl. smpl: SMPL's neutral body, SMPL_NEUTRAL.pth as the package packs it or any other
-    file that `genreid.body.files` reads. Both are paths.
-
-    center_threshold: least confidence of a person (the package's own is 0.25); small_crop_threshold: that of
-    crops whose longer side is under small_crop_px. Of several persons the one with the highest confidence −
-    distance_weight · distance from the crop's centre (in half longer sides) is taken. fallback: see
-    `Fallback`.
-    """
+    """How ROMP's answers are taken. Of several persons the one with the highest confidence − distance_weight
+    · distance counts."""
 
     weights: str
+    """Path of ROMP.pkl."""
     smpl: str
+    """Path of SMPL's neutral body. SMPL_NEUTRAL.pth as the package packs it, or any other file that
+    `genreid.body.files` reads."""
     center_threshold: float
+    """Least confidence of a person. The package's own is 0.25."""
     small_crop_px: int
+    """Longer side below which a crop is small [px]."""
     small_crop_threshold: float
+    """Least confidence of a person in a small crop."""
     distance_weight: float
+    """What distance from the crop's centre costs [confidence a half longer side]."""
     fallback: Fallback
+    """What images get in which nobody was found. mean_pose: the mean body of all others; drop: nothing."""
 
 
 @dataclass(frozen=True)
 class BlazePoseSettings:
-    """size: of the network. least_score: below it, nobody is there. fallback: see `Fallback`."""
+    """How BlazePose's answers are taken."""
 
     size: PoseSize
+    """Size of the network. The smaller ones are faster; `genreid models get blazepose_heavy` brings the file
+    of heavy."""
     least_score: InnerShare
+    """Score below which nobody is there."""
     fallback: Fallback
+    """What images get in which nobody was found. mean_pose: the mean body of all others; drop: nothing."""
 
     @property
     def model_name(self) -> str:

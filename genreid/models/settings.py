@@ -38,30 +38,29 @@ Layout = Literal["auto", "jvtc", "spcl", "fast_reid"]
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What the identity encoder is made of.
-
-    backbone: `resnet18` … `resnet152`, or the name of any timm model that gives feature maps.
-    base_width: channels of the first stage of a ResNet; 64 is the published network.
-    stem: what comes before the first stage, see `Stem`.
-    last_stride: stride of the last stage: 1 (the field's choice) or 2.
-    num_stripes: horizontal stripes of the appearance code; the decoder has a residual block for each.
-    pooling: of the map for the embedding, `average` or `gem` (generalised mean, its exponent learned).
-    embedding_dim: width of the embedding: null for the map's own channels (2048 of a ResNet-50), or a number
-        that a linear layer before the neck reduces them to (512 in JVTC).
-    pretrained: `none`; `imagenet`, by the library's own loader; a name of `PACKAGED_BACKBONES`, weights
-        out of a package for one of timm's networks; `auto`, `imagenet` where it is cached or can be fetched,
-        else the packaged ones of this backbone; or the path of a file of weights named as the library names
-        them.
-    """
+    """What the identity encoder is made of."""
 
     backbone: str
+    """Network that makes the feature map. `resnet18` … `resnet152`, or the name of any timm model that gives
+    feature maps."""
     base_width: Annotated[int, Interval(ge=8, le=8192)]  # see ResNetBackbone
+    """Channels of a ResNet's first stage [channels]. 64 is the published network."""
     stem: Stem
+    """What comes before the first stage. small: for crops of 64×32 and the like; imagenet: the published one;
+    the others: as other programs have it."""
     last_stride: int
+    """Stride of the last stage, 1 or 2. 1 is the field's choice."""
     num_stripes: Depth
+    """Horizontal stripes of the appearance code. The decoder has a residual block for each."""
     pooling: Pooling
+    """How the map becomes the embedding. gem: generalised mean, its exponent learned."""
     embedding_dim: Width | None
+    """Width of the embedding, null for the map's channels [channels]. A number that a linear layer before the
+    neck reduces them to (512 in JVTC)."""
     pretrained: str
+    """Weights to start from. none; imagenet: the library's own; mobilenetv2 and its like: weights out of a
+    package (`genreid models`); auto: imagenet where it can be had, else the packaged ones of this
+    backbone; or the path of a file of weights named as the library names them."""
 
     def __post_init__(self) -> None:
         for name, kind in (("stem", Stem), ("pooling", Pooling)):
@@ -99,37 +98,38 @@ class EncoderSettings:
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """What the generator is made of; the paper's values in brackets.
-
-    paints: new pictures from identity `codes` (the paper), or corrections of warped `views`.
-    structure_width: channels after the structure encoder's first convolution (16).
-    structure_blocks: its residual blocks (4).
-    decoder_width: channels of structure and AdaIN blocks, a multiple of 4 (128).
-    mlp_width: hidden width of the MLPs between appearance and AdaIN (512).
-    """
+    """What the generator is made of."""
 
     paints: Literal["codes", "views"]
+    """What it paints. codes: new pictures from identity codes; views: corrections of warped views."""
     structure_width: Width
+    """Channels after the structure encoder's first convolution [channels]."""
     structure_blocks: Depth
+    """Residual blocks of the structure encoder [blocks]."""
     decoder_width: MultipleOf4
+    """Channels of structure and AdaIN blocks [channels]."""
     mlp_width: Width
+    """Hidden width of the MLPs between appearance and AdaIN [channels]."""
 
 
 @dataclass(frozen=True)
 class DiscriminatorSettings:
-    """What the discriminator is made of; the paper's values in brackets.
-
-    width: channels of the first convolution (32); num_blocks: residual blocks of a scale (4); num_scales (3).
-    """
+    """What the discriminator is made of."""
 
     width: Width
+    """Channels of the first convolution [channels]."""
     num_blocks: Depth
+    """Residual blocks of a scale [blocks]."""
     num_scales: Annotated[int, Interval(ge=1, le=8)]
+    """Sizes of the picture that are looked at [scales]."""
 
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """path: a file of weights, relative to the project or absolute. layout: see `Layout`."""
+    """An encoder that another program trained."""
 
     path: str
+    """File of weights. Relative to the project or absolute."""
     layout: Layout
+    """How its weights are named. auto: whichever fits; jvtc: JVTC's, which GCL starts from; spcl: SpCL's,
+    ClusterContrast's, ICE's and MMT's; fast_reid: fast-reid's."""

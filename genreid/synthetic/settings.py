@@ -13,23 +13,24 @@ from genreid.ranges import Count, Side, TwoOrMore
 
 @dataclass(frozen=True)
 class SyntheticSettings:
-    """Size of the synthetic benchmark.
-
-    Attributes:
-        train_identities, val_identities, test_identities: persons of each part; no person is in two.
-        num_cameras: cameras of the world, each with its own background, electronics and usual headings.
-        min_images, max_images: pictures of one person, over all cameras.
-        height_px, width_px: size of the pictures as they are stored.
-    """
+    """Size of the synthetic benchmark. No person is in two of its parts."""
 
     train_identities: Count
+    """Persons to train on [persons]."""
     val_identities: int
+    """Persons to make choices on [persons]."""
     test_identities: Count
+    """Persons to evaluate on [persons]."""
     num_cameras: TwoOrMore
+    """Cameras of the world [cameras]. Each has its own background, electronics and usual headings."""
     min_images: Annotated[int, Interval(ge=4, le=10_000)]
+    """Least pictures of one person, over all cameras [images]."""
     max_images: int
+    """Most pictures of one person, over all cameras [images]. At least min_images."""
     height_px: Annotated[int, Interval(ge=32, le=4096)]
+    """Height of the pictures as they are stored [px]."""
     width_px: Side
+    """Width of the pictures as they are stored [px]."""
 
     def __post_init__(self) -> None:
         if self.max_images < self.min_images:

@@ -11,25 +11,35 @@ from pipeline.errors import PipelineError
 
 @dataclass(frozen=True)
 class Paths:
-    """The section `paths`: where each artifact is, relative to the project; dvc.yaml uses the same keys.
-
-    dataset: the folder of a data set that was not made here, or null. plots: a folder with one folder of
-    curves and pictures a stage. fingerprints: a folder with a text a stage on the code that it runs.
-    """
+    """The section `paths`: where each artifact is, relative to the project; dvc.yaml uses the same keys."""
 
     dataset: str | None
+    """Folder of a data set that was not made here. Absolute, with `~`, or relative to the project; null for
+    the synthetic benchmark."""
     images: str
+    """Folder of the synthetic benchmark's images."""
     manifest: str
+    """Table of all images, with splits, cameras and identities."""
     truth: str
+    """The synthetic benchmark's truth: bodies, poses, headings."""
     regressor: str
+    """The small network that reads bodies from pixels."""
     mesh: str
+    """Folder of the meshes and masks of all images."""
     views: str
+    """Folder of the drawn meshes, turned and not."""
     encoder: str
+    """The encoder after the warm-up."""
     generator: str
+    """The generator after its pretraining."""
     joint: str
+    """The encoder, and the generator, after joint training."""
     metrics: str
+    """Figures of the last evaluation."""
     plots: str
+    """Folder with one folder of curves and pictures a stage."""
     fingerprints: str
+    """Folder with a text a stage on the code that it runs. `genreid fingerprint-code` writes them."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -44,8 +44,16 @@ class FolderSettings:
     """The pattern of each split; null for a split that the folder does not have."""
 
     train: str
+    """Pattern of the training images. A regular expression of whole paths below `paths.dataset`, with the
+    groups `(?P<camera>…)` and `(?P<person>…)`, both optional."""
     query: str | None
+    """Pattern of the queries. A regular expression of whole paths below `paths.dataset`, with the groups
+    `(?P<camera>…)` and `(?P<person>…)`, both optional. Null where there are none; then `gallery` is
+    null too."""
     gallery: str | None
+    """Pattern of the gallery. A regular expression of whole paths below `paths.dataset`, with the groups
+    `(?P<camera>…)` and `(?P<person>…)`, both optional. Null where there is none; then `query` is
+    null too."""
 
     def __post_init__(self) -> None:
         for split, pattern in self.patterns().items():

@@ -9,17 +9,18 @@ from genreid.ranges import Count, Positive
 
 @dataclass(frozen=True)
 class CameraContrastSettings:
-    """Beyond the paper: contrast with proxies, one for each camera that sees a pseudo-identity.
-
-    within: weight of the contrast among the proxies of an image's own camera; across: of that with the
-    proxies of its pseudo-identity in other cameras; 0 for none. temperature: τ of both. num_negatives: how
-    many of the nearest proxies of other pseudo-identities the second one pushes away.
-    """
+    """Contrast with proxies, one for each camera that sees a pseudo-identity, after CAP (Wang et al., AAAI
+    2021)."""
 
     within: float
+    """Weight of the contrast among the proxies of an image's own camera. 0 for none; CAP: 1.0."""
     across: float
+    """Weight of the contrast with proxies of other cameras. 0 for none; CAP: 0.5."""
     temperature: Positive
+    """Temperature τ of both."""
     num_negatives: Count
+    """Nearest proxies of other pseudo-identities that are pushed away [proxies]. Of the contrast across
+    cameras."""
 
     @property
     def is_on(self) -> bool:

@@ -9,25 +9,32 @@ from genreid.ranges import Count, Decay, Positive, Rate
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """How generator and discriminator learn, in `pretrain_generator` and in `train_joint` alike.
-
-    adversarial, image, cycle, feature: weights of L_adv, L_img, L_cyc and L_feat; a generator that repairs
-    has no L_img. same_person: weight of L_same, beyond the paper; 0 for the paper's losses alone. real:
-    weight of D's real term, against 1 for each kind of fake. r1: weight of the penalty, taken every
-    `r1_every` steps and then multiplied by r1_every. mixup_alpha: λ ~ Beta(α, α). lr, beta1, beta2,
-    weight_decay: Adam of E_str, G, D.
-    """
+    """How generator and discriminator learn, in `pretrain_generator` and in `train_joint` alike."""
 
     adversarial: float
+    """Weight of L_adv."""
     image: float
+    """Weight of L_img, the reconstruction. A generator that repairs has none."""
     cycle: float
+    """Weight of L_cyc, back to the own viewpoint."""
     feature: float
+    """Weight of L_feat, the appearance codes."""
     same_person: float
+    """Weight of L_same. A code on the mesh of another image of its pseudo-identity has to match that image.
+    """
     real: float
+    """Weight of the discriminator's real term. Against 1 for each kind of fake."""
     r1: float
+    """Weight of the gradient penalty R1."""
     r1_every: Count
+    """Time between two penalties, each so many times as heavy [steps]."""
     mixup_alpha: Positive
+    """α of λ ~ Beta(α, α), the share of a mixture."""
     lr: Rate
+    """Learning rate of Adam, for E_str, G and D."""
     beta1: Decay
+    """β1 of Adam."""
     beta2: Decay
+    """β2 of Adam."""
     weight_decay: float
+    """Weight decay of Adam."""

@@ -13,26 +13,34 @@ from genreid.training.settings.precision import Precision
 
 @dataclass(frozen=True)
 class GeneratorPretrainingSettings:
-    """The section `pretrain_generator`.
-
-    clustering, camera_centred: how E_id's embeddings become the pseudo-identities that
-    `generation.same_person` needs. reconstruction_epochs: epochs at the start that learn L_img and
-    L_same alone, beyond the paper; a generator that repairs learns all but L_adv in them. lr falls by 10
-    every `lr_step_epochs`. epochs: 0 for a generator that learns nothing. picture_every: epochs between two
-    pictures, 0 for none.
-    """
+    """The section `pretrain_generator`."""
 
     seed: Seed
+    """Seed of the stage's random draws."""
     precision: Precision
+    """What the networks compute in."""
     generator: GeneratorSettings
+    """What the generator is made of."""
     discriminator: DiscriminatorSettings
+    """What the discriminator is made of."""
     generation: GenerationSettings
+    """How both learn."""
     clustering: PseudoLabelSettings
+    """How embeddings become pseudo-identities, for same_person."""
     camera_centred: bool
+    """Whether that clustering leaves out the mean embedding of each camera."""
     reconstruction_epochs: int
+    """First epochs that learn L_img and L_same alone [epochs]. At a third of the cost; a generator that
+    repairs learns all but L_adv in them."""
     epochs: int
+    """Rounds of training, 0 to learn nothing [epochs]."""
     steps_per_epoch: Count
+    """Batches of a round [steps]."""
     batch_size: BatchSize
+    """Images of a step [images]."""
     lr_step_epochs: Count
+    """Time after which the rate falls to a tenth, again and again [epochs]."""
     embed_batch_size: Count
+    """Images that are embedded at once [images]. It changes memory and speed, not embeddings."""
     picture_every: int
+    """Time between two pictures [epochs]. 0 for none."""

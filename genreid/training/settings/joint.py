@@ -22,41 +22,49 @@ Oracle = Literal["none", "true_views", "true_labels", "true_views_and_labels"]
 
 @dataclass(frozen=True)
 class ContrastSettings:
-    """The contrastive half of `train_joint`.
-
-    views: what the second view f_θ shows: `generated` (the rotated view x_θ, painted or repaired),
-    `augmented` (ordinary augmentation of x), `copy_paste` (x's person as it is, on another background),
-    `warped` (what x shows, warped along the turned mesh, nothing painted) or `none`. background: what the
-    persons of x_θ and x_mix stand before, the image's `own` (the paper) or one of `other_cameras`.
-    camera_colours: whether warped persons there have the mean and the spread of that camera's colours. mixup:
-    how x_mix comes to be: `d_mixup` (identity codes, painted by G), `body` (textures on the mesh, vertex by
-    vertex), `garments` (the other one's coat or trousers on the mesh), `f_mixup` (E_id's feature maps),
-    `mixup` (pixels) or `none`. mixup_partner: whom an image is mixed with, a `random` one of the batch (the
-    paper) or the `nearest` of another pseudo-identity. mixup_mesh: which mesh mixtures of codes and
-    textures are shown on, the image's `own` (the paper) or the `rotated` one. memory: `instance` or
-    `cluster`. rotation_weight, prototype_weight, mixup_weight: w_rot, w_id, w_mix. rotation_temperature: τ;
-    prototype_temperature: τ_p. num_negatives: K. keep_old: share of a memory row that an update leaves.
-    memory_of: what a memory row tells of, the `image` (the paper) or the mean over it and its `views`: at
-    the start what is clustered, later f and f_θ. third_term_negatives: the embedding that scores the
-    negatives of NCE(f→v_pos): `own` f, or `rotated` f_θ (the released program).
-    """
+    """The contrastive half of `train_joint`."""
 
     views: Literal["generated", "warped", "augmented", "copy_paste", "none"]
+    """What the second view f_θ shows. generated: the rotated view x_θ, painted or repaired; warped: what x
+    shows, warped along the turned mesh, nothing painted; augmented: ordinary augmentation of x;
+    copy_paste: x's person as it is, on another background."""
     background: Literal["own", "other_cameras"]
+    """What the persons of second views and mixtures stand before. own: the image's; other_cameras: one of
+    another camera's."""
     camera_colours: bool
+    """Whether warped persons take the mean and spread of that camera's colours."""
     mixup: Literal["d_mixup", "body", "garments", "f_mixup", "mixup", "none"]
+    """How a mixture x_mix comes to be. d_mixup: identity codes, painted by G; body: textures on the mesh,
+    vertex by vertex; garments: the other one's coat or trousers on the mesh; f_mixup: E_id's feature maps;
+    mixup: pixels."""
     mixup_partner: Literal["random", "nearest"]
+    """Whom an image is mixed with. random: one of the batch; nearest: the nearest of another pseudo-identity
+    in it."""
     mixup_mesh: Literal["own", "rotated"]
+    """Whose mesh mixtures are shown on. Of d_mixup, body and garments; own: the image's, as it is; rotated:
+    turned."""
     memory: Literal["instance", "cluster"]
+    """What the memory keeps a row of. instance: each image; cluster: each pseudo-identity."""
     rotation_weight: float
+    """Weight w_rot of rotation contrast."""
     prototype_weight: float
+    """Weight w_id of the prototype loss."""
     mixup_weight: float
+    """Weight w_mix of mixup contrast."""
     rotation_temperature: Positive
+    """Temperature τ of rotation contrast."""
     prototype_temperature: Positive
+    """Temperature τ_p of prototypes."""
     num_negatives: Count
+    """Negatives K of an image [rows of the memory]."""
     keep_old: Share
+    """Share of a memory row that an update leaves."""
     memory_of: Literal["image", "views"]
+    """What a memory row tells of. image: the image; views: the mean over it and its views, at the start what
+    is clustered, later f and f_θ."""
     third_term_negatives: NegativeQuery
+    """Embedding that scores the negatives of NCE(f→v_pos). own: f; rotated: f_θ, as the released program has
+    it."""
 
     def __post_init__(self) -> None:
         if self.views == "copy_paste" and self.background == "own":
@@ -84,53 +92,66 @@ class ContrastSettings:
 
 @dataclass(frozen=True)
 class JointSettings:
-    """The section `train_joint`.
-
-    oracle: beyond the paper and for studies alone, what is told of the truth, to see what limits a gain:
-    nothing (`none`); the benchmark's own pictures of the turned person in place of warped ones
-    (`true_views`); the true identities in place of pseudo-identities (`true_labels`); or both. The caller
-    hands them over: nothing in here can reach them.
-    cluster_on: what is clustered, the moving-average `memory` or `fresh` embeddings; cluster_views: what
-    those are the mean over besides the image: `none`, its `mirror` image, or its person `turned` by warping;
-    with `turned_rows` images and turned persons each find neighbours, which become those of the image;
-    camera_centred: whether without the mean of each camera. camera_contrast: of real images, with proxies of
-    each camera. mirror: the chance of an image of a batch to be
-    shown mirrored, with all that belongs to it. generator: whether E_str, G and D go on learning (`learns`)
-    or stay as pretrained (`frozen`); generator_every: steps of E_id to one of theirs (1: the paper);
-    contrast_teaches_generator: whether gradients of the contrastive losses reach them through the second
-    views. generated_batchnorm: see `genreid.models.batchnorm`. detach_appearance: whether L_gen teaches E_id
-    nothing: a(x) is detached before G paints with it, and E_id's weights take no gradient of L_feat and
-    L_cyc. lr, momentum, weight_decay: Nesterov SGD of E_id; every lr falls by 10 every `lr_step_epochs`.
-    augmentation: what `contrast.views: augmented` does to the second view. picture_every: epochs between two
-    pictures, 0 for none.
-    """
+    """The section `train_joint`."""
 
     seed: Seed
+    """Seed of the stage's random draws."""
     precision: Precision
+    """What the networks compute in."""
     oracle: Oracle
+    """What is told of the truth, for studies alone. It shows what limits a gain. true_views: the benchmark's
+    own pictures of the turned person in place of warped ones; true_labels: the true identities in place of
+    pseudo-identities. The caller hands them over: nothing in here can reach them."""
     contrast: ContrastSettings
+    """What is contrasted with what."""
     clustering: PseudoLabelSettings
+    """How images become pseudo-identities."""
     cluster_on: Literal["memory", "fresh"]
+    """What is clustered. memory: its moving average; fresh: embeddings made anew."""
     cluster_views: ClusterViews
+    """What is averaged with an image before clustering. mirror: its mirror image; turned: its
+    person turned by warping; turned_rows: images and turned persons each find neighbours, which become
+    those of the image."""
     camera_centred: bool
+    """Whether clustering leaves out the mean embedding of each camera."""
     camera_contrast: CameraContrastSettings
+    """Contrast of real images with proxies of each camera."""
     mirror: Share
+    """Probability that an image is shown mirrored. With all that belongs to it."""
     generation: GenerationSettings
+    """How generator and discriminator learn."""
     generator: Literal["learns", "frozen"]
+    """Whether E_str, G and D go on learning. frozen: they stay as pretrained."""
     generator_every: Count
+    """Steps of the encoder to one of the generator [steps]."""
     contrast_teaches_generator: bool
+    """Whether the contrast teaches the generator, through second views."""
     generated_batchnorm: GeneratedStatistics
+    """Batch statistics of painted images in the encoder. separate: their own, which change no running
+    statistics; shared: as those of real images; frozen: the running ones."""
     detach_appearance: bool
+    """Whether L_gen teaches the encoder nothing. a(x) is detached before G paints with it, and E_id's weights
+    take no gradient of L_feat and L_cyc."""
     augmentation: AugmentationSettings
+    """How second views are changed, for views `augmented`."""
     epochs: Count
+    """Rounds of clustering and training [epochs]."""
     steps_per_epoch: Count
+    """Batches of a round [steps]."""
     batch_size: BatchSize
+    """Images of a step [images]."""
     lr: Rate
+    """Learning rate of the encoder's SGD."""
     momentum: InnerShare
+    """Nesterov momentum of the encoder's SGD."""
     weight_decay: float
+    """Weight decay of the encoder's SGD."""
     lr_step_epochs: Count
+    """Time after which every rate falls to a tenth, again and again [epochs]."""
     embed_batch_size: Count
+    """Images that are embedded at once [images]. It changes memory and speed, not embeddings."""
     picture_every: int
+    """Time between two pictures [epochs]. 0 for none."""
 
     def __post_init__(self) -> None:
         if self.contrast.memory == "cluster" and self.cluster_on == "memory":

@@ -14,31 +14,42 @@ from genreid.training.settings.precision import Precision
 
 @dataclass(frozen=True)
 class WarmUpSettings:
-    """The section `pretrain_encoder`.
-
-    For the first `colour_epochs` the images are clustered on the colours of their stripes: embeddings of an
-    encoder with random weights group by camera, and clustering would only confirm that. 0 for a pretrained
-    encoder. camera_centred: whether later clusterings leave out the mean embedding of each camera.
-    Batches hold `identities_per_batch` × `images_per_identity` images, `steps_per_epoch` of them an epoch
-    (each pseudo-identity comes once before any comes twice). temperature: τ. keep_old: share of a slot
-    that an update leaves in place, and of a camera's proxy. lr falls by 10 every `lr_step_epochs`.
-    """
+    """The section `pretrain_encoder`."""
 
     seed: Seed
+    """Seed of the stage's random draws."""
     precision: Precision
+    """What the networks compute in."""
     encoder: EncoderSettings
+    """What the encoder is made of."""
     clustering: PseudoLabelSettings
+    """How images become pseudo-identities."""
     camera_centred: bool
+    """Whether clustering leaves out the mean embedding of each camera. After the first `colour_epochs`."""
     camera_contrast: CameraContrastSettings
+    """Contrast with proxies of each camera."""
     augmentation: AugmentationSettings
+    """How images are changed."""
     colour_epochs: int
+    """First epochs that cluster on the colours of stripes [epochs]. Embeddings of an encoder with random
+    weights group by camera, and clustering would only confirm that; 0 for a pretrained encoder."""
     epochs: int
+    """Rounds of clustering and training [epochs]."""
     steps_per_epoch: Count
+    """Batches of a round [steps]. Each pseudo-identity comes once before any comes twice."""
     identities_per_batch: Count
+    """Pseudo-identities of a batch [identities]."""
     images_per_identity: TwoOrMore
+    """Images of each of them [images]."""
     temperature: Positive
+    """Temperature τ of the contrast."""
     keep_old: Share
+    """Share of a memory slot that an update leaves. Of a camera's proxy too."""
     lr: Rate
+    """Learning rate of Adam."""
     weight_decay: float
+    """Weight decay of Adam."""
     lr_step_epochs: Count
+    """Time after which the rate falls to a tenth, again and again [epochs]."""
     embed_batch_size: Count
+    """Images that are embedded at once [images]. It changes memory and speed, not embeddings."""

@@ -16,18 +16,26 @@ DatasetName = Literal[
 
 @dataclass(frozen=True)
 class PrepareDataSettings:
-    """dataset: where the images come from. body: the body model of the meshes, `open` or a file.
+    """The section `prepare_data`.
 
-    height_px, width_px: the size that training resizes to. val_identities: how many training identities of a
-    labelled data set become the validation pair. Both parts are read whatever the data set, so that a mistake
-    in either is told.
+    Both parts, `folder` and `synthetic`, are read whatever the data set, so that a mistake in either is told.
     """
 
     seed: Seed
+    """Seed of the stage's random draws."""
     dataset: DatasetName
+    """Where the images come from. synthetic: drawn here; folder: any folder of crops, by patterns; all
+    others: published data sets, in the folder that `paths.dataset` names."""
     body: str
+    """Body model of the meshes, `open` or the path of a licensed SMPL file."""
     height_px: TrainingSize
+    """Height that training resizes images to [px]."""
     width_px: TrainingSize
+    """Width that training resizes images to [px]."""
     val_identities: int
+    """Training identities set aside for validation [persons]. Of a labelled data set they become the splits
+    val_query and val_gallery, for studies; the synthetic benchmark has its own."""
     folder: FolderSettings
+    """Patterns that say which image is what, for dataset `folder`."""
     synthetic: SyntheticSettings
+    """How large the benchmark is, for dataset `synthetic`."""

@@ -10,6 +10,8 @@ from genreid.training.settings.warm_up import WarmUpSettings
 
 @dataclass(frozen=True)
 class PretrainEncoderSettings(WarmUpSettings):
-    """The section `pretrain_encoder`. import_from: a checkpoint of another program; null to warm up here."""
+    """The section `pretrain_encoder`."""
 
     import_from: ImportSettings | None
+    """An encoder trained elsewhere, in place of the warm-up. Null to warm up here; or {path: jvtc.pth,
+    layout: auto}."""

@@ -12,14 +12,16 @@ from pipeline.errors import PipelineError
 
 @dataclass(frozen=True)
 class RenderViewsSettings:
-    """splits: whose images are drawn. yaws_deg: the viewpoints, 0 the image's own. backend: see
-    `genreid.render.backend`.
-    """
+    """The section `render_views`."""
 
     splits: tuple[SplitName, ...]
+    """Whose meshes are drawn."""
     yaws_deg: tuple[YawDeg, ...]
+    """Viewpoints that are drawn, 0 the image's own [deg]. 0 and one or more others, each once."""
     backend: BackendName
+    """Who draws. auto: pytorch3d on a GPU where it works, zbuffer elsewhere."""
     images_per_shard: Count
+    """Images of one file of views [images]."""
 
     def __post_init__(self) -> None:
         num = len(self.yaws_deg)
