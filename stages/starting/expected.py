@@ -23,7 +23,7 @@ from genreid.mesh.mean_pose import MeanPoseEstimator
 from genreid.models.initialisation import build_encoder
 from genreid.models.speed import Speed
 from genreid.render.backend import choose_renderer
-from genreid.timing import seconds_of
+from genreid.timing import least_seconds_of
 from genreid.training.expected import Pace, joint_seconds, warm_up_seconds
 from genreid.warping.images import WarpedImages
 from genreid.warping.speed import Turning
@@ -35,7 +35,7 @@ from stages.doctor.room import memory_bytes, needs_of
 from stages.shared.body import open_body
 from stages.starting.crops import Crops
 
-_NUM_TIMED = 10
+_NUM_TIMED = 8
 _BODY_SECONDS = {"lite": 0.027, "full": 0.035, "heavy": 0.095}
 _VIEW_SECONDS = 0.0015
 _PAINTED = "told by its first steps: a generator paints"
@@ -171,7 +171,7 @@ def _body_seconds(settings: Any, model: Path, body: Body, pictures: Sequence[np.
     estimator = BlazePoseEstimator.open(settings, model, body)
     names = [str(number) for number in range(len(pictures))]
     estimator.estimate(names[:1], pictures[:1])  # the first time makes room
-    return seconds_of(lambda: estimator.estimate(names, pictures)) / len(pictures)
+    return least_seconds_of(lambda: estimator.estimate(names, pictures)) / len(pictures)
 
 
 def _some_pictures(crops: Crops) -> list[np.ndarray]:

@@ -23,6 +23,9 @@ from stages.starting.crops import Crops, findings, look_at
 from stages.starting.expected import expected_times, room
 from stages.starting.proposal import Proposed, dataset_path, propose, recipe_for
 
+_WIDTH = 54
+"""Of a setting and its value, before the reason."""
+
 
 @dataclass(frozen=True)
 class FirstLook:
@@ -53,8 +56,10 @@ class FirstLook:
             values = load_overrides(params, root / "recipes", chosen)
             defaults = {key: params.value(key) for key in params.lines}
             proposed = propose(found, chosen, values, defaults, dataset)
-            rows = [("recipe", chosen, why), *((one.key, one.value, one.why) for one in proposed)]
-            _print(console, "What is set", ("setting", "value", "why"), rows)
+            console.print(f"What is set, by the recipe {chosen} ({why}):", markup=False, soft_wrap=True)
+            for one in proposed:
+                line = f"  {f'{one.key}: {one.value}':{_WIDTH}} {one.why}"
+                console.print(line, markup=False, soft_wrap=True)
             write_overrides(root / "params.yaml", {one.key: one.value for one in proposed})
             self._tell_expected(console, found, root)
         return proposed
