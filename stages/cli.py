@@ -73,12 +73,12 @@ def genreid(
     """What is said before a command's name."""
 
 
-app.command(rich_help_panel="To begin with")(init)
 for _stage in (fingerprint_code, *(checked(stage) for stage in STAGES)):
     app.command(rich_help_panel="Stages, in order")(_stage)
 for _use in (report, embed, search, group, join, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)
 app.add_typer(gallery, name="gallery", rich_help_panel="Using what was trained")
+app.command(rich_help_panel="Around them")(init)
 app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)

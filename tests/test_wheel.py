@@ -36,7 +36,7 @@ class Installed:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
             "GENREID_DEVICE": "cpu",
-            "GENREID_WORKERS": "2",
+            "GENREID_WORKERS": "1",
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "200",
         }
