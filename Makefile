@@ -14,7 +14,7 @@ STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } |
 # tests stay together, for the fixtures that they share.
 FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "not slow"
 
-.PHONY: help install repro test test-fast check mutants bench bench-full photographs romp browser clean
+.PHONY: help install repro test test-fast check mutants bench bench-full photographs romp browser release clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
@@ -23,6 +23,7 @@ help:
 	@echo "  make bench, make bench-full: what docs/performance.md says, measured here"
 	@echo "  make photographs: the files of weights that the recipe photographs needs"
 	@echo "  make romp: the estimator of meshes for photographs (needs a C++ compiler)"
+	@echo "  make release: wheel, source archive and notes in dist/, built from the last commit and tried; publishes nothing"
 	@echo "  make browser: for the test of the page of genreid report (needs the system's package chromium)"
 
 install: $(STAMP)
@@ -73,6 +74,10 @@ romp: $(STAMP)
 # What drives a browser; the browser itself is the system's package `chromium`.
 browser: $(STAMP)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[browser]'
+
+# See CONTRIBUTING.md. ARGS=--with-dependencies tries the wheel in an environment that has nothing else.
+release: $(STAMP)
+	@$(BIN)/python -m tools.release $(ARGS)
 
 # Results and the environment stay; `dvc repro` makes anew what is missing.
 clean:

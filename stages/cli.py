@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -29,6 +29,8 @@ from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
 from stages.shared.sections import checked
+from stages.starting.command import init
+from stages.starting.version import tell_version
 from stages.studies.command import study
 from stages.train_joint import train_joint
 from stages.using.embed import embed
@@ -59,11 +61,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def genreid(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version, and end."),
+    ] = False,
+) -> None:
+    """What is said before a command's name."""
+
+
 for _stage in (fingerprint_code, *(checked(stage) for stage in STAGES)):
     app.command(rich_help_panel="Stages, in order")(_stage)
 for _use in (report, embed, search, group, join, generate, export):
     app.command(rich_help_panel="Using what was trained")(_use)
 app.add_typer(gallery, name="gallery", rich_help_panel="Using what was trained")
+app.command(rich_help_panel="Around them")(init)
 app.command(rich_help_panel="Around them")(doctor)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)

@@ -68,6 +68,24 @@ def imported(program: str) -> set[str]:
     return set(json.loads(done.stderr))
 
 
+def test_the_version_is_that_of_the_installation(tmp_path: Path) -> None:
+    from importlib.metadata import version
+
+    done = genreid("--version", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"genreid {version('genreid')}\n"), done.stderr
+
+
+def test_the_package_is_a_program_too(tmp_path: Path) -> None:
+    """And finds `pipeline` and `stages` beside itself, first of all, whatever else has these names."""
+    for name in ("pipeline", "stages"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('somebody else')")
+    command = [sys.executable, "-m", "genreid", "prepare-data", "--help"]
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "--fresh" in done.stdout, done.stderr
+
+
 def test_help_is_complete() -> None:
     done = genreid("--help", folder=ROOT)
     assert done.returncode == 0
