@@ -8,12 +8,13 @@ from genreid.data.datasets.cuhk03 import CUHK03_DETECTED, CUHK03_LABELLED
 from genreid.data.datasets.dukemtmc import DUKEMTMC
 from genreid.data.datasets.folder import FolderSettings, folder_layout
 from genreid.data.datasets.layout import ANY_FOLDER, Layout
+from genreid.data.datasets.ltcc import LTCC
 from genreid.data.datasets.market1501 import MARKET1501
 from genreid.data.datasets.msmt17 import MSMT17
 from genreid.errors import GenreidError
 
 PUBLISHED = {
-    layout.name: layout for layout in (MARKET1501, DUKEMTMC, MSMT17, CUHK03_LABELLED, CUHK03_DETECTED)
+    layout.name: layout for layout in (MARKET1501, DUKEMTMC, MSMT17, CUHK03_LABELLED, CUHK03_DETECTED, LTCC)
 }
 """Data sets that others have published, by name."""
 

@@ -10,7 +10,7 @@ from genreid.ranges import Seed, TrainingSize
 from genreid.synthetic.settings import SyntheticSettings
 
 DatasetName = Literal[
-    "synthetic", "market1501", "dukemtmc", "msmt17", "cuhk03_labelled", "cuhk03_detected", "folder"
+    "synthetic", "market1501", "dukemtmc", "msmt17", "cuhk03_labelled", "cuhk03_detected", "ltcc", "folder"
 ]
 
 

@@ -277,6 +277,7 @@ OFFICIAL = {
     "msmt17": (32_621, 1_041, 11_659, 3_060, 82_161, 3_060, 15),
     "cuhk03_labelled": (7_368, 767, 1_400, 700, 5_328, 700, 2),
     "cuhk03_detected": (7_365, 767, 1_400, 700, 5_332, 700, 2),
+    "ltcc": (9_576, 77, 493, 75, 7_050, 75, 12),
 }
 """Images and identities of train, query and gallery, and cameras, from the tables of the papers."""
 
