@@ -104,17 +104,18 @@ def _require_free(folder: Path, files: Mapping[str, bytes], *, with_crops: bool)
 
 def _write(folder: Path, files: Mapping[str, bytes], proposed: list[Proposed], *, is_there: bool) -> None:
     from pipeline.recipes import write_overrides
-    from stages.starting.project import commit, committed_names, make_project
+    from stages.starting.project import Made, commit, committed_names, make_project
     from stages.starting.version import version
 
-    lines = [] if is_there else make_project(folder, files).lines
+    made = Made() if is_there else make_project(folder, files)
+    lines = made.lines
     if proposed:
         write_overrides(folder / "params.yaml", {one.key: one.value for one in proposed})
         lines.append(f"params.yaml: {len(proposed)} settings written")
-    if not is_there:
+    if made.began_git:
         lines.append(commit(folder, committed_names(files), f"A project of genreid {version()}"))
     typer.echo(f"{folder.absolute()}:")
-    for line in filter(None, lines):
+    for line in lines:
         typer.echo(f"  {line}")
 
 

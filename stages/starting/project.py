@@ -21,10 +21,10 @@ _OF_DVC = tuple(name for name in FILES if name.startswith(".dvc/"))
 
 @dataclass
 class Made:
-    """What was made, and what was kept: lines for the reader. has_commit: whether git has a commit."""
+    """What was made, and what was kept: lines for the reader. began_git: the repository is new."""
 
     lines: list[str] = field(default_factory=list)
-    has_commit: bool = False
+    began_git: bool = False
 
 
 def files_in_the_way(folder: Path, files: Mapping[str, bytes]) -> list[str]:
@@ -62,15 +62,14 @@ def make_project(folder: Path, files: Mapping[str, bytes]) -> Made:
         lines = [*(files[name].decode().splitlines() if name not in new else ()), *extra]
         if added := _add_lines(folder / name, lines):
             made.lines.append(f"{name}: {added} lines added")
-    made.lines.append(_begin_git(folder))
+    line, made.began_git = _begin_git(folder)
+    made.lines.append(line)
     made.lines.append(_begin_dvc(folder, files))
     return made
 
 
 def commit(folder: Path, names: list[str], message: str) -> str:
-    """Make the first commit of a repository that has none, of these files; what came of it in a line."""
-    if which("git") is None or _git(folder, "rev-parse", "--verify", "--quiet", "HEAD").returncode == 0:
-        return ""
+    """Make the first commit of a repository that was begun here; what came of it in a line."""
     _git(folder, "add", "--", *names)
     done = _git(folder, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", message)
     if done.returncode == 0:
@@ -112,16 +111,17 @@ def _environment_inside(folder: Path) -> list[str]:
     return [f"/{environment.relative_to(root).as_posix()}/"]
 
 
-def _begin_git(folder: Path) -> str:
+def _begin_git(folder: Path) -> tuple[str, bool]:
+    """What was done, in a line, and whether there is a repository that was not there before."""
     if which("git") is None:
-        return "git is not on the path: DVC does without, experiments and studies need it"
+        return "git is not on the path: DVC does without, experiments and studies need it", False
     found = _git(folder, "rev-parse", "--show-toplevel")
     if found.returncode == 0:
-        return f"git: the repository at {found.stdout.strip()} is kept"
+        return f"git: the repository at {found.stdout.strip()} is kept", False
     done = _git(folder, "init", "--quiet")
     if done.returncode:
         raise PipelineError(f"{folder}: git init failed ({_first(done.stderr)}); see to it, and run it again")
-    return "git: a repository of its own"
+    return "git: a repository of its own", True
 
 
 def _begin_dvc(folder: Path, files: Mapping[str, bytes]) -> str:

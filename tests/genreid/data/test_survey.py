@@ -25,6 +25,7 @@ def test_sizes_tiny_wide_unreadable_and_copies(tmp_path: Path) -> None:
             ("b.png", 120, 40),
             ("low.png", 31, 16),
             ("thin.png", 32, 15),
+            ("edge.png", 32, 16),
             ("wide.png", 60, 61),
         ]
     ):
@@ -36,8 +37,8 @@ def test_sizes_tiny_wide_unreadable_and_copies(tmp_path: Path) -> None:
     (tmp_path / "flip.png").write_bytes(whole[:-20] + b"0" + whole[-19:])  # of one size, and not the same
     names = sorted(path.name for path in tmp_path.iterdir())
     found = survey(tmp_path, names, Silent(), num_threads=2)
-    assert found.num_images == found.opened == 9
-    assert sorted(found.heights.tolist())[:4] == [31, 32, 60, 100] and int(found.widths.max()) == 61
+    assert found.num_images == found.opened == 10
+    assert sorted(found.heights.tolist())[:4] == [31, 32, 32, 60] and int(found.widths.max()) == 61
     assert found.tiny == ["low.png", "thin.png"] and found.wide == ["wide.png"]
     assert {path for path, _ in found.unreadable} >= {"text.jpg", "short.png"}
     assert dict(found.unreadable)["text.jpg"] == "no image"

@@ -38,7 +38,8 @@ def no_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_git_and_dvc_are_begun_and_all_is_committed(tmp_path: Path, identity: None) -> None:
     folder, files = tmp_path / "a b" / "reid", templates()
-    make_project(folder, files)
+    made = make_project(folder, files)
+    assert made.began_git
     assert commit(folder, committed_names(files), "A project").startswith("git: a first commit")
     assert find_root(folder) == folder
     require_all(load_params(folder / "params.yaml"))
@@ -57,7 +58,7 @@ def test_git_and_dvc_are_begun_and_all_is_committed(tmp_path: Path, identity: No
     assert "train-joint" in listed
     again = make_project(folder, files)
     assert again.lines[0] == "all files were there already" and git(folder, "status", "--porcelain") == ""
-    assert commit(folder, committed_names(files), "Another") == ""
+    assert not again.began_git
 
 
 def test_a_repository_that_is_there_is_kept(tmp_path: Path, no_dvc: None) -> None:
@@ -65,6 +66,7 @@ def test_a_repository_that_is_there_is_kept(tmp_path: Path, no_dvc: None) -> Non
     (tmp_path / ".git" / "description").write_text("mine")
     folder = tmp_path / "inside"
     made = make_project(folder, templates())
+    assert not made.began_git
     assert not (folder / ".git").exists() and f"git: the repository at {tmp_path} is kept" in made.lines
     assert (tmp_path / ".git" / "description").read_text() == "mine"
 
@@ -129,7 +131,7 @@ def test_without_git_dvc_does_without(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "which", lambda name: None)
     made = make_project(tmp_path, templates())
     assert any("git is not on the path" in line for line in made.lines)
-    assert commit(tmp_path, ["dvc.yaml"], "A project") == ""
+    assert not made.began_git
     config = (tmp_path / ".dvc" / "config").read_text()
     assert "no_scm = True" in config and "analytics = false" in config
     subprocess.run([sys.executable, "-m", "dvc", "stage", "list", "--quiet"], cwd=tmp_path, check=True)
