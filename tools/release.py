@@ -1,9 +1,9 @@
 """Builds and checks a release: `python -m tools.release`, or `make release`. It publishes nothing.
 
-The version is pyproject.toml's, and the topmost section of CHANGELOG.md is that version's, with the day of
-the release: `## 0.2.0 (2027-01-15)`. Wheel and source archive are built from the last commit; the wheel is
-installed into an environment of its own, where `genreid --version` and `genreid init` have to work. What is
-left in dist/ is both archives and the notes.
+The version is pyproject.toml's and CITATION.cff's, and the topmost section of CHANGELOG.md is that version's,
+with the day of the release: `## 0.2.0 (2027-01-15)`. Wheel and source archive are built from the last commit;
+the wheel is installed into an environment of its own, where `genreid --version` and `genreid init` have to
+work. What is left in dist/ is both archives and the notes.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def release(root: Path, *, with_dependencies: bool = False) -> list[Path]:
     """The files of the release, in `root`/dist. Raises NotReady where there can be none."""
     version = version_of(root)
     notes = notes_of((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
+    require_cited(root, version)
     require_committed(root, version)
     with tempfile.TemporaryDirectory() as place:
         source = Path(place, "source")
@@ -89,6 +90,14 @@ def notes_of(changelog: str, version: str) -> str:
         )
     end = headings[1].start() if len(headings) > 1 else len(changelog)
     return f"# genreid {version}\n\n{changelog[headings[0].end() : end].strip()}\n"
+
+
+def require_cited(root: Path, version: str) -> None:
+    """Raises NotReady where CITATION.cff names another version."""
+    found = re.search(r"^version: *(\S+)$", (root / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None or found[1] != version:
+        named = found[1] if found else "none"
+        raise NotReady(f"CITATION.cff names version {named}, pyproject.toml {version}: make them the same")
 
 
 def require_committed(root: Path, version: str) -> None:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/plots.html")
+FILES = (
+    "dvc.yaml",
+    "params.yaml",
+    "params.schema.json",
+    ".dvcignore",
+    ".gitignore",
+    ".dvc/config",
+    ".dvc/plots.html",
+)
 PATTERNS = ("recipes/*.yaml", "recipes/studies/*.yaml")
 """The closed studies (recipes/studies/PERIOD) stay in the repository, where their rows are."""
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from tools import release as module
-from tools.release import NotReady, notes_of, release, require_committed, require_one_name, version_of
+from tools.release import (
+    NotReady,
+    notes_of,
+    release,
+    require_cited,
+    require_committed,
+    require_one_name,
+    version_of,
+)
 
 ROOT = Path(__file__).parents[2]
 CHANGELOG = """# Changelog
@@ -34,6 +42,7 @@ def git(folder: Path, *arguments: str) -> None:
 def project(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "genreid"\nversion = "0.2.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    (tmp_path / "CITATION.cff").write_text("cff-version: 1.2.0\nversion: 0.2.0\n")
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "All")
@@ -75,6 +84,13 @@ def test_what_is_not_committed_or_tagged_already_is_refused(project: Path) -> No
     git(project, "tag", "v0.2.0")
     with pytest.raises(NotReady, match="a tag already"):
         require_committed(project, "0.2.0")
+
+
+def test_the_version_to_cite_is_the_project_s(project: Path) -> None:
+    require_cited(ROOT, version_of(ROOT))
+    require_cited(project, "0.2.0")
+    with pytest.raises(NotReady, match="names version 0"):
+        require_cited(project, "0.3.0")
 
 
 def test_a_wheel_with_another_name_is_refused(tmp_path: Path) -> None:

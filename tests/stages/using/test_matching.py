@@ -155,7 +155,8 @@ def test_group_takes_its_cut_from_what_is_known_of_matches(trained: SmallProject
     with_matches(trained)
     outcome = trained.run("group", "crops", "--views", "mirror")
     assert outcome.code == 0, outcome.err
-    assert "pairs of strangers above the cut" in outcome.out and "persons at a false match rate" in outcome.out
+    assert "pairs of strangers above the cut" in outcome.out
+    assert "persons at a false match rate" in outcome.out
     outcome = trained.run("group", "crops", "--views", "mirror", "--at-false-match-rate", "0.005")
     assert outcome.code == 0, outcome.err
     assert re.search(r"cut \(cosine\) +│ 0 ", outcome.out), "the lowest with at most 0.5 %"
