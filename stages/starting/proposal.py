@@ -81,7 +81,10 @@ def propose(
     """
     require_enough(crops)
     of_crops = {one.key: one for one in _of_crops(crops, dataset)}
-    of_recipe = [of_crops.pop(key, None) or _of_recipe(crops, name, key, recipe, defaults) for key in recipe]
+    of_recipe = [
+        of_crops.pop(key) if key in of_crops else _of_recipe(crops, name, key, recipe, defaults)
+        for key in recipe
+    ]
     return [*of_recipe, *of_crops.values()]
 
 
