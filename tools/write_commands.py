@@ -72,7 +72,7 @@ def _table(command: Any, context: Any) -> Iterator[str]:
     records = [one.get_help_record(context) for one in command.params if not one.hidden]
     rows = [record for record in records if record and record[0] != "--help"]
     if rows:
-        yield "| argument or option | |"
+        yield "| option | |"
         yield "|---|---|"
         for names, meaning in rows:
             yield f"| `{names.replace('|', ', ')}` | {plain(meaning)} |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import subprocess
@@ -10,10 +11,12 @@ from html import unescape
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.stages.using.test_report import open_browser
 from tools import site_hooks
 
 ROOT = Path(__file__).parents[2]
@@ -117,26 +120,73 @@ def test_modules_of_the_api_are_there() -> None:
         assert (ROOT / f"{name.replace('.', '/')}.py").is_file(), name
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (pip install -e '.[docs]')")
-def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the site is built into; a warning of the build is an error."""
+    if MISSING:
+        pytest.skip(f"not installed: {', '.join(MISSING)} (pip install -e '.[docs]')")
+    folder = tmp_path_factory.mktemp("site") / "site"
+    line = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     built = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    site = tmp_path / "site"
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_has_all_pages_and_its_links_lead_to_what_they_name(site: Path) -> None:
     for page in PAGES:
         assert (site / page.relative_to(DOCS).with_suffix(".html")).is_file(), page
     method = (site / "method.html").read_text(encoding="utf-8")
-    place, line_id = re.search(r'href="(code/genreid/training/joint\.py\.html)#(\S+?)"', method).groups()
-    assert f'id="{line_id}"' in (site / place).read_text(encoding="utf-8")
-    assert 'id="genreid.evaluation.ranking.rank"' in (site / "api/evaluation.html").read_text(
-        encoding="utf-8"
-    )
+    link = re.search(r'href="(code/genreid/training/joint\.py\.html)#(\S+?)"[^>]*><code>joint_step<', method)
+    assert link is not None
+    code = (site / link[1]).read_text(encoding="utf-8")
+    line = code.split(f'id="{link[2]}"')[1].split("\n")[0]
+    assert "def joint_step(" in re.sub(r"<[^>]+>", "", line)
+    assert 'id="genreid.evaluation.ranking.rank"' in (site / "api/evaluation.html").read_text("utf-8")
+    index = json.loads((site / "search/search_index.json").read_text(encoding="utf-8"))["docs"]
+    found = {entry["location"].partition("#")[0] for entry in index}
+    assert "using_a_model.html" in found and not any(place.startswith("code/") for place in found)
+
+
+@pytest.mark.slow
+def test_the_site_needs_no_network(site: Path) -> None:
     fetched = [
         address
         for page in site.rglob("*.html")
         for address in re.findall(
-            r'<(?:link|script|img)[^>]*(?:href|src)="(https?://[^"]+)"', page.read_text(encoding="utf-8")
+            r'<(?:link|script|img)[^>]*(?:href|src)="(https?://[^"]+)"', page.read_text("utf-8")
         )
     ]
-    assert not fetched, "a reader without a network lacks these"
+    assert not fetched
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_site_from_the_disk_and_finds_a_word(site: Path) -> None:
+    browser = open_browser()
+    with browser() as chromium:
+        for width in (390, 1440):
+            for scheme in ("light", "dark"):
+                context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                for name in ("results", "commands", "code/genreid/training/joint.py"):
+                    require_sound(context.new_page(), site / f"{name}.html", width)
+        page = context.new_page()
+        page.goto((site / "index.html").as_uri())
+        page.click("input.md-search__input")
+        page.keyboard.type("ranking", delay=30)
+        page.wait_for_selector(".md-search-result__article h1")
+        assert "Ranking" in page.locator(".md-search-result__article h1").all_inner_texts()
+
+
+def require_sound(page: Any, path: Path, width: int) -> None:
+    """Nothing is amiss, nothing comes from elsewhere, and nothing is wider than the screen."""
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_timeout(300)  # scripts ask for more when the page is there
+    assert said == [], path
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in asked), asked
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    page.close()
