@@ -28,7 +28,7 @@ HEAD = """# Commands
 
 def written() -> str:
     """The page: the commands in the groups in which `genreid --help` has them."""
-    program = typer.main.get_command(app)
+    program: Any = typer.main.get_command(app)
     groups: dict[str, list[str]] = {}
     for name, command in program.commands.items():
         if not command.hidden:
