@@ -14,11 +14,12 @@ STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } |
 # tests stay together, for the fixtures that they share.
 FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "not slow"
 
-.PHONY: help install repro test test-fast check mutants bench bench-full photographs romp browser release clean
+.PHONY: help install repro test test-fast check docs mutants bench bench-full photographs romp browser release clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
 	@echo "  make test-fast, make check, make install, make clean"
+	@echo "  make docs: the pages of docs/ as a site, in site/index.html"
 	@echo "  make mutants: which faults the tests let pass (half an hour; ARGS=--help for more)"
 	@echo "  make bench, make bench-full: what docs/performance.md says, measured here"
 	@echo "  make photographs: the files of weights that the recipe photographs needs"
@@ -50,6 +51,12 @@ check: $(STAMP)
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/link_lines.py --check
 	@$(BIN)/python -m tools.params_reference --check
+	@$(BIN)/python tools/write_commands.py --check
+
+# A broken link, a missing heading and a picture without words are errors.
+docs: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
 
 # What it has found is kept, so it can be stopped and run again.
 mutants: $(STAMP)
@@ -81,7 +88,7 @@ release: $(STAMP)
 
 # Results and the environment stay; `dvc repro` makes anew what is missing.
 clean:
-	rm -rf .genreid .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dvc_plots build dist *.egg-info
+	rm -rf .genreid .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dvc_plots build dist site *.egg-info
 	find genreid pipeline stages tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch and torchvision go first, exactly and together: pip cannot tell whether they are a pair, an import can.
@@ -89,7 +96,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { python=$$($(FIND_PYTHON)) && echo "Making $(VENV) of $$python" && "$$python" -m venv $(VENV); }
 	@rm -f $(VENV)/.genreid-*
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $$(grep -E '^torch(vision)?==' constraints.txt)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	@$(BIN)/python -c 'import torchvision' || { echo "torch and torchvision do not fit together; see constraints.txt" >&2; exit 1; }
 	@touch $@
 

@@ -67,7 +67,7 @@ def test_installed_once_in_order_and_again_only_when_something_changed(project: 
     )
     torch, project_itself, check = log.read_text().splitlines()
     assert torch.endswith(f"-c constraints.txt {pair}") and pair.count("==") == 2
-    assert project_itself.endswith("-c constraints.txt -e .[dev]")
+    assert project_itself.endswith("-c constraints.txt -e .[dev,docs]")
     assert check == "-c import torchvision"
 
     assert make(project, "install", "VENV=env").returncode == 0

@@ -21,7 +21,7 @@ LINK = re.compile(r'\[`(?P<name>[\w.]+)`\]\((?P<file>[^)\s#]+\.py)(?:#L\d+)?(?: 
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def linked(text: str, page: Path) -> str:

@@ -1,9 +1,10 @@
-"""Write what the last `make repro` came to into README.md and docs/results.md, with its pictures.
+"""Write what the last `make repro` came to into README.md and two pages of docs, with its pictures.
 
     python tools/record_run.py [PROJECT]
 
 PROJECT: the folder of the run (here by default), for instance a fresh clone. Replaces the lines between
-`<!-- run: begin -->` and `<!-- run: end -->` in both files; never a word outside them.
+`<!-- run: begin -->` and `<!-- run: end -->`: in README.md and docs/results.md by the short version, in
+docs/default_run.md by all of it. Never a word outside them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import yaml
 
+from genreid.render.sheets import CAPTION_PX, GROUP_GAP_PX
 from pipeline.artifacts import read_json_artifact
 from pipeline.provenance import processor
 from stages.shared.view_tables import BACKGROUNDS, COLOURS
@@ -25,9 +28,11 @@ ROOT = Path(__file__).parents[1]
 _FIRST, *STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 ENCODERS = {"warm_up": "warm-up", "joint": "joint training"}
 RETRIEVAL = {"mAP": "mAP", "rank_1": "rank-1", "rank_5": "rank-5", "rank_10": "rank-10", "mINP": "mINP"}
+SHORT, WHOLE = ("README.md", "docs/results.md"), "docs/default_run.md"
+VIEWS, TWO_PERSONS = "docs/images/views.jpg", "docs/images/two_persons.jpg"
 PICTURES = {
     "plots/prepare-data/contact_sheet.png": "docs/images/contact_sheet.jpg",
-    "plots/evaluate/views.png": "docs/images/views.jpg",
+    "plots/evaluate/views.png": VIEWS,
 }
 BEGIN, END = "<!-- run: begin -->", "<!-- run: end -->"
 
@@ -47,16 +52,35 @@ def main() -> None:
         stage: json.loads((project / "provenance" / f"{stage}.json").read_text(encoding="utf-8"))
         for stage in STAGES
     }
-    replace_between(ROOT / "README.md", retrieval(metrics) + "\n\n" + in_short(runs))
-    replace_between(ROOT / "docs" / "results.md", "\n\n".join(results(metrics, runs)))
+    for page in SHORT:
+        replace_between(ROOT / page, retrieval(metrics) + "\n\n" + in_short(runs))
+    replace_between(ROOT / WHOLE, "\n\n".join(results(metrics, runs)))
     for source, target in PICTURES.items():
         picture = cv2.imread(str(project / source))
         assert picture is not None, f"{source} is no picture"
-        cv2.imwrite(str(ROOT / target), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+        save(picture, ROOT / target)
+        if target == VIEWS:
+            save(two_persons(picture), ROOT / TWO_PERSONS)
+
+
+def save(picture: np.ndarray, path: Path) -> None:
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def two_persons(sheet: np.ndarray) -> np.ndarray:
+    """The third and fourth of the six persons of `plots/evaluate/views.png` (H,W,3), below its captions.
+
+    Captions: the frame and two lines of words (`genreid.render.sheets`). One of the two is seen from the
+    front, the other from behind.
+    """
+    above = GROUP_GAP_PX + 2 * CAPTION_PX
+    third = (len(sheet) - above - GROUP_GAP_PX) // 3
+    parts = sheet[:above], sheet[above + third : above + 2 * third], sheet[-GROUP_GAP_PX:]
+    return np.concatenate(parts)
 
 
 def results(metrics: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
-    """The measured part of docs/results.md, paragraph by paragraph."""
+    """The measured part of docs/default_run.md, paragraph by paragraph."""
     views = [(f"`{name}`", f"{value:.3g}") for name, value in metrics["views"].items()]
     meshes = runs["mesh-extract"]["Against the truth"]
     columns = list(next(iter(meshes.values())))
@@ -70,16 +94,15 @@ def results(metrics: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -
     ]
     return [
         made_by(runs),
-        "### Retrieval on the test identities (%)",
+        "## Retrieval on the test identities (%)",
         retrieval(metrics),
-        "### Estimated meshes against the truth",
+        "## Estimated meshes against the truth",
         table(("", *columns), accuracy),
-        "### Generated views",
+        "## Generated views",
         table(("figure", "value"), views),
         *further(metrics),
-        "### Time, and memory of the largest process",
+        "## Time, and memory of the largest process",
         table(("stage", "seconds", "GB"), cost),
-        in_short(runs),
     ]
 
 
@@ -88,12 +111,12 @@ def further(metrics: Mapping[str, Any]) -> Sequence[str]:
     paragraphs = []
     if "backgrounds" in metrics:
         found = metrics["backgrounds"]
-        title = f"### Persons in other cameras found by what is left of {found['queries']} images (%)"
+        title = f"## Persons in other cameras found by what is left of {found['queries']} images (%)"
         rows = _rows(found, BACKGROUNDS, ("rank_1", "mAP"), ".1f")
         paragraphs += [title, table(("query", "rank-1", "mAP"), rows)]
     if "colours" in metrics:
         found = metrics["colours"]
-        title = f"### Error of mean colours to {found['pairs']} other images of the persons (0 to 1)"
+        title = f"## Error of mean colours to {found['pairs']} other images of the persons (0 to 1)"
         rows = _rows(found, COLOURS, ("upper", "lower"), ".3f")
         paragraphs += [title, table(("", "upper half", "lower half"), rows)]
     return paragraphs

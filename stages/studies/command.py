@@ -94,7 +94,7 @@ def report(
     name: Name,
     split: Annotated[Split, typer.Option(help="Identities that the trials were scored on.")] = Split.val,
 ) -> None:
-    """Write the study's table and picture into docs/results.md, from its rows in docs/study."""
+    """Write the study's table and picture into docs/study/NAME.md, from its rows in docs/study."""
     from stages.studies.report import write_report
 
     root = find_root(Path.cwd())

@@ -1,4 +1,4 @@
-"""A study's tables, from the rows of its finished trials, in their place in docs/results.md."""
+"""A study's tables, from the rows of its finished trials, in a page of their own: docs/study/NAME.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from stages.studies.definition import Study, load_study
 from stages.studies.pictures import draw, draw_learnt, draw_series
 from stages.studies.rows import FOLDER, figures, read_rows, runs_of
 
-RESULTS = "docs/results.md"
 SCORE = "joint.mAP"
 SCORES = {"mAP": "mAP", "rank_1": "rank-1", "mINP": "mINP"}
 LEARNT = {
@@ -32,12 +31,16 @@ VIEWS = {
     "rotated_frechet": "Fréchet distance",
     "identity_kept": "identity kept",
 }
+_CURVES = "What the encoders know along viewpoints, rotations and mixtures, a line an arm"
 _ROUNDING = 5e-4
 """By which figures of the same views may differ: of a trial with another number of threads."""
 
 
 def write_report(root: Path, study: Study, split: str) -> list[Path]:
-    """Write them; returns the paths. Raises PipelineError where there is nothing to report, or no place."""
+    """Write them; returns the paths. Raises PipelineError where there is nothing to report.
+
+    A page holds the tables of both splits, each between two marks; what stands outside them is kept.
+    """
     file = runs_of(study.period)
     rows = read_rows(root / file)
     # Rows of an arm that the study no longer has are records, and no part of it.
@@ -50,24 +53,24 @@ def write_report(root: Path, study: Study, split: str) -> list[Path]:
             f"{file} has no row of study {study.name} on {split}: run `genreid study run {study.name}` first"
         )
     require_one_encoder_a_warm_up(rows, file)
-    page = root / RESULTS
+    page = root / FOLDER / f"{study.name}.md"
     stem = f"{FOLDER}/{study.name}-{split}"
     picture, learnt, along = (root / f"{stem}{kind}.png" for kind in ("", "-learnt", "-series"))
     _require_ours(root, picture, learnt, along)
     draw(study, compare(figures(rows, SCORE), study.reference), costs, picture)
-    written, below = [page, picture], [_image(study.title, picture, page)]
+    shown = f"Difference in mAP of each arm to {study.reference}, on the {_identities(split)}: {study.title}"
+    written, below = [page, picture], [_image(shown, picture, page)]
     if pairs := draw_learnt(root, study, split, learnt):
         told = "; ".join(f"warm-up {w}, seeds {', '.join(map(str, seeds))}" for w, seeds in pairs.items())
-        below += ["", f"The same along viewpoints, mean over {told}:", "", _image("Curves", learnt, page)]
+        below += ["", f"The same along viewpoints, mean over {told}:", "", _image(_CURVES, learnt, page)]
         written.append(learnt)
     if series := gains(root, study, split):
         draw_series(series, along)
-        below += ["", _image(f"The gain along {' and '.join(series)}", along, page)]
+        below += ["", _image(f"The gain in mAP along {' and '.join(series)}", along, page)]
         written.append(along)
     place = study.name if split == "val" else f"{study.name} {split}"
-    _replace_between(
-        page, place, "\n".join([*_tables(study, rows, costs, split), *below, "", _made_at(rows)])
-    )
+    text = "\n".join([*_tables(study, rows, costs, split), *below, "", _made_at(rows)])
+    _replace_between(page, place, text, title=study.title)
     return written
 
 
@@ -135,7 +138,6 @@ def gains(root: Path, study: Study, split: str) -> dict[str, dict[float, tuple[s
 
 def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split: str) -> list[str]:
     """In Markdown, with what has to be known to read them."""
-    identities = "validation" if split == "val" else "test"
     made = f"`genreid study run {study.name}" + ("`" if split == "val" else f" --split {split}`")
     if study.period:
         made = f"Rows of {study.period}, with the views and defaults of then (`{runs_of(study.period)}`),"
@@ -146,9 +148,9 @@ def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split:
     header = ("arm", *SCORES.values(), "CPU", "n", "difference in mAP by warm-up", "mean", "95 % interval")
     starts = [_spread(warm_ups[f"warm_up.{column}"].astype(float)) for column in SCORES]
     lines = [
-        f"### {study.title}",
+        f"## On the {_identities(split)}",
         "",
-        f"{made} on the {identities} identities. Mean ± standard deviation over n trials; warm-ups "
+        f"{made} on the {_identities(split)}. Mean ± standard deviation over n trials; warm-ups "
         "differ, so that these cannot be compared where n does. "
         f"Difference to `{study.reference}` pair by pair of equal warm-up and seed, "
         "for each warm-up the mean over its seeds; for three warm-ups or more their mean ± its standard "
@@ -282,6 +284,10 @@ def _image(title: str, path: Path, page: Path) -> str:
     return f"![{title}]({path.relative_to(page.parent)})"
 
 
+def _identities(split: str) -> str:
+    return "validation identities" if split == "val" else "test identities"
+
+
 def _header(cells: Sequence[str]) -> list[str]:
     return [_row(cells), _row(["---"] * len(cells))]
 
@@ -290,10 +296,13 @@ def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _replace_between(page: Path, name: str, new: str) -> None:
+def _replace_between(page: Path, name: str, new: str, *, title: str) -> None:
+    """Put `new` between the study's marks; a page or marks that are not there yet are made."""
     begin, end = f"<!-- study {name}: begin -->", f"<!-- study {name}: end -->"
-    old = page.read_text(encoding="utf-8") if page.exists() else ""
-    if begin not in old or end not in old:
-        raise PipelineError(f"{page.name}: no place for the study: add the lines `{begin}` and `{end}` to it")
-    before, rest = old.split(begin, 1)
+    old = page.read_text(encoding="utf-8") if page.exists() else f"# {title}\n"
+    if begin not in old and end not in old:
+        old = f"{old.rstrip()}\n\n{begin}\n{end}\n"
+    before, found, rest = old.partition(begin)
+    if not found or end not in rest:
+        raise PipelineError(f"{page}: one of `{begin}` and `{end}` is missing: put it back, or delete both")
     write_bytes(page, f"{before}{begin}\n{new}\n{end}{rest.split(end, 1)[1]}".encode())

@@ -16,6 +16,7 @@ from stages.studies.rows import CURVES, RUNS, curves_of, read_rows, runs_of, wri
 
 ROOT = Path(__file__).parents[3]
 PAIRS = ((1, 1), (2, 1))
+PAGE_FILE = Path("docs", "study", "two.md")
 PAGE = "before\n<!-- study two: begin -->\nold\n<!-- study two: end -->\nafter\n"
 
 
@@ -33,8 +34,8 @@ def study() -> Study:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Four trials: views gains 3 points from the first warm-up and 1 from the second."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "results.md").write_text(PAGE, encoding="utf-8")
+    (tmp_path / PAGE_FILE).parent.mkdir(parents=True)
+    (tmp_path / PAGE_FILE).write_text(PAGE, encoding="utf-8")
     for arm, own in {"plain": (0.0, 0.0), "views": (3.0, 1.0)}.items():
         for warm_up, gain in enumerate(own, start=1):
             row = {"study": "two", "arm": arm, "warm_up": warm_up, "seed": 1, "split": "val"}
@@ -76,7 +77,7 @@ def test_rows_of_an_arm_that_is_no_longer_defined_change_nothing(project: Path, 
 def test_test_identities_have_their_own_place(project: Path, study: Study) -> None:
     """Their trials were not trained again: what they cost is told by those on the validation identities."""
     own = PAGE + PAGE.replace("study two", "study two test")
-    (project / "docs" / "results.md").write_text(own, encoding="utf-8")
+    (project / PAGE_FILE).write_text(own, encoding="utf-8")
     for row in records(project):
         write_rows(project / RUNS, [row | {"split": "test", "cpu_seconds": "", "joint.mAP": "30"}])
     page, picture = write_report(project, study, "test")
@@ -121,7 +122,7 @@ def test_the_views_of_each_arm_are_told_where_the_true_ones_are_known(project: P
         row |= {f"views.{name}": str(error) for name in VIEWS}
         write_rows(project / RUNS, [row | {"split": "test"}])
     page = PAGE.replace("study two", "study two test")
-    (project / "docs" / "results.md").write_text(page, encoding="utf-8")
+    (project / PAGE_FILE).write_text(page, encoding="utf-8")
     written, _ = write_report(project, study, "test")
     text = written.read_text(encoding="utf-8")
     # by hand: 0.115, 0.110 are 0.010, 0.020 less
@@ -199,16 +200,32 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
     page, _, picture = write_report(project, asked, "val")
     assert picture.name == "two-val-series.png"
     assert cv2.imread(str(picture)).shape[0] > 300
-    assert "![The gain along identities](study/two-val-series.png)" in page.read_text(encoding="utf-8")
+    assert "![The gain in mAP along identities](two-val-series.png)" in page.read_text(encoding="utf-8")
 
 
-def test_a_report_needs_rows_and_a_place(project: Path, study: Study) -> None:
+def test_a_report_needs_rows_and_both_marks_or_none(project: Path, study: Study) -> None:
     with pytest.raises(PipelineError, match="has no row of study two on test: run `genreid study run two`"):
         write_report(project, study, "test")
-    for page in ("nothing here", PAGE.partition("old")[0], PAGE.partition("old")[2]):
-        (project / "docs" / "results.md").write_text(page, encoding="utf-8")
-        with pytest.raises(PipelineError, match="add the lines `<!-- study two: begin -->`"):
+    begin, end = "<!-- study two: begin -->", "<!-- study two: end -->"
+    for page in (PAGE.replace(begin, ""), PAGE.replace(end, ""), f"{end}\n{begin}\n"):
+        (project / PAGE_FILE).write_text(page, encoding="utf-8")
+        with pytest.raises(PipelineError, match=f"one of `{begin}` and `{end}` is missing"):
             write_report(project, study, "val")
+        assert (project / PAGE_FILE).read_text(encoding="utf-8") == page
+
+
+def test_a_page_and_a_place_in_it_are_made_where_there_are_none(project: Path, study: Study) -> None:
+    (project / PAGE_FILE).unlink()
+    page, _ = write_report(project, study, "val")
+    first = page.read_text(encoding="utf-8")
+    assert first.startswith("# Two arms\n\n<!-- study two: begin -->\n## On the validation identities\n")
+    for row in records(project):
+        write_rows(project / RUNS, [row | {"split": "test"}])
+    write_report(project, study, "test")
+    both = page.read_text(encoding="utf-8")
+    assert both.startswith(first + "\n<!-- study two test: begin -->\n## On the test identities\n")
+    write_report(project, study, "val")
+    assert page.read_text(encoding="utf-8") == both
 
 
 def test_a_warm_up_of_another_machine_is_not_compared_with(project: Path, study: Study) -> None:
@@ -234,7 +251,6 @@ def test_a_closed_study_is_told_from_the_rows_and_curves_of_its_period(project: 
             point = {**row, "arm": arm, **hits, "hits_by_viewpoint.joint": value}
             write_rows(project / curves_of(period) / "hits_by_viewpoint.csv", [point])
     closed = replace(study, name="2026-11/two")
-    (project / "docs" / "results.md").write_text(PAGE.replace("study two", "study 2026-11/two"))
     page, picture, learnt = write_report(project, closed, "val")
     text = page.read_text(encoding="utf-8")
     # by hand: 50 and 42 have the mean 46 and the standard deviation 8/√2; 50 - 42 are 8
@@ -244,7 +260,7 @@ def test_a_closed_study_is_told_from_the_rows_and_curves_of_its_period(project: 
     assert (
         picture == project / "docs" / "study" / "2026-11" / "two-val.png" and learnt.parent == picture.parent
     )
-    assert "(study/2026-11/two-val.png)" in text
+    assert "(two-val.png)" in text
     assert curve_points(project, closed, "val", PANELS[0])["joint"].tolist() == [5, 5]
     with pytest.raises(PipelineError, match=r"runs_2026-11\.csv has no row of study 2026-11/two on test"):
         write_report(project, closed, "test")

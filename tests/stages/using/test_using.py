@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +29,9 @@ from tests.stages.using.trained_project import HEIGHT_PX, NUM_CROPS, WIDTH_PX, e
 __all__ = ["trained"]
 
 DOCUMENT, README = ROOT / "docs" / "using_a_model.md", ROOT / "README.md"
+FIRST_RUN = ROOT / "docs" / "first_run.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+"""Those whose lines tell of settings, recipes and targets."""
 USING = ("report", "embed", "search", "group", "join", "gallery", "generate", "export", "doctor")
 METRICS = {name: dict.fromkeys(FIGURES, 50.0) for name in ENCODERS} | {"views_unjudged": "none was made"}
 """What a page of `genreid report` needs of a run at least."""
@@ -72,7 +76,7 @@ def test_the_commands_and_programs_of_the_documentation_run(trained: SmallProjec
 
 @pytest.mark.slow
 def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
-    """Those of `genreid` here; what `make` and `dvc` are told is run by the tests of both, and exists."""
+    """Those of `genreid` here; what `make` and `dvc` are told is run by the tests of both."""
     make_repository(trained.folder)
     with_matches(trained, way="image")
     write_json_artifact(trained.folder / "metrics.json", METRICS)
@@ -90,11 +94,41 @@ def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
     assert Path("report.html").read_text().count("<section") > 3
     assert Path("encoder.onnx").stat().st_size > 1000
 
+
+@pytest.mark.slow
+def test_the_commands_of_the_first_run_run(trained: SmallProject) -> None:
+    """On five crops in the place of the benchmark's images."""
+    make_repository(trained.folder)
+    with_matches(trained, way="image")
+    write_json_artifact(trained.folder / "metrics.json", METRICS)
+    for split in ("gallery", "query"):
+        shutil.copytree(trained.folder / "crops", trained.folder / "data" / "images" / split)
+    query = trained.folder / "data" / "images" / "query"
+    shutil.copy(query / "0001.png", query / "0131_c1_001.png")
+    ours = [command[1:] for command in documented_commands(FIRST_RUN) if command[0] == "genreid"]
+    assert {command[0] for command in ours} >= {"summary", "report", "embed", "search", "group", "generate"}
+    for arguments in ours:
+        outcome = trained.run(*arguments)
+        assert outcome.code == 0, f"{arguments}: {outcome.err}"
+    told = FIRST_RUN.read_text(encoding="utf-8")
+    for name in (
+        "report.html",
+        "embeddings.parquet",
+        "search.png",
+        "groups.parquet",
+        "groups.png",
+        "generated.png",
+    ):
+        assert name in told and (trained.folder / name).stat().st_size > 100, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_pages_tell_make_and_dvc_is_there(page: Path) -> None:
     params, targets = load_params(ROOT / "params.yaml"), (ROOT / "Makefile").read_text()
-    for program, *arguments in commands:
+    for program, *arguments in documented_commands(page):
         for word in arguments if program == "dvc" else []:
             if "=" in word:
-                params.value(word.partition("=")[0])  # raises where there is no such key
+                params.value(word.strip("\"'").partition("=")[0])  # raises where there is no such key
         if arguments[2:4] == ["$(genreid", "overrides"]:
             assert arguments[4].rstrip(")") in recipe_names(ROOT / "recipes")
         if program == "make":
