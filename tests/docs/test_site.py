@@ -178,7 +178,9 @@ def test_a_browser_shows_the_site_from_the_disk_and_finds_a_word(site: Path) -> 
 
 
 def require_sound(page: Any, path: Path, width: int) -> None:
-    """Nothing is amiss, nothing comes from elsewhere, and nothing is wider than the screen."""
+    """Nothing is amiss, comes from elsewhere, is wider than the screen, or hard to read (by axe-core)."""
+    from axe_playwright_python.sync_playwright import Axe
+
     said: list[str] = []
     asked: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -189,4 +191,7 @@ def require_sound(page: Any, path: Path, width: int) -> None:
     assert said == [], path
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked), asked
     assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == [], f"{path}: {json.dumps(serious)[:2000]}"
     page.close()
