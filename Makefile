@@ -51,7 +51,7 @@ check: $(STAMP)
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/link_lines.py --check
 	@$(BIN)/python -m tools.params_reference --check
-	@$(BIN)/python tools/write_commands.py --check
+	@$(BIN)/python -m tools.write_commands --check
 
 # A broken link, a missing heading and a picture without words are errors.
 docs: $(STAMP)

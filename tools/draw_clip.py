@@ -1,6 +1,6 @@
 """Draw a short clip of persons of the synthetic benchmark who walk before one camera, for trackers.
 
-    python tools/draw_clip.py clip --persons 6 --seconds 5
+    python -m tools.draw_clip clip --persons 6 --seconds 5
 
 Writes frames and boxes in the layout of MOTChallenge: `img1/000001.jpg` …, `gt/gt.txt` with every person's
 whole box and visible share, `det/det.txt` with what a detector would find of it (edges a little off, nobody

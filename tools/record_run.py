@@ -1,6 +1,6 @@
 """Write what the last `make repro` came to into README.md and two pages of docs, with its pictures.
 
-    python tools/record_run.py [PROJECT]
+    python -m tools.record_run [PROJECT]
 
 PROJECT: the folder of the run (here by default), for instance a fresh clone. Replaces the lines between
 `<!-- run: begin -->` and `<!-- run: end -->`: in README.md and docs/results.md by the short version, in

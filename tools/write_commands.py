@@ -1,7 +1,7 @@
 """Writes docs/commands.md, every command of `genreid` with its options, from what Typer knows of them.
 
-python tools/write_commands.py           write it
-python tools/write_commands.py --check   fail where it is out of date
+python -m tools.write_commands           write it
+python -m tools.write_commands --check   fail where it is out of date
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stages.cli import app
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
 HEAD = """# Commands
 
-*Written by `python tools/write_commands.py` from the program itself; `genreid COMMAND --help` says the same.*
+*Written by `python -m tools.write_commands` from the program itself; `genreid COMMAND --help` says the same.*
 
 {about}
 """
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> int:
     if "--check" not in arguments:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
-        print("docs/commands.md is out of date; run `python tools/write_commands.py`", file=sys.stderr)
+        print("docs/commands.md is out of date; run `python -m tools.write_commands`", file=sys.stderr)
         return 1
     return 0
 

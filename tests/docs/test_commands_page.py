@@ -15,7 +15,7 @@ COMMANDS = Path(__file__).parents[2] / "stages" / "cli.py"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert write_commands.written() == PAGE, "run `python tools/write_commands.py`"
+    assert write_commands.written() == PAGE, "run `python -m tools.write_commands`"
 
 
 def test_every_command_has_its_own_heading() -> None:
