@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """The processes that tests begin find `pipeline` and `stages`: an environment holds `genreid` alone."""
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 
 
 @pytest.fixture(autouse=True)
