@@ -49,8 +49,11 @@ stages:
     metrics: [metrics.json: {cache: false}]
     outs: [plots/evaluate]
 """
-MAKE = """\
-import json, os, pathlib, sys, yaml
+ROOT = Path(__file__).parents[3]
+MAKE = (
+    f"import sys; sys.path.append({str(ROOT)!r})"
+    + """
+import json, os, pathlib, yaml
 from pipeline.artifacts import write_json_artifact
 what, values = sys.argv[1], yaml.safe_load(open("params.yaml"))
 with open(os.environ["DONE"], "a") as done:
@@ -73,6 +76,7 @@ else:
     pathlib.Path("plots/evaluate").mkdir(parents=True, exist_ok=True)
     json.dump([{"yaw_deg": 45, "joint": score}], open("plots/evaluate/spread.json", "w"))
 """
+)
 HOLD = """\
 def hold(path):
     if not os.path.exists(path):
