@@ -16,6 +16,9 @@ from stages.starting.templates import FILES
 
 IGNORING = (".gitignore", ".dvcignore")
 """Files to which lines are added where they are there already."""
+_NAME = "genreid@localhost"
+_NOBODY = ("-c", "user.name=genreid", "-c", f"user.email={_NAME}")
+"""Of the first commit where git has no name of the user's: DVC cannot track a run in an empty repository."""
 _OF_DVC = tuple(name for name in FILES if name.startswith(".dvc/"))
 
 
@@ -71,13 +74,11 @@ def make_project(folder: Path, files: Mapping[str, bytes]) -> Made:
 def commit(folder: Path, names: list[str], message: str) -> str:
     """Make the first commit of a repository that was begun here; what came of it in a line."""
     _git(folder, "add", "--", *names)
-    done = _git(folder, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", message)
-    if done.returncode == 0:
-        return "git: a first commit, which `dvc exp run` needs"
-    return (
-        "git: no commit, which `dvc exp run` needs; tell git who you are (git config user.name, user.email), "
-        f"then: git commit -m '{message}'"
-    )
+    for own, by in (((), ""), (_NOBODY, f"; git knows no name of yours, so it is by {_NAME}")):
+        done = _git(folder, *own, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", message)
+        if done.returncode == 0:
+            return f"git: a first commit, which a run needs{by}"
+    return f"git: no commit, which a run needs ({_first(done.stderr)}); then: git commit -m '{message}'"
 
 
 def committed_names(files: Mapping[str, bytes]) -> list[str]:
@@ -117,7 +118,9 @@ def _begin_git(folder: Path) -> tuple[str, bool]:
         return "git is not on the path: DVC does without, experiments and studies need it", False
     found = _git(folder, "rev-parse", "--show-toplevel")
     if found.returncode == 0:
-        return f"git: the repository at {found.stdout.strip()} is kept", False
+        empty = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
+        lacks = "; it has no commit yet, which a run needs: make one" if empty else ""
+        return f"git: the repository at {found.stdout.strip()} is kept{lacks}", False
     done = _git(folder, "init", "--quiet")
     if done.returncode:
         raise PipelineError(f"{folder}: git init failed ({_first(done.stderr)}); see to it, and run it again")

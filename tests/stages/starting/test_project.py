@@ -137,7 +137,7 @@ def test_without_git_dvc_does_without(tmp_path: Path, monkeypatch: pytest.Monkey
     subprocess.run([sys.executable, "-m", "dvc", "stage", "list", "--quiet"], cwd=tmp_path, check=True)
 
 
-def test_without_a_name_for_commits_the_line_is_told(
+def test_without_a_name_for_commits_the_first_one_is_the_programs(
     tmp_path: Path, no_dvc: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -150,4 +150,14 @@ def test_without_a_name_for_commits_the_line_is_told(
     files = templates()
     make_project(tmp_path, files)
     names = [name for name in files if (tmp_path / name).exists()]
-    assert "git config user.name" in commit(tmp_path, names, "A project")
+    assert commit(tmp_path, names, "A project").endswith("so it is by genreid@localhost")
+    author = ["git", "-C", str(tmp_path), "log", "--format=%ae %s"]
+    assert subprocess.check_output(author, text=True) == "genreid@localhost A project\n"
+
+
+def test_an_empty_repository_of_the_users_is_told(tmp_path: Path, no_dvc: None) -> None:
+    """DVC cannot track a run in it."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    made = make_project(tmp_path, templates())
+    assert not made.began_git
+    assert any("is kept; it has no commit yet, which a run needs" in line for line in made.lines)

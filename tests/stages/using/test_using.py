@@ -21,8 +21,10 @@ from pipeline.artifacts import read_table, read_torch, write_json_artifact, writ
 from pipeline.params import load_params
 from pipeline.recipes import recipe_names
 from stages.shared.results import ENCODERS, FIGURES
+from tests.genreid.data.datasets.trees import write_images
 from tests.stages.doctor.places import make_repository
 from tests.stages.small_project import ROOT, SmallProject
+from tests.stages.starting.crops_made import market_names
 from tests.stages.using.test_matching import with_matches
 from tests.stages.using.trained_project import HEIGHT_PX, NUM_CROPS, WIDTH_PX, embedding, trained
 
@@ -80,13 +82,15 @@ def test_the_commands_of_the_readme_run(trained: SmallProject) -> None:
     make_repository(trained.folder)
     with_matches(trained, way="image")
     write_json_artifact(trained.folder / "metrics.json", METRICS)
+    crops = str(trained.folder / "many")
+    write_images(Path(crops), market_names(60, 2, 1))
     commands = documented_commands(README)
     ours = [command[1:] for command in commands if command[0] == "genreid"]
     assert {command[0] for command in ours} >= {*USING} - {"gallery"}
     for arguments in ours:
         if needs_lance(arguments):
             continue
-        outcome = trained.run(*arguments)
+        outcome = trained.run(*(crops if argument == "/data/crops" else argument for argument in arguments))
         assert outcome.code == 0, f"{arguments}: {outcome.err}"
     assert pq.read_table("embeddings.parquet").num_rows == NUM_CROPS
     for name in ("search.png", "generated.png"):
