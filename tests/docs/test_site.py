@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.stages.using.test_report import open_browser
+from tests.browser import open_browser, opened, require_accessible
 from tools import site_hooks
 
 ROOT = Path(__file__).parents[2]
@@ -179,19 +179,9 @@ def test_a_browser_shows_the_site_from_the_disk_and_finds_a_word(site: Path) -> 
 
 def require_sound(page: Any, path: Path, width: int) -> None:
     """Nothing is amiss, comes from elsewhere, is wider than the screen, or hard to read (by axe-core)."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_timeout(300)  # scripts ask for more when the page is there
+    said, asked = opened(page, path, wait_ms=300)  # scripts ask for more when the page is there
     assert said == [], path
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked), asked
     assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-    found = Axe().run(page).response["violations"]
-    serious = [one for one in found if one["impact"] in ("serious", "critical")]
-    assert serious == [], f"{path}: {json.dumps(serious)[:2000]}"
+    require_accessible(page, path)
     page.close()

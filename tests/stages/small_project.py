@@ -71,13 +71,10 @@ def smoke_params() -> str:
         return path.read_text()
 
 
-@pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> SmallProject:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "params.yaml").write_text(smoke_params())
-    (folder / "dvc.yaml").touch()
-    monkeypatch.chdir(folder)
+def command_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """`genreid` with these arguments, in this process and on one core."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("GENREID_DEVICE", "cpu")
     monkeypatch.setenv("GENREID_WORKERS", "1")
@@ -90,4 +87,14 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
         written = capfd.readouterr()
         return Outcome(int(ended.value.code or 0), written.out, written.err)
 
-    return SmallProject(folder, run)
+    return run
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> SmallProject:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "params.yaml").write_text(smoke_params())
+    (folder / "dvc.yaml").touch()
+    monkeypatch.chdir(folder)
+    return SmallProject(folder, command_line(monkeypatch, capfd))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ import pytest
 
 from pipeline.params import load_params
 from pipeline.recipes import write_overrides
-from stages.cli import main
 from stages.shared.sections import require_all
 from stages.starting import expected, first_look, project
 from stages.starting.expected import Expected
 from tests.genreid.data.datasets.trees import write_images
-from tests.stages.small_project import ROOT, Outcome
+from tests.stages.small_project import ROOT, Outcome, command_line
 from tests.stages.starting.crops_made import market_names
 
 Genreid = Callable[..., Outcome]
@@ -26,20 +24,8 @@ Genreid = Callable[..., Outcome]
 def genreid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Genreid:
     """The command line in this process, in an empty folder; DVC is not begun, which takes seconds."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("GENREID_DEVICE", "cpu")
-    monkeypatch.setenv("GENREID_WORKERS", "1")
     monkeypatch.setattr(project, "_begin_dvc", lambda folder, files: "")
-
-    def run(*arguments: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["genreid", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        written = capfd.readouterr()
-        return Outcome(int(ended.value.code or 0), written.out, written.err)
-
-    return run
+    return command_line(monkeypatch, capfd)
 
 
 @pytest.fixture

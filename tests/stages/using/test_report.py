@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import subprocess
-from collections.abc import Callable
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +26,7 @@ from stages.using.report.crops import Crop
 from stages.using.report.gathering import Gathered, Record, Run
 from stages.using.report.lists import choose
 from stages.using.report.page import Contents, render
+from tests.browser import open_browser, opened, require_accessible
 from tests.stages.odd_project import refused
 from tests.stages.small_project import SmallProject
 from tests.stages.test_wiring import project, share_out
@@ -354,15 +353,8 @@ def test_a_browser_shows_it_and_the_filter_works(tmp_path: Path) -> None:
 
 
 def require_sound(chromium: Any, path: Path, width: int, scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
+    said, asked = opened(page, path)
     assert said == [] and [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing is wider than the screen"
 
@@ -382,29 +374,4 @@ def require_sound(chromium: Any, path: Path, width: int, scheme: str) -> None:
     assert shown() == []
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.name") == "order", "the keyboard reaches the filter"
-    serious = [
-        one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == [], json.dumps(serious)[:2000]
-
-
-def open_browser() -> Callable[[], Any]:
-    """Chromium, as the system has it; skips where it or what drives it is missing."""
-    import shutil
-    from contextlib import contextmanager
-
-    pytest.importorskip("axe_playwright_python", reason="the extra `browser` is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here: install the system's package `chromium`")
-
-    @contextmanager
-    def opened():  # type: ignore[no-untyped-def]
-        from playwright.sync_api import sync_playwright
-
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            yield chromium
-            chromium.close()
-
-    return opened
+    require_accessible(page, path)
