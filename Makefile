@@ -55,7 +55,7 @@ check: $(STAMP)
 
 # A broken link, a missing heading and a picture without words are errors.
 docs: $(STAMP)
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
 # What it has found is kept, so it can be stopped and run again.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
@@ -50,7 +51,10 @@ class Bars:
     """Progress of loops on stderr: bars on a terminal, a line now and then elsewhere, or nothing."""
 
     def __init__(self, *, show: bool = True, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        # Where there is no terminal colours may be asked for (FORCE_COLOR, as a notebook sets it); a bar
+        # would write a line for every step there.
+        forced = None if sys.stderr.isatty() else False
+        self.console = console or Console(stderr=True, highlight=False, force_terminal=forced)
         self._show = show
         self._display: Progress | None = None
 

@@ -18,6 +18,7 @@ from pipeline.ending import INTERRUPTED
 from pipeline.errors import PipelineError, is_of_machine
 from stages.around.models import models
 from stages.around.overrides import overrides
+from stages.around.setting import set_value
 from stages.around.summary import summary
 from stages.doctor.doctor import doctor
 from stages.evaluate import evaluate
@@ -80,6 +81,7 @@ for _use in (report, embed, search, group, join, generate, export):
 app.add_typer(gallery, name="gallery", rich_help_panel="Using what was trained")
 app.command(rich_help_panel="Around them")(init)
 app.command(rich_help_panel="Around them")(doctor)
+app.command("set", rich_help_panel="Around them")(set_value)
 app.command(rich_help_panel="Around them")(overrides)
 app.command(rich_help_panel="Around them")(summary)
 app.add_typer(models, name="models", rich_help_panel="Around them")

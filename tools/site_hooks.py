@@ -2,12 +2,13 @@
 
 Pages link to the code as they do on GitHub, by a path in the repository, such as `../params.yaml`. The site
 has a page for every file that is linked to, with its lines numbered, so that such a link works without GitHub
-and without a network. A folder that is linked to has a page that lists its files. A picture without words for
-who does not see it is a warning, which `--strict` makes an error.
+and without a network. A folder that is linked to has a page that lists its files. A notebook has a page too.
+A picture without words for who does not see it is a warning, which `--strict` makes an error.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -15,10 +16,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tools import tutorial
+
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\((?P<path>[^)\s#:]+)(?:#(?P<anchor>[\w-]+))?(?P<title> \"[^\"]*\")?\)")
 PICTURE = re.compile(r"!\[(?P<words>[^\]]*)\]\(")
 LEAST_WORDS = 3
+NOTEBOOK = ".ipynb"
 LINE = re.compile(r"L(\d+)$")
 SHOWN = (".py", ".yaml", ".yml", ".html", ".md", ".toml")
 """Files of a folder that is linked to, by how their names end."""
@@ -28,9 +32,16 @@ _log = logging.getLogger("mkdocs.hooks")
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add a page for everything in the repository that the pages link to."""
+    """Add a page for every notebook, and for everything in the repository that the pages link to."""
     from mkdocs.structure.files import File
 
+    for file in [file for file in files if file.src_uri.endswith(NOTEBOOK)]:
+        place = PurePosixPath(file.src_uri)
+        notebook = json.loads((Path(config.docs_dir) / place).read_text(encoding="utf-8"))
+        page = tutorial.page_of(notebook, place.stem)
+        files.append(File.generated(config, str(place.with_suffix(".md")), content=page.markdown))
+        for name, picture in page.pictures.items():
+            files.append(File.generated(config, str(place.with_name(name)), content=picture))
     pages = [file.src_uri for file in files if file.src_uri.endswith(".md")]
     for path in sorted(linked(Path(config.docs_dir), pages)):
         files.append(File.generated(config, page_of(path), content=code_page(path)))
@@ -63,6 +74,8 @@ def with_site_links(markdown: str, page: PurePosixPath) -> str:
     """The text of a page (`page`: its path below docs/), its links to the repository turned to the site."""
 
     def turned(link: re.Match[str]) -> str:
+        if link["path"].endswith(NOTEBOOK):
+            return link[0].replace(NOTEBOOK, ".md", 1)
         path = in_repository(page, link["path"])
         if path is None:
             return link[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 from stages.doctor.configuration import Configuration
@@ -28,6 +29,12 @@ class Check:
 
     name: str
     look: Callable[[Configuration], Finding]
+
+
+def install_again(place: Path = Path(__file__)) -> str:
+    """How the program at `place` and what it needs were installed: in a clone by make, else from a wheel."""
+    in_clone = (place.resolve().parents[2] / "Makefile").is_file()
+    return "`make install`" if in_clone else "`pip install --force-reinstall` with the wheel of genreid"
 
 
 def installed(package: str) -> str | None:

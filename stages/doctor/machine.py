@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from stages.doctor.configuration import Configuration
-from stages.doctor.finding import Check, Finding, first_line, installed
+from stages.doctor.finding import Check, Finding, first_line, install_again, installed
 
 _PYTHONS = ((3, 11), (3, 12))
 
@@ -25,9 +25,8 @@ def _torch(configuration: Configuration) -> Finding:
         import torch
         import torchvision
     except (ImportError, OSError, RuntimeError) as error:
-        return Finding(
-            "missing", f"does not import ({first_line(error)})", "install them again with `make install`"
-        )
+        found = f"does not import ({first_line(error)})"
+        return Finding("missing", found, f"install them again by {install_again()}")
     return Finding("ok", f"torch {torch.__version__}, torchvision {torchvision.__version__}")
 
 
@@ -86,7 +85,7 @@ def _tools(configuration: Configuration) -> Finding:
     on_path = [tool for tool in ("dvc", "genreid") if shutil.which(tool)]
     there = [tool for tool in ("dvc", "genreid") if tool in on_path or (beside / tool).exists()]
     if lacking := [tool for tool in ("dvc", "genreid") if tool not in there]:
-        return Finding("missing", f"{', '.join(lacking)} not installed", "install them by `make install`")
+        return Finding("missing", f"{', '.join(lacking)} not installed", f"install them by {install_again()}")
     if aside := [tool for tool in there if tool not in on_path]:
         to_do = "activate the environment, or run by `make repro`: a stage would not be found"
         return Finding("note", f"{', '.join(aside)} not on the path", to_do)

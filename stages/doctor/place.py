@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.doctor.configuration import Configuration
-from stages.doctor.finding import Check, Finding, first_line
+from stages.doctor.finding import Check, Finding, first_line, install_again
 from stages.shared.run import PRODUCERS, Project
 
 
@@ -21,9 +21,8 @@ def _repository(configuration: Configuration) -> Finding:
         from dvc.repo import Repo
         from dvc.scm import NoSCM, SCMError
     except ImportError as error:
-        return Finding(
-            "missing", f"DVC does not import ({first_line(error)})", "install it by `make install`"
-        )
+        found = f"DVC does not import ({first_line(error)})"
+        return Finding("missing", found, f"install it by {install_again()}")
     try:
         with Repo(str(root)) as repo:
             repo.index.check_graph()

@@ -62,6 +62,8 @@ def expected_times(crops: Crops, configuration: Configuration) -> Iterator[Expec
         f"{num:,} crops, {look_ms:.1f} ms each just now, on {cores}",
     )
     pictures = _some_pictures(crops)
+    if settings["mesh_extract"].estimator == "regressor":
+        yield Expected("fit-regressor", None, "told by its first steps")
     yield _meshes(settings["mesh_extract"], num, workers, cores, pictures, configuration)
     num_views = num * len(settings["render_views"].yaws_deg)
     yield Expected(

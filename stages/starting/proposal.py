@@ -148,6 +148,10 @@ def _size_reason(crops: Crops, key: str, value: int) -> str:
 def _length_reason(crops: Crops, section: str, setting: Any) -> str:
     """How often a crop is seen."""
     steps = setting(f"{section}.epochs") * setting(f"{section}.steps_per_epoch")
+    if section == "fit_regressor":
+        return (
+            f"{steps:,} steps of {setting(f'{section}.batch_size')} drawn persons, none of them of the crops"
+        )
     if section == "pretrain_encoder":
         batch = setting(f"{section}.identities_per_batch") * setting(f"{section}.images_per_identity")
     else:

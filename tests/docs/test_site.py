@@ -44,6 +44,8 @@ MISSING = [name for name in ("mkdocs", "material", "mkdocstrings") if find_spec(
         ("method.md", "](https://arxiv.org/abs/2301.00725)", "](https://arxiv.org/abs/2301.00725)"),
         ("method.md", "](../nothing_here.py)", "](../nothing_here.py)"),
         ("method.md", "](../../outside.py)", "](../../outside.py)"),
+        ("index.md", "](tutorial.ipynb)", "](tutorial.md)"),
+        ("notes/a.md", "](../tutorial.ipynb#training)", "](../tutorial.md#training)"),
     ],
 )
 def test_links_to_the_repository_stay_with_site_links(page: str, link: str, expected: str) -> None:
@@ -98,7 +100,8 @@ def test_every_page_is_in_the_navigation_once() -> None:
 
     text = re.sub(r"!!python\S+", "", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     told = leaves(YAML(typ="safe").load(text)["nav"])
-    assert sorted(told) == [str(page.relative_to(DOCS)) for page in PAGES]
+    made = [page.with_suffix(".md") for page in DOCS.rglob("*.ipynb")]
+    assert sorted(told) == sorted(str(page.relative_to(DOCS)) for page in [*PAGES, *made])
 
 
 def test_the_program_of_the_api_runs(capsys: pytest.CaptureFixture[str]) -> None:

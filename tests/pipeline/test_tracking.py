@@ -71,6 +71,15 @@ def test_on_a_terminal_bars_within_bars_leave_nothing_behind() -> None:
     assert "outer" in text(console) and "inner" in text(console)
 
 
+def test_colours_that_are_asked_for_are_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a notebook, whose kernel sets it for all that it starts."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert list(Bars().track(range(8), "rendering")) == list(range(8))
+    assert capsys.readouterr().err == ""  # a bar would be there from the first item on
+
+
 def test_silence() -> None:
     console = plain()
     bars = Bars(show=False, console=console)

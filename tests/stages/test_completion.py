@@ -57,6 +57,8 @@ def completed(home: Path, *words: str) -> set[str]:
     [
         (("genreid", "overrides", "photo"), {"photographs", "photographs_gpu"}),
         (("genreid", "init", "--recipe", "photo"), {"photographs", "photographs_gpu"}),
+        (("genreid", "set", "train_joint.epo"), {"train_joint.epochs"}),
+        (("genreid", "set", "train_joint.contrast.views", "w"), {"warped"}),
         (("genreid", "study", "run", "identities_1"), {"identities_100"}),
         (("genreid", "models", "get", "mobile"), {"mobilenetv2"}),
         (("genreid", "pre"), {"prepare-data", "pretrain-encoder", "pretrain-generator"}),

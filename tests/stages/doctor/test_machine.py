@@ -14,7 +14,7 @@ import torch
 from packaging.specifiers import SpecifierSet
 
 from stages.doctor import machine
-from stages.doctor.finding import Finding
+from stages.doctor.finding import Finding, install_again
 from tests.stages.small_project import ROOT
 
 NOTHING: Any = None
@@ -42,6 +42,15 @@ def test_tools_that_are_not_on_the_path_are_named(tmp_path: Path, monkeypatch: p
     assert machine._tools(NOTHING).state == "ok"
     there.remove("git")
     assert machine._tools(NOTHING).found == "git not on the path", "which experiments want, and dvc repro not"
+
+
+def test_who_has_a_wheel_is_not_told_to_use_make(tmp_path: Path) -> None:
+    place = tmp_path / "genreid" / "_program" / "stages" / "doctor" / "finding.py"
+    assert "pip install" in install_again(place)
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / "Makefile").touch()
+    assert install_again(clone / "stages" / "doctor" / "finding.py") == "`make install`"
 
 
 def test_packages_that_an_export_lacks_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
