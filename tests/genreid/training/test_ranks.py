@@ -242,8 +242,8 @@ VARIANTS = {
     },
     "augmented, maps mixed": {"contrast.views": "augmented", "contrast.mixup": "f_mixup"},
     "pasted, pixels mixed": {
-        "contrast.views": "copy_paste",
         "contrast.background": "other_cameras",
+        "contrast.views": "copy_paste",
         "contrast.mixup": "mixup",
     },
     "before other backgrounds": {
@@ -253,8 +253,8 @@ VARIANTS = {
         "generated_batchnorm": "shared",
     },
     "clusters and cameras": {
-        "contrast.memory": "cluster",
         "cluster_on": "fresh",
+        "contrast.memory": "cluster",
         "camera_contrast.within": 1.3,
         "camera_contrast.across": 0.6,
         "camera_contrast.num_negatives": 3,
