@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from genreid.training.ranks import summed
+from genreid.training.sums import summed
 
 
 class Synchronised(TorchFunctionMode):

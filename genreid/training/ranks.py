@@ -19,7 +19,7 @@ Deviations from one process are those of the order of summation. N images of a b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
@@ -32,7 +32,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from genreid.data.part import Part
 from genreid.errors import GenreidError
 from genreid.progress import Checkpoints
+from genreid.training.rank_statistics import Synchronised
 from genreid.training.settings.ranks import RankStatistics
+from genreid.training.sums import sum_in_place, summed
 
 T = TypeVar("T")
 
@@ -137,8 +139,6 @@ class SeveralRanks(Ranks):
             sum_in_place(weight.grad for weight in weights if weight.grad is not None)
 
     def statistics(self, kind: RankStatistics) -> AbstractContextManager[Any]:
-        from genreid.training.rank_statistics import Synchronised
-
         return Synchronised(self.rank, self.num) if kind == "synchronised" else nullcontext()
 
     def share_running(self, network: nn.Module, kind: RankStatistics) -> None:
@@ -177,33 +177,3 @@ class _OfFirst:
     def offer(self, snapshot: Callable[[], dict[str, Any]]) -> None:
         if self._ranks.rank == 0:
             self._own.offer(snapshot)
-
-
-def summed(values: Tensor) -> Tensor:
-    """The sum over all ranks, each of which gets the gradient of all their losses."""
-    result: Tensor = _Sum.apply(values)
-    return result
-
-
-class _Sum(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        result = values.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(result)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> Tensor:
-        return summed(outer[0])
-
-
-@torch.no_grad()
-def sum_in_place(tensors: Iterable[Tensor]) -> None:
-    """All tensors become their sums over the ranks, in one message."""
-    parts = list(tensors)
-    if not parts:
-        return
-    flat = torch.cat([part.flatten() for part in parts])
-    dist.all_reduce(flat)
-    for part, total in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
-        part.copy_(total.view_as(part))

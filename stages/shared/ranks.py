@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from threading import Event, Thread
 from typing import Any
@@ -137,6 +138,7 @@ def _others_started(run: StageRun[Any], num: int) -> Iterator[Place]:
         )
         for rank in range(1, num)
     ]
+    resource_tracker.ensure_running()  # started within the block, it would unblock signals
     with undisturbed(), signals_blocked():
         for process in others:
             process.start()
