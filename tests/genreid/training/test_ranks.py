@@ -230,7 +230,7 @@ def test_losses_of_three_steps(two: Together, kind: str, tmp_path: Path) -> None
     assert_near(first, alone(kind, tmp_path, settings, False))
 
 
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "warped, mixed on the body, nearest": {
         "contrast.views": "warped",
         "contrast.mixup": "body",
