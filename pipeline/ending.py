@@ -17,9 +17,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import Lock, Thread
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
 INTERRUPTED = "a stage that is run again goes on from the state that is kept"
@@ -36,6 +36,7 @@ _groups: set[int] = set()
 _GRACE_SECONDS = 5.0
 
 _holding = 0
+_told = True
 _lock = Lock()
 _waiting: int | None = None
 
@@ -64,6 +65,46 @@ def undisturbed() -> Iterator[None]:
             signal.raise_signal(_waiting)
 
 
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """A process that is started meanwhile never gets the signals that end a command: its parent ends it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, EXIT_CODES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """From now on this process, which multiprocessing has started, ends when its parent does, however."""
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def end_untold() -> None:
+    """From now on a signal ends this process without a line: another one has it."""
+    global _told
+    _told = False
+
+
+def end_on_the_spot(line: str, code: int) -> NoReturn:
+    """Any thread may end the process as a signal does: with a line, or none where it is empty."""
+    while _holding:
+        time.sleep(0.01)
+    for other in EXIT_CODES:
+        with suppress(ValueError):  # the main thread alone may set it
+            signal.signal(other, signal.SIG_IGN)
+    _end_all(line, code)
+
+
 def run_program(command: Sequence[str], **options: Any) -> int:
     """The exit code of another program, which ends with this one, and with all that it has started.
 
@@ -90,15 +131,20 @@ def _end(number: int, frame: FrameType | None) -> None:
         return
     for other in EXIT_CODES:
         signal.signal(other, signal.SIG_IGN)
+    what = "interrupted" if number == signal.SIGINT else "ended"
+    _end_all(f"{what}; {INTERRUPTED}" if _told else "", EXIT_CODES[signal.Signals(number)])
+
+
+def _end_all(line: str, code: int) -> NoReturn:
     _kill_workers()
     _end_programs()
     for path in list(unfinished):
         with suppress(OSError):
             os.unlink(path)
-    what = "interrupted" if number == signal.SIGINT else "ended"
-    with suppress(OSError):
-        os.write(2, f"{_SHOW_CURSOR if os.isatty(2) else ''}{what}; {INTERRUPTED}\n".encode())
-    os._exit(EXIT_CODES[signal.Signals(number)])
+    if line:
+        with suppress(OSError):
+            os.write(2, f"{_SHOW_CURSOR if os.isatty(2) else ''}{line}\n".encode())
+    os._exit(code)
 
 
 def _kill_workers() -> None:

@@ -168,6 +168,17 @@ class StageState:
             shutil.rmtree(self.folder)
 
 
+class FollowersState(StageState):
+    """Of a process that helps the one which keeps the state of a stage: nothing is read, locked or kept."""
+
+    def __init__(self, root: Path, stage: str) -> None:
+        super().__init__(root, stage, {}, fresh=False)
+        self.resumed = True  # whether it is so or not, the other process tells
+
+    def keep(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        return make()
+
+
 def some_of(names: Sequence[str]) -> str:
     """The first three, and how many more there are."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -29,6 +29,7 @@ from stages.prepare_data import prepare_data
 from stages.pretrain_encoder import pretrain_encoder
 from stages.pretrain_generator import pretrain_generator
 from stages.render_views import render_views
+from stages.shared.rank import LostRank
 from stages.shared.sections import checked
 from stages.starting.command import init
 from stages.starting.version import tell_version
@@ -119,6 +120,8 @@ def main() -> None:
         if not is_of_machine(error):
             raise
         _end(_of_machine(error.filename or "a file", error.strerror or str(error), error.errno))
+    except LostRank as error:
+        _end(str(error), code=1)
     except KeyboardInterrupt:  # of a caller that did not come through `stages.entry`
         Console(stderr=True).print(f"interrupted; {INTERRUPTED}")
         sys.exit(130)
@@ -129,9 +132,9 @@ def _of_machine(place: object, what: str, number: int | None) -> str:
     return f"{place}: {what.splitlines()[0]}: {remedy}, and run the command again"
 
 
-def _end(message: str) -> NoReturn:
+def _end(message: str, code: int = 2) -> NoReturn:
     Console(stderr=True, highlight=False).print(f"error: {message}", markup=False, soft_wrap=True)
-    sys.exit(2)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

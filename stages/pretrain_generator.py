@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stages.shared.options import Device, Fresh, ShowProgress, Workers
+from stages.shared.options import Device, Fresh, NumRanks, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def pretrain_generator(
-    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+    fresh: Fresh = False,
+    device: Device = "auto",
+    workers: Workers = 0,
+    progress: ShowProgress = True,
+    ranks: NumRanks = 1,
 ) -> None:
     """Train the generator to paint a person on its mesh and on its rotated mesh, by a fixed encoder."""
     from genreid.models.checkpoint import generator_checkpoint, load_encoder
@@ -21,13 +25,17 @@ def pretrain_generator(
     from genreid.training.loader import Loader
     from stages.shared.expected import FirstSteps
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
+    from stages.shared.ranks import ranks_of
     from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
     from stages.shared.warped import persons_of
 
-    options = Options(fresh, device, workers, progress)
+    options = Options(fresh, device, workers, progress, ranks)
     settings_class = pretraining.GeneratorPretrainingSettings
-    with open_stage("pretrain-generator", options, settings_class, inputs=inputs_of) as run:
+    with (
+        open_stage("pretrain-generator", options, settings_class, inputs=inputs_of) as run,
+        ranks_of(run) as several,
+    ):
         settings = run.settings
         learns = {} if settings.epochs else {"learns": "nothing, with 0 epochs"}
         train, images = training_set(run)
@@ -49,9 +57,11 @@ def pretrain_generator(
             device=run.device,
             checkpoints=run.state,
             progress=FirstSteps(run.tracker),
+            ranks=several,
         )
         train_and_write(
             run,
+            several,
             epochs,
             "generator",
             lambda: generator_checkpoint(generator, discriminator, preparation(train.info)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stages.shared.options import Device, Fresh, ShowProgress, Workers
+from stages.shared.options import Device, Fresh, NumRanks, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def train_joint(
-    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+    fresh: Fresh = False,
+    device: Device = "auto",
+    workers: Workers = 0,
+    progress: ShowProgress = True,
+    ranks: NumRanks = 1,
 ) -> None:
     """Train encoder and generator together, by rotation contrast and mixup contrast on generated views."""
     from genreid.models.checkpoint import joint_checkpoint, load_encoder, load_generator
@@ -26,12 +30,13 @@ def train_joint(
     from stages.shared.oracle import learnt_from
     from stages.shared.pace import joint_progress
     from stages.shared.preprocessing import preparation, read_fitting_checkpoint
+    from stages.shared.ranks import ranks_of
     from stages.shared.training import train_and_write, training_set
     from stages.shared.views import open_views
     from stages.shared.warped import persons_of
 
-    options = Options(fresh, device, workers, progress)
-    with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run:
+    options = Options(fresh, device, workers, progress, ranks)
+    with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run, ranks_of(run) as several:
         settings = run.settings
         train, images = training_set(run)
         encoder = load_encoder(*read_fitting_checkpoint(run, "encoder", train.info)).to(run.device)
@@ -65,6 +70,7 @@ def train_joint(
             checkpoints=run.state,
             progress=joint_progress(run, encoder, images, loader),
             agreement=kept,
+            ranks=several,
             true_labels=labels,
         )
 
@@ -82,6 +88,7 @@ def train_joint(
 
         train_and_write(
             run,
+            several,
             epochs,
             "joint",
             checkpoint,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+
+from genreid.data.part import Part
+
+
+def _itself(values: torch.Tensor) -> torch.Tensor:
+    return values
 
 
 @dataclass(frozen=True)
@@ -15,19 +22,25 @@ class Mix:
     partner: (B,) int64 positions in the batch, in the paper a permutation π. turned: whether mixtures are
     shown on the rotated mesh m_θ instead of the paper's m_0. shares: where textures are mixed on the body, B
     of what `genreid.warping.mixing` takes: λ, or the garment that an image's person takes over; else ().
+    whole: of values (B, …) of a part of a batch, those of all of it, in which a partner may be.
     """
 
     lam: float
     partner: torch.Tensor
     turned: bool = False
     shares: tuple[Any, ...] = ()
+    whole: Callable[[torch.Tensor], torch.Tensor] = _itself
+
+    def of_part(self, part: Part, whole: Callable[[torch.Tensor], torch.Tensor]) -> Mix:
+        """The same for a part of the batch; partners are positions in all of it."""
+        return replace(self, partner=self.partner[part.rows], shares=self.shares[part.rows], whole=whole)
 
     def to(self, device: torch.device) -> Mix:
         return replace(self, partner=self.partner.to(device))
 
     def of(self, values: torch.Tensor) -> torch.Tensor:
         """λ·v + (1−λ)·v_π for values (B, …): codes, pixels, feature maps or one-hot labels."""
-        return self.lam * values + (1.0 - self.lam) * values[self.partner]
+        return self.lam * values + (1.0 - self.lam) * self.whole(values)[self.partner]
 
     def mesh_of(self, batch: Batch) -> torch.Tensor:
         """The meshes (B, 1, H, W) that mixtures are painted on."""
@@ -82,6 +95,8 @@ class Batch:
 
     Where identities are mixed, else None: mix, how; mixtures, where that is done on the body, before the same
     backgrounds as `warped`.
+
+    part: which images of a larger batch these are, where several ranks share it; None: all of them.
     """
 
     index: torch.Tensor
@@ -98,9 +113,15 @@ class Batch:
     mix: Mix | None = None
     mixtures: Mixtures | None = None
     canvases: Canvases | None = None
+    part: Part | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]
+
+    @property
+    def place(self) -> Part:
+        """Which images of the whole batch these are."""
+        return self.part or Part.all_of(len(self))
 
     def mirrored(self, rows: torch.Tensor) -> Batch:
         """The same where all that belongs to the images at `rows` (B,) bool is mirrored, left to right.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from genreid.data.part import Part
 from genreid.data.settings import AugmentationSettings
 from genreid.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
@@ -48,25 +49,36 @@ def normalise_mesh(views: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(views))[:, None].float().div_(127.5).sub_(1.0)
 
 
-def augment(images: torch.Tensor, settings: AugmentationSettings, rng: np.random.Generator) -> torch.Tensor:
-    """Flip, crop and erase every image of a normalised batch (B, 3, H, W) on its own; a new tensor."""
-    num, _, height, width = images.shape
-    flip = torch.from_numpy(rng.random(num) < settings.flip).to(images.device)
+def augment(
+    images: torch.Tensor,
+    settings: AugmentationSettings,
+    rng: np.random.Generator,
+    part: Part | None = None,
+) -> torch.Tensor:
+    """Flip, crop and erase every image of a normalised batch (B, 3, H, W) on its own; a new tensor.
+
+    part: where they are a part of a batch, for all of which is drawn; None: all of it.
+    """
+    height, width = images.shape[2:]
+    part = part or Part.all_of(len(images))
+    num, rows = part.num, part.rows
+    flip = torch.from_numpy((rng.random(num) < settings.flip)[rows]).to(images.device)
     result = torch.where(flip[:, None, None, None], images.flip(3), images)
     if settings.pad_px:
         pad = settings.pad_px
         padded = F.pad(result, (pad, pad, pad, pad))
-        corners = rng.integers(0, 2 * pad + 1, (num, 2))
+        corners = rng.integers(0, 2 * pad + 1, (num, 2))[rows]
         result = torch.stack(
             [padded[i, :, top : top + height, left : left + width] for i, (top, left) in enumerate(corners)]
         )
     if settings.colour:
-        drawn = rng.uniform(-settings.colour, settings.colour, (2, num, 3, 1, 1))
+        drawn = rng.uniform(-settings.colour, settings.colour, (2, num, 3, 1, 1))[:, rows]
         gain, offset = torch.from_numpy(drawn).to(images.device, images.dtype)
         result = result * (1 + gain) + offset
     for position in np.flatnonzero(rng.random(num) < settings.erase):
         top, left, bottom, right = _erased_box(height, width, rng)
-        result[position, :, top:bottom, left:right] = 0.0  # normalised zero is the mean colour
+        if rows.start <= position < rows.stop:
+            result[position - rows.start, :, top:bottom, left:right] = 0.0  # in normalised pixels the mean
     return result
 
 

@@ -21,6 +21,7 @@ from genreid.models.canvas import share_of
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import Encoding
 from genreid.models.generator import Generator
+from genreid.training.ranks import ALONE, Ranks
 from genreid.training.repair import RepairedViews
 from genreid.training.run import Run, autocast, frozen, require_finite, total
 from genreid.training.settings.generation import GenerationSettings
@@ -63,6 +64,7 @@ def generator_losses(
     batch: Batch,
     appearance: Tensor,
     settings: GenerationSettings,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """The weighted terms of L_gen; their sum is minimised by E_str and G, and by E_id where it learns.
 
@@ -79,7 +81,7 @@ def generator_losses(
         "feature": settings.feature * feature,
     }
     if views.same_person is not None:
-        losses["same_person"] = settings.same_person * same_person(views.same_person, batch)
+        losses["same_person"] = settings.same_person * same_person(views.same_person, batch, ranks)
     return losses
 
 
@@ -89,6 +91,7 @@ def repair_losses(
     batch: Batch,
     real: Encoding,
     settings: GenerationSettings,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """The weighted terms of L_gen for a generator that repairs; their sum is minimised by E_str and G.
 
@@ -97,7 +100,7 @@ def repair_losses(
     """
 
     def likeness(pictures: Tensor, canvas: Tensor) -> Tensor:
-        return l1_within(pictures, batch.image, share_of(canvas) > 0)
+        return alike(pictures, batch.image, share_of(canvas) > 0, batch, ranks)
 
     canvases = batch.canvases
     assert canvases is not None and canvases.after_turn is not None
@@ -114,7 +117,11 @@ def repair_losses(
 
 
 def first_losses(
-    generator: Generator, batch: Batch, appearance: Tensor, settings: GenerationSettings
+    generator: Generator,
+    batch: Batch,
+    appearance: Tensor,
+    settings: GenerationSettings,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """The weighted L_img and L_same alone, of pictures that nobody looks at: a small part of a whole step's
     work, and what a generator that knows nothing yet learns most from."""
@@ -124,14 +131,19 @@ def first_losses(
     reconstruction, *others = paint_together(generator, pictures)
     losses = {"image": settings.image * l1(reconstruction, batch.image)}
     if others:
-        losses["same_person"] = settings.same_person * same_person(others[0], batch)
+        losses["same_person"] = settings.same_person * same_person(others[0], batch, ranks)
     return losses
 
 
-def same_person(painted: Tensor, batch: Batch) -> Tensor:
+def same_person(painted: Tensor, batch: Batch, ranks: Ranks) -> Tensor:
     """L_same = |G(E_str(m'_0), a(x)) − x'| where x' shows its person: its background is another."""
     assert batch.positive_image is not None and batch.positive_person is not None
-    return l1_within(painted, batch.positive_image, batch.positive_person > 0.5)
+    return alike(painted, batch.positive_image, batch.positive_person > 0.5, batch, ranks)
+
+
+def alike(prediction: Tensor, target: Tensor, mask: Tensor, batch: Batch, ranks: Ranks) -> Tensor:
+    """`l1_within` as a term of the batch: over the pixels of the mask in all ranks' images."""
+    return ranks.reweigh(l1_within(prediction, target, mask), mask.sum(), batch.place)
 
 
 def discriminator_step(
@@ -143,6 +155,7 @@ def discriminator_step(
     precision: Precision,
     run: Run,
     number: int,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """One step of D; returns its weighted terms: LSGAN of each kind of fake, of the real batch once, and R1.
 
@@ -154,15 +167,17 @@ def discriminator_step(
     device = batch.image.device
     optimiser.zero_grad(set_to_none=True)
     losses = real_losses(discriminator, batch.image, settings, precision, number)
-    total(losses).backward()
+    ranks.weigh(total(losses), batch.place).backward()
     for pictures in views.kinds():
         with autocast(device, precision):
             lsgan = lsgan_fake(discriminator(pictures.detach()))
-        lsgan.backward()
+        ranks.weigh(lsgan, batch.place).backward()
         losses["lsgan"] = losses["lsgan"].detach() + lsgan.detach()
-    require_finite(losses, run.epoch, run.step)
+    told = ranks.mean(losses, batch.place)
+    require_finite(told, run.epoch, run.step)
+    ranks.sum_gradients(optimiser)
     optimiser.step()
-    return losses
+    return told
 
 
 def real_losses(

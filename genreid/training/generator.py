@@ -30,6 +30,7 @@ from genreid.training.generation import (
 from genreid.training.loader import Holds, Loader
 from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
+from genreid.training.ranks import ALONE, Ranks
 from genreid.training.repair import RepairedViews, repair
 from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
 from genreid.training.settings.generator import GeneratorPretrainingSettings
@@ -49,15 +50,18 @@ def pretrain_generator(
     device: torch.device,
     checkpoints: Checkpoints,
     progress: Progress,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Report]:
     """Train `generator` and `discriminator` in place; yields one report an epoch.
 
-    `encoder` is in evaluation mode and does not learn; gradients flow through it to the pictures.
+    `encoder` is in evaluation mode and does not learn; gradients flow through it to the pictures. ranks: who
+    share the work.
     """
     encoder.eval()
     set_trainable(encoder, False)
+    ranks.align(generator, discriminator, encoder)
     generator.decoder.start_from(appearance_codes(encoder, loader))
-    positives = find_positives(encoder, images, loader, settings, device)
+    positives = find_positives(encoder, images, loader, settings, device, ranks)
     optimisers = adam_pair(generator, discriminator, settings.generation)
     networks = (generator, discriminator, encoder)
     run = Run(
@@ -68,6 +72,7 @@ def pretrain_generator(
         g_optimiser=optimisers[0],
         d_optimiser=optimisers[1],
     )
+    checkpoints = ranks.checkpoints(checkpoints)
     run.resume(checkpoints, progress, "generator pretraining")
 
     while run.epoch < settings.epochs:
@@ -81,13 +86,15 @@ def pretrain_generator(
             settings.seed,
             Holds(canvases=generator.repairs),
             positives=positives,
+            ranks=ranks,
         )
         for rng, batch in batches:
-            run.meter.add(generator_step(networks, optimisers, batch, settings, run, rng), len(batch))
+            losses = generator_step(networks, optimisers, batch, settings, run, rng, ranks)
+            run.meter.add(losses, batch.place.num)
             run.finish_step(checkpoints)
 
         pictures = {}
-        if due(run.epoch, settings.epochs, settings.picture_every):
+        if ranks.rank == 0 and due(run.epoch, settings.epochs, settings.picture_every):
             pictures["views"] = generation_picture(generator, encoder, loader, settings.seed)
         yield run.finish_epoch({}, pictures)
 
@@ -99,6 +106,7 @@ def generator_step(
     settings: GeneratorPretrainingSettings,
     run: Run,
     rng: np.random.Generator,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """One step of D and of G, or of G alone in the epochs of reconstructions.
 
@@ -125,7 +133,8 @@ def generator_step(
                 teaches_encoder=False,
             )
         elif not reconstructs:
-            mix = draw_mix(len(batch), generation.mixup_alpha, rng).to(device)
+            mix = draw_mix(batch.place.num, generation.mixup_alpha, rng)
+            mix = mix.of_part(batch.place, ranks.whole(batch.place)).to(device)
             views = generate(
                 generator,
                 encoder,
@@ -138,20 +147,22 @@ def generator_step(
             )
     if views is not None and views.kinds():
         d_losses = discriminator_step(
-            views, discriminator, d_optimiser, batch, generation, precision, run, run.step
+            views, discriminator, d_optimiser, batch, generation, precision, run, run.step, ranks
         )
     with autocast(device, precision):
         if views is None:
-            losses = first_losses(generator, batch, real.appearance, generation)
+            losses = first_losses(generator, batch, real.appearance, generation, ranks)
         elif isinstance(views, RepairedViews):
-            losses = repair_losses(views, discriminator, batch, real, generation)
+            losses = repair_losses(views, discriminator, batch, real, generation, ranks)
         else:
-            losses = generator_losses(views, discriminator, batch, real.appearance, generation)
-    require_finite(losses, run.epoch, run.step)
+            losses = generator_losses(views, discriminator, batch, real.appearance, generation, ranks)
+    told = ranks.mean(losses, batch.place)
+    require_finite(told, run.epoch, run.step)
     g_optimiser.zero_grad(set_to_none=True)
-    total(losses).backward()
+    ranks.weigh(total(losses), batch.place).backward()
+    ranks.sum_gradients(g_optimiser)
     g_optimiser.step()
-    return named(losses, "generator") | named(d_losses, "discriminator")
+    return named(told, "generator") | named(d_losses, "discriminator")
 
 
 def find_positives(
@@ -160,13 +171,15 @@ def find_positives(
     loader: Loader,
     settings: GeneratorPretrainingSettings,
     device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> Positives | None:
     """Who may be the same person, in the frozen encoder's eyes; None where no loss and no step asks."""
     if settings.generation.same_person == 0 or settings.epochs == 0:
         return None
-    features = embed_all(encoder, images, settings.embed_batch_size, device)
+    features = embed_all(encoder, images, settings.embed_batch_size, device, ranks)
     cameras = images.camera_id if settings.camera_centred else None
-    return Positives(cluster(features, settings.clustering, cameras).labels, loader.with_mesh)
+    labels = ranks.first(lambda: cluster(features, settings.clustering, cameras).labels)
+    return Positives(labels, loader.with_mesh)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from genreid.training.loader import Holds, Loader
 from genreid.training.mixtures import mixing_of
 from genreid.training.networks import Networks
 from genreid.training.pictures import generation_picture
+from genreid.training.ranks import ALONE, Ranks
 from genreid.training.repair import RepairedViews
 from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
 from genreid.training.settings.joint import ContrastSettings, JointSettings
@@ -48,11 +50,12 @@ def train_joint(
     progress: Progress,
     agreement: Agreement,
     true_labels: PseudoLabels | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Report]:
     """Train the three networks in place; yields one report an epoch.
 
     agreement: maps pseudo-labels to figures that compare them with identities which this code cannot reach.
-    true_labels: an oracle's, in place of clusters, where the settings want them.
+    true_labels: an oracle's, in place of clusters, where the settings want them. ranks: who share the work.
     Raises GenreidError when too few images cluster.
     """
     assert settings.wants_true_labels == (true_labels is not None)
@@ -62,8 +65,11 @@ def train_joint(
     optimisers = Optimisers.of(networks, settings)
     memory = InstanceMemory.empty(len(images), encoder.embedding_dim, device)
     run = Run(settings.epochs, settings.steps_per_epoch, **vars(networks), **vars(optimisers), memory=memory)
+    checkpoints = ranks.checkpoints(checkpoints)
     run.resume(checkpoints, progress, "joint training")
-    features = Features(encoder, images, loader, settings.embed_batch_size, device, checkpoints, progress)
+    ranks.align(*vars(networks).values())
+    embed_size = settings.embed_batch_size
+    features = Features(encoder, images, loader, embed_size, device, checkpoints, progress, ranks)
 
     while run.epoch < settings.epochs:
         if run.step == 0:
@@ -73,13 +79,13 @@ def train_joint(
         optimisers.set_lr(run.epoch, settings)
         encoder.train()
 
-        for rng, batch in epoch_batches(run, loader, labels, settings, repairs=repairs):
-            losses = joint_step(networks, optimisers, batch, targets, settings, run, rng)
-            run.meter.add(losses, len(batch))
+        for rng, batch in epoch_batches(run, loader, labels, settings, repairs=repairs, ranks=ranks):
+            losses = joint_step(networks, optimisers, batch, targets, settings, run, rng, ranks)
+            run.meter.add(losses, batch.place.num)
             run.finish_step(checkpoints)
 
         pictures = {}
-        if settings.paints and due(run.epoch, settings.epochs, settings.picture_every):
+        if ranks.rank == 0 and settings.paints and due(run.epoch, settings.epochs, settings.picture_every):
             pictures["views"] = generation_picture(generator, encoder, loader, settings.seed)
         yield run.finish_epoch(labels.figures(agreement), pictures)
 
@@ -92,6 +98,7 @@ def joint_step(
     settings: JointSettings,
     run: Run,
     rng: np.random.Generator,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """One step of E_id and, where they learn, of D and then of E_str and G; the memory's after it.
 
@@ -106,11 +113,12 @@ def joint_step(
     # x_mix before backgrounds of other cameras.
     mix = batch.mix
     assert mix is not None
-    with autocast(device, precision):
+    with autocast(device, precision), ranks.statistics(settings.rank_statistics):
         real = encoder(batch.image)
         learns = settings.generator_due(run.epoch, run.step)  # in the paper always
         views = make_views(networks, batch, real, mix, settings, rng, learns=learns)
-    embedding = real.embedding.float()
+    embedding = ranks.gather(real.embedding.float(), batch.place)  # contrast is that of the whole batch
+    views = views.gathered(ranks.whole(batch.place))
 
     # D's step, which counts its own for R1; then L_gen = L_adv + L_img + L_cyc + L_feat, weighted, and beyond
     # the paper L_same
@@ -120,31 +128,36 @@ def joint_step(
         number = (run.epoch * settings.steps_per_epoch + run.step) // settings.generator_every
         if views.painted.kinds():
             d_losses = discriminator_step(
-                views.painted, discriminator, d_optimiser, batch, generation, precision, run, number
+                views.painted, discriminator, d_optimiser, batch, generation, precision, run, number, ranks
             )
         with autocast(device, precision):
             if isinstance(views.painted, RepairedViews):
-                losses = repair_losses(views.painted, discriminator, batch, real, generation)
+                losses = repair_losses(views.painted, discriminator, batch, real, generation, ranks)
             else:
-                losses = generator_losses(views.painted, discriminator, batch, real.appearance, generation)
+                losses = generator_losses(
+                    views.painted, discriminator, batch, real.appearance, generation, ranks
+                )
 
     # Draws of their own, apart from those of the views.
     draw = torch_rng(settings.seed, "negatives", run.epoch, run.step)
-    losses |= contrastive_losses(embedding, views, batch, targets, contrast, draw)
-    require_finite(losses, run.epoch, run.step)
+    losses |= contrastive_losses(embedding, views, batch, targets, contrast, draw, ranks)
+    told = ranks.mean(losses, batch.place)
+    require_finite(told, run.epoch, run.step)
 
     learning = [optimisers.encoder_optimiser] + ([optimisers.generator_optimiser] if learns else [])
     for optimiser in learning:
         optimiser.zero_grad(set_to_none=True)
-    total(losses).backward()
+    ranks.weigh(total(losses), batch.place).backward()
+    ranks.sum_gradients(*learning)
     for optimiser in learning:
         optimiser.step()
+    ranks.share_running(encoder, settings.rank_statistics)
     remembered = embedding.detach()
     if contrast.memory_of == "views":  # beyond the paper
         assert views.second is not None
         remembered = F.normalize(remembered + views.second.detach(), dim=1)
-    targets.update(batch.index, remembered, keep_old=contrast.keep_old)
-    return named(losses, "loss") | named(d_losses, "discriminator")
+    targets.update(ranks.gather(batch.index, batch.place), remembered, keep_old=contrast.keep_old)
+    return named(told, "loss") | named(d_losses, "discriminator")
 
 
 def contrastive_losses(
@@ -154,14 +167,17 @@ def contrastive_losses(
     targets: Targets,
     contrast: ContrastSettings,
     draw: torch.Generator,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
-    """The terms of w_rot·L_rot + w_id·L_id + w_mix·L_mix, weighted.
+    """The terms of w_rot·L_rot + w_id·L_id + w_mix·L_mix, weighted, of the whole batch.
 
-    embedding: f (B, D). draw: of negatives.
+    embedding: f (B, D), and `views` as long; batch: this rank's part. draw: of negatives.
     """
-    label, mix = targets.members.labels_of(batch.index), batch.mix
+    whole, mix = ranks.whole(batch.place), batch.mix
+    index = whole(batch.index)
+    label = targets.members.labels_of(index)
     assert mix is not None
-    rows = targets.draw(batch.index, contrast.num_negatives, generator=draw)
+    rows = targets.draw(index, contrast.num_negatives, generator=draw)
     rotation = rotation_contrast(
         embedding, views.second, rows, contrast.rotation_temperature, contrast.third_term_negatives
     )
@@ -173,11 +189,11 @@ def contrastive_losses(
     }
     if views.mixed is not None:
         # Beyond the paper, of mixtures on the body: how much of each is shown.
-        share = mix.lam if batch.mixtures is None else batch.mixtures.share
-        mixed = mixup_contrast(views.mixed, prototypes, label, label[mix.partner], share, tau_p)
+        share = mix.lam if batch.mixtures is None else whole(batch.mixtures.share)
+        mixed = mixup_contrast(views.mixed, prototypes, label, label[whole(mix.partner)], share, tau_p)
         losses["mixup"] = contrast.mixup_weight * mixed
     if targets.cameras is not None:  # beyond the paper
-        losses |= targets.cameras.losses(embedding, batch.index)
+        losses |= targets.cameras.losses(embedding, index)
     return losses
 
 
@@ -229,15 +245,27 @@ def begin_epoch(
     if first:
         fills = settings.contrast.memory_of == "views"
         memory.fill(of_image if fills else features.of(run, "none")[:, 0])
-    labels = true_labels
+    return features.ranks.first(partial(found_in, rows, of_image, features.images, settings, true_labels))
+
+
+def found_in(
+    rows: Tensor,
+    of_image: Tensor,
+    images: ImageSet,
+    settings: JointSettings,
+    labels: PseudoLabels | None,
+) -> dict[str, Tensor]:
+    """What `begin_epoch` gives, of rows (N, R, D) and of one row an image (N, D). labels: an oracle's, if
+    any."""
+    num_rows = rows.shape[1]
     if labels is None:
-        cameras = features.images.camera_id.repeat(num_rows) if settings.camera_centred else None
+        cameras = images.camera_id.repeat(num_rows) if settings.camera_centred else None
         labels = cluster(rows.flatten(0, 1), settings.clustering, cameras, rows_per_image=num_rows)
     require_clusters(labels, 2)
     found = torch.from_numpy(labels.labels)
     prototypes = cluster_means(of_image, found)
     tensors = {"labels": found, "prototypes": prototypes, "slots": prototypes.clone()}
-    return tensors | first_proxies(settings.camera_contrast, found, features.images.camera_id, of_image)
+    return tensors | first_proxies(settings.camera_contrast, found, images.camera_id, of_image)
 
 
 def epoch_targets(
@@ -259,7 +287,13 @@ def epoch_targets(
 
 
 def epoch_batches(
-    run: Run, loader: Loader, labels: PseudoLabels, settings: JointSettings, *, repairs: bool = False
+    run: Run,
+    loader: Loader,
+    labels: PseudoLabels,
+    settings: JointSettings,
+    *,
+    repairs: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Iterator[tuple[np.random.Generator, Batch]]:
     """The batches of the epoch that are still to do, of clustered images with a mesh; each with its step's
     random numbers. The memory rows of all other images stay as they are.
@@ -291,4 +325,5 @@ def epoch_batches(
         ),
         positives=Positives(labels.labels, with_mesh) if pairs else None,
         learns=lambda step: settings.generator_due(epoch, step),
+        ranks=ranks,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import cast
@@ -26,6 +26,7 @@ from genreid.training.ahead import one_ahead
 from genreid.training.canvases import make_canvases
 from genreid.training.draws import Positives, draw_backgrounds
 from genreid.training.mixtures import Mixing
+from genreid.training.ranks import ALONE, Ranks
 from genreid.training.run import Run
 from genreid.warping.images import Dressed, Persons
 from genreid.warping.view import Layer
@@ -114,12 +115,13 @@ class Loader:
         *,
         positives: Positives | None = None,
         learns: Callable[[int], bool] = lambda step: True,
+        ranks: Ranks = ALONE,
     ) -> Iterator[tuple[np.random.Generator, Batch]]:
         """The batches of the run's epoch that are still to do, each with the random numbers of its step.
 
         index: (M',) positions of images with a mesh; each comes once before any comes twice. learns: in
         which steps the generator does; positives are drawn for those. A batch is made in a thread while the
-        one before it is learnt from.
+        one before it is learnt from. ranks: who share a batch; this one's part of it is made.
         """
         epoch, first = run.epoch, run.step  # the run goes on while batches are made
         order = shuffled_batches(index, batch_size, numpy_rng(seed, "batches", epoch))
@@ -134,7 +136,15 @@ class Loader:
                     mirrored = numpy_rng(seed, "mirror", epoch, step).random(len(chosen)) < holds.mirror
                 yield (
                     rng,
-                    self.batch(chosen, rng, holds, positives=paired, learns=learns(step), mirrored=mirrored),
+                    self.batch(
+                        chosen,
+                        rng,
+                        holds,
+                        positives=paired,
+                        learns=learns(step),
+                        mirrored=mirrored,
+                        ranks=ranks,
+                    ),
                 )
 
         return one_ahead(batches())
@@ -148,20 +158,34 @@ class Loader:
         positives: np.ndarray | None = None,
         learns: bool = True,
         mirrored: np.ndarray | None = None,
+        ranks: Ranks = ALONE,
     ) -> Batch:
         """The images at `index` (B,); backgrounds, angles and mixtures are drawn from `rng`.
 
-        positives, learns: see `batch_at`. mirrored: (B,) bool, who comes mirrored, if anybody.
+        positives, learns: see `batch_at`. mirrored: (B,) bool, who comes mirrored, if anybody. ranks: who
+        share them: all is drawn for all, and this one's part is made.
         """
         backgrounds = None
         if holds.backgrounds:
             backgrounds = draw_backgrounds(index, self._images.camera_id, self.with_mesh, rng)
         yaw_deg = rng.choice(self.yaws_deg, len(index))
         mix = None if holds.mixing is None else holds.mixing(index, rng)
+        part = ranks.part(len(index))
+        rows = part.rows
         batch = self.batch_at(
-            index, yaw_deg, holds, positives=positives, backgrounds=backgrounds, learns=learns, mix=mix
+            index[rows],
+            yaw_deg[rows],
+            holds,
+            positives=None if positives is None else positives[rows],
+            backgrounds=None if backgrounds is None else backgrounds[rows],
+            learns=learns,
+            mix=None if mix is None else mix.of_part(part, ranks.whole(part)),
+            others=None if mix is None else index[mix.partner.numpy()][rows],
         )
-        return batch if mirrored is None else batch.mirrored(torch.from_numpy(mirrored).to(self._device))
+        batch = replace(batch, part=part)
+        return (
+            batch if mirrored is None else batch.mirrored(torch.from_numpy(mirrored[rows]).to(self._device))
+        )
 
     def batch_at(
         self,
@@ -173,13 +197,14 @@ class Loader:
         backgrounds: np.ndarray | None = None,
         learns: bool = True,
         mix: Mix | None = None,
+        others: np.ndarray | None = None,
     ) -> Batch:
         """The images at `index` (B,) with their meshes turned by `yaw_deg` (B,) degrees, and what of `holds`
         needs no draw.
 
         positives: (B,) images of the same persons, if any; backgrounds: (B,) images whose backgrounds are
         wanted, if any; all of them with views. learns: whether the generator does, from canvases that it
-        needs for that. mix: how the persons are mixed, if they are.
+        needs for that. mix: how the persons are mixed, if they are, and others: (B,) images with whose.
         """
         mesh, mesh_rotated = self._own_meshes(index), self._view_batch(index, yaw_deg)
         warped, mixtures, canvases = None, None, None
@@ -191,7 +216,8 @@ class Loader:
             empty, meshes = (self._empty(index), self._empty(behind)), (mesh, mesh_rotated)
             canvases = make_canvases(persons, index, yaw_deg, meshes, empty, positives, learns=learns)
         if mix is not None and mix.shares:
-            mixtures = self._mixed_at(index, mix, yaw_deg, behind, holds.camera_colours)
+            assert others is not None
+            mixtures = self._mixed_at(index, others, mix, yaw_deg, behind, holds.camera_colours)
         return Batch(
             index=torch.from_numpy(np.asarray(index, np.int64)).to(self._device),
             image=self.images_at(index),
@@ -245,12 +271,18 @@ class Loader:
         return Layer.unpacked(self._kept(("layer", image, yaw_deg), draw))
 
     def _mixed_at(
-        self, index: np.ndarray, mix: Mix, yaw_deg: np.ndarray, backgrounds: np.ndarray, recolours: bool
+        self,
+        index: np.ndarray,
+        others: np.ndarray,
+        mix: Mix,
+        yaw_deg: np.ndarray,
+        backgrounds: np.ndarray,
+        recolours: bool,
     ) -> Mixtures:
-        """The same of persons mixed on the body, on their own mesh or the turned one."""
+        """The same of persons mixed on the body with others (B,), on their own mesh or the turned one."""
         assert self._warped is not None
         angles = yaw_deg if mix.turned else np.zeros_like(yaw_deg)
-        mixed = self._warped.mixtures(index, index[mix.partner.numpy()], mix.shares, angles)
+        mixed = self._warped.mixtures(index, others, mix.shares, angles)
         pictures = self._before([view for view, _ in mixed], index, backgrounds, recolours)
         share = torch.tensor([share for _, share in mixed])
         return Mixtures(self._on_device(pictures), share.to(self._device))

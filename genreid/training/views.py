@@ -17,7 +17,7 @@ Shapes: B batch, D embedding width, S stripes, P pseudo-identities, H×W the tra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -76,6 +76,11 @@ class Views:
     second: Tensor | None
     mixed: Tensor | None
 
+    def gathered(self, whole: Callable[[Tensor], Tensor]) -> Views:
+        """The same with embeddings of the whole batch, as `whole` makes them of a part's."""
+        second, mixed = (None if rows is None else whole(rows) for rows in (self.second, self.mixed))
+        return Views(self.painted, second, mixed)
+
 
 def make_views(
     networks: Networks,
@@ -104,7 +109,7 @@ def make_views(
             assert batch.warped is not None
             pictures["second"] = batch.warped
         case "augmented":
-            pictures["second"] = augment(batch.image, settings.augmentation, rng)
+            pictures["second"] = augment(batch.image, settings.augmentation, rng, batch.place)
         case "copy_paste":
             assert batch.person is not None and batch.background is not None
             pictures["second"] = before(batch.image, batch.person, batch.background)

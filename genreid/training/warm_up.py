@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -27,6 +28,7 @@ from genreid.seeding import numpy_rng
 from genreid.training.cameras import CameraContrast, first_proxies
 from genreid.training.features import Features
 from genreid.training.loader import to_device
+from genreid.training.ranks import ALONE, Ranks
 from genreid.training.run import Run, autocast, named, require_finite, set_lr, total
 from genreid.training.settings.warm_up import WarmUpSettings
 
@@ -40,30 +42,27 @@ def warm_up(
     checkpoints: Checkpoints,
     progress: Progress,
     agreement: Agreement,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Report]:
     """Train `encoder` in place; yields one report an epoch.
 
     agreement: maps pseudo-labels to figures that compare them with identities which this code cannot
-    reach. Raises GenreidError when the images do not fall into at least two clusters.
+    reach. ranks: who share the work. Raises GenreidError when the images do not fall into at least two
+    clusters.
     """
     optimiser = torch.optim.Adam(encoder.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     run = Run(settings.epochs, settings.steps_per_epoch, encoder=encoder, optimiser=optimiser)
+    checkpoints = ranks.checkpoints(checkpoints)
     run.resume(checkpoints, progress, "encoder warm-up")
-    features = Features(encoder, images, None, settings.embed_batch_size, device, checkpoints, progress)
+    ranks.align(encoder)
+    embed_size = settings.embed_batch_size
+    features = Features(encoder, images, None, embed_size, device, checkpoints, progress, ranks)
     labels: PseudoLabels | None = None
 
     while run.epoch < settings.epochs:
         if run.step == 0:
             rows = features.of(run, "none")[:, 0]
-            if run.epoch >= settings.colour_epochs:
-                centred = images.camera_id if settings.camera_centred else None
-                labels = cluster(rows, settings.clustering, centred)
-            elif labels is None:  # colours do not change
-                labels = cluster(colours_of(images), settings.clustering)
-            require_clusters(labels, 2)
-            targets = torch.from_numpy(labels.labels)
-            run.tensors = {"labels": targets, "slots": cluster_means(rows, targets)}
-            run.tensors |= first_proxies(settings.camera_contrast, targets, images.camera_id, rows)
+            run.tensors = ranks.first(partial(begin_epoch, run.epoch, rows, images, settings, labels))
         labels = PseudoLabels(run.tensors["labels"].numpy())
         memory = ClusterMemory.around(run.tensors["slots"].to(device))
         run.tensors["slots"] = memory.rows
@@ -75,23 +74,28 @@ def warm_up(
             epoch_batches(labels, images, settings, run.epoch), run.step, settings.steps_per_epoch
         )
         for index in batches:
+            part = ranks.part(len(index))
             pixels = augment(
-                normalise(images.load(index)),
+                normalise(images.load(index[part.rows])),
                 settings.augmentation,
                 numpy_rng(settings.seed, "augmentation", run.epoch, run.step),
+                part,
             )
             places = torch.from_numpy(index).to(device)
             target = run.tensors["labels"].to(device)[places]
-            with autocast(device, settings.precision):
-                embedding = encoder(to_device(pixels, device)).embedding.float()
+            with autocast(device, settings.precision), ranks.statistics(settings.rank_statistics):
+                own = encoder(to_device(pixels, device)).embedding.float()
+            embedding = ranks.gather(own, part)
             losses = {"contrast": cluster_nce(embedding, memory.rows, target, settings.temperature)}
             if cameras is not None:  # beyond the paper
                 losses |= cameras.losses(embedding, places)
             require_finite(losses, run.epoch, run.step)
 
             optimiser.zero_grad(set_to_none=True)
-            total(losses).backward()
+            ranks.weigh(total(losses), part).backward()
+            ranks.sum_gradients(optimiser)
             optimiser.step()
+            ranks.share_running(encoder, settings.rank_statistics)
             memory.update(target, embedding.detach(), keep_old=settings.keep_old)
             if cameras is not None:
                 cameras.update(places, embedding.detach(), keep_old=settings.keep_old)
@@ -100,6 +104,24 @@ def warm_up(
             run.finish_step(checkpoints)
 
         yield run.finish_epoch(labels.figures(agreement))
+
+
+def begin_epoch(
+    epoch: int, rows: Tensor, images: ImageSet, settings: WarmUpSettings, labels: PseudoLabels | None
+) -> dict[str, Tensor]:
+    """Cluster: the epoch's pseudo-labels (N,), cluster slots (P, D) and proxies of cameras, on the CPU.
+
+    rows: (N, D) embeddings. labels: those of the epoch before, if there was one in this process.
+    """
+    if epoch >= settings.colour_epochs:
+        centred = images.camera_id if settings.camera_centred else None
+        labels = cluster(rows, settings.clustering, centred)
+    elif labels is None:  # colours do not change
+        labels = cluster(colours_of(images), settings.clustering)
+    require_clusters(labels, 2)
+    targets = torch.from_numpy(labels.labels)
+    tensors = {"labels": targets, "slots": cluster_means(rows, targets)}
+    return tensors | first_proxies(settings.camera_contrast, targets, images.camera_id, rows)
 
 
 def colours_of(images: ImageSet) -> Tensor:

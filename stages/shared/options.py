@@ -18,6 +18,15 @@ Workers = Annotated[
         envvar="GENREID_WORKERS", min=0, help="Processes or threads beside the main one; 0: one a core."
     ),
 ]
+NumRanks = Annotated[
+    int,
+    typer.Option(
+        "--ranks",
+        envvar="GENREID_RANKS",
+        min=1,
+        help="Processes that train together, each on a GPU of its own where there are any.",
+    ),
+]
 ShowProgress = Annotated[
     bool, typer.Option("--progress/--no-progress", help="Show bars and lines on the way.")
 ]

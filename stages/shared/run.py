@@ -31,11 +31,12 @@ from pipeline.errors import PipelineError
 from pipeline.graph import find_root
 from pipeline.params import Params, load_params, section
 from pipeline.provenance import write_provenance
-from pipeline.resume import StageState
+from pipeline.resume import FollowersState, StageState
 from pipeline.tracking import Tracker
 from stages.shared.options import num_cores
 from stages.shared.outputs import require_outputs
 from stages.shared.paths import PRODUCERS, Paths
+from stages.shared.rank import own_place
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +52,8 @@ class Options:
     device: str = "cpu"
     workers: int = 0
     progress: bool = True
+    ranks: int | None = None
+    """Processes that train together; None: of a command that knows no others."""
 
 
 @dataclass
@@ -115,6 +118,11 @@ class StageRun(Project, Generic[T]):
     tracker: Tracker
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this process keeps the state and writes, not another rank of the same run."""
+        return not isinstance(self.state, FollowersState)
+
     def has(self, key: str) -> bool:
         """Whether the artifact `key` is there."""
         return self.path(key).exists()
@@ -170,6 +178,14 @@ def open_stage(
     project = Project.open(options)
     root, values, paths = project.root, project.params, project.paths
     settings = section(values, section_name(stage), settings_class)
+    place = None if options.ranks is None else own_place()
+    if place is not None and place.rank > 0:
+        state = FollowersState(root, stage)
+        silent = Tracker(state.folder, [], show=False)
+        follower = StageRun(root, values, options, paths, stage, settings, state, silent)
+        follower.console = Console(quiet=True)
+        yield follower
+        return
     require_outputs(root, values, stage)
     keys = inputs(settings) if callable(inputs) else inputs
     files = {key: getattr(paths, key) for key in keys}

@@ -7,6 +7,7 @@ from typing import Any
 
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
+from genreid.training.ranks import Ranks
 from pipeline.artifacts import write_torch
 from pipeline.tracking import EpochReport
 from stages.shared.data import image_set, read_manifest
@@ -21,15 +22,20 @@ def training_set(run: StageRun) -> tuple[Manifest, ImageSet]:
 
 def train_and_write(
     run: StageRun,
+    ranks: Ranks,
     epochs: Iterable[EpochReport],
     key: str,
     checkpoint: Callable[[], Mapping[str, Any]],
     title: str,
     facts: Mapping[str, object],
 ) -> None:
-    """Follow the training to its end; write its checkpoint to the artifact `key`, its curves, its summary."""
+    """Follow the training to its end; write its checkpoint to the artifact `key`, its curves, its summary. Of
+    several ranks the first one does."""
     for report in epochs:
-        run.tracker.report(report)
+        if ranks.rank == 0:
+            run.tracker.report(report)
+    if ranks.rank > 0:
+        return
     write_torch(run.path(key), checkpoint())
     run.tracker.publish(run.plots)
     run.show(title, {**facts, **run.tracker.last_figures})

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from threading import Thread
 from typing import Any, TypeVar
 
 import cv2
 import torch
 
-from pipeline.ending import EXIT_CODES, undisturbed
+from pipeline.ending import end_with_parent, signals_blocked, undisturbed
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
@@ -33,7 +30,7 @@ class Workers:
         Raises PipelineError where a worker was killed: that says nothing of its pictures.
         """
         try:
-            with undisturbed(), _signals_blocked():  # a submission may start a process
+            with undisturbed(), signals_blocked():  # a submission may start a process
                 done = self._pool.submit(_after_start, function, *arguments)
             return done.result()
         except BrokenProcessPool:
@@ -57,16 +54,6 @@ def process_pool(
         yield Workers(pool)
 
 
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """A process that is started meanwhile never gets the signals that end a command: its parent ends it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, EXIT_CODES)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 # What follows runs in the worker processes.
 
 _failure: Exception | None = None
@@ -74,7 +61,7 @@ _failure: Exception | None = None
 
 def _start_alone(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
     global _failure
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     if start is not None:
@@ -82,13 +69,6 @@ def _start_alone(start: Callable[..., object] | None, arguments: tuple[Any, ...]
             start(*arguments)
         except Exception as error:  # raised here, it would be printed and leave a broken pool
             _failure = error
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _after_start(function: Callable[..., T], *arguments: Any) -> T:

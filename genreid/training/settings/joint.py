@@ -14,6 +14,7 @@ from genreid.ranges import BatchSize, Count, InnerShare, Positive, Rate, Seed, S
 from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.generation import GenerationSettings
 from genreid.training.settings.precision import Precision
+from genreid.training.settings.ranks import RankStatistics
 
 ClusterViews = Literal["none", "mirror", "turned", "turned_rows"]
 """What is clustered besides the image: nothing, its mirror image, its person turned."""
@@ -129,6 +130,9 @@ class JointSettings:
     generated_batchnorm: GeneratedStatistics
     """Batch statistics of painted images in the encoder. separate: their own, which change no running
     statistics; shared: as those of real images; frozen: the running ones."""
+    rank_statistics: RankStatistics
+    """Batch statistics in the encoder where training runs on several ranks. synchronised: of the whole batch,
+    as on one; own: of each rank's part of it."""
     detach_appearance: bool
     """Whether L_gen teaches the encoder nothing. a(x) is detached before G paints with it, and E_id's weights
     take no gradient of L_feat and L_cyc."""

@@ -10,6 +10,7 @@ from genreid.models.settings import EncoderSettings
 from genreid.ranges import Count, Positive, Rate, Seed, Share, TwoOrMore
 from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.precision import Precision
+from genreid.training.settings.ranks import RankStatistics
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class WarmUpSettings:
     """Temperature τ of the contrast."""
     keep_old: Share
     """Share of a memory slot that an update leaves. Of a camera's proxy too."""
+    rank_statistics: RankStatistics
+    """Batch statistics where training runs on several ranks. synchronised: of the whole batch, as on one;
+    own: of each rank's part of it."""
     lr: Rate
     """Learning rate of Adam."""
     weight_decay: float

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from genreid.data.background import without_person
 from genreid.data.batch import Batch
+from genreid.data.part import Part
 from genreid.models.discriminator import Discriminator
 from genreid.models.initialisation import build_discriminator, build_encoder, build_generator
 from genreid.models.settings import DiscriminatorSettings, EncoderSettings, GeneratorSettings
@@ -283,6 +284,7 @@ def _flat(batch: Batch) -> dict[str, Any]:
     assert parts.pop("canvases") is None  # the reference repairs nothing: test_repair.py
     for name in ("person", "positive_person"):  # the reference knows no masks: test_loader.py has them
         parts.pop(name)
+    assert parts.pop("part") == Part.all_of(len(batch))
     parts["mix"] = None if mix is None else reference_contrast.Mix(mix.lam, mix.partner.tolist())
     parts["mixtures"] = None if mixtures is None else mixtures.pictures
     parts["own_share"] = None if mixtures is None else mixtures.share

@@ -60,6 +60,7 @@ SETTINGS = JointSettings(
     generator_every=1,
     contrast_teaches_generator=True,
     generated_batchnorm="separate",
+    rank_statistics="synchronised",
     detach_appearance=False,
     augmentation=replace(NO_AUGMENTATION, flip=0.5, erase=0.5),
     epochs=2,

@@ -37,6 +37,7 @@ SETTINGS = WarmUpSettings(
     images_per_identity=4,
     temperature=0.05,
     keep_old=0.1,
+    rank_statistics="synchronised",
     lr=1e-3,
     weight_decay=5e-4,
     lr_step_epochs=2,
