@@ -33,7 +33,7 @@ from pipeline.params import Params, load_params, section
 from pipeline.provenance import write_provenance
 from pipeline.resume import StageState
 from pipeline.tracking import Tracker
-from stages.shared.options import num_cores
+from stages.shared.options import Engine, num_cores
 from stages.shared.outputs import require_outputs
 from stages.shared.paths import PRODUCERS, Paths
 
@@ -51,6 +51,7 @@ class Options:
     device: str = "cpu"
     workers: int = 0
     progress: bool = True
+    on: Engine = Engine.local
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Worker processes for work that holds Python's lock."""
+"""Who makes pieces of work: this process, processes beside it, or others that fit `Workers`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import torch
@@ -21,17 +21,41 @@ from pipeline.errors import PipelineError
 T = TypeVar("T")
 
 
-class Workers:
-    """Processes of one thread each; see `process_pool`."""
+class Workers(Protocol):
+    """Makes what a function returns. Each worker has called a function `start` once, before its first work.
 
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
-        self._pool = pool
+    num_calls: how many threads should ask, so that every worker has always something to do.
+    """
+
+    @property
+    def num_calls(self) -> int: ...
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """What `function(*arguments)` returns or raises in one of them; any thread may ask.
 
-        Raises PipelineError where a worker was killed: that says nothing of its pictures.
+        Raises PipelineError where workers were killed: that says nothing of their pictures.
         """
+        ...
+
+
+class Here:
+    """This process, for work that leaves Python's lock alone, or that has threads of its own."""
+
+    def __init__(self, num_calls: int) -> None:
+        self.num_calls = num_calls
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        return function(*arguments)
+
+
+class Processes:
+    """Processes of one thread each; see `process_pool`."""
+
+    def __init__(self, pool: ProcessPoolExecutor, num_calls: int) -> None:
+        self._pool = pool
+        self.num_calls = num_calls
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
         try:
             with undisturbed(), _signals_blocked():  # a submission may start a process
                 done = self._pool.submit(_after_start, function, *arguments)
@@ -46,7 +70,7 @@ class Workers:
 @contextmanager
 def process_pool(
     num_workers: int, start: Callable[..., object] | None = None, *arguments: Any
-) -> Iterator[Workers]:
+) -> Iterator[Processes]:
     """Processes of one thread each; every one calls `start(*arguments)` once, before its first work.
 
     What `start` raises, the first `call` raises.
@@ -54,7 +78,7 @@ def process_pool(
     # Spawned, because a fork would copy locks that another thread of this process holds.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(num_workers, context, _start_alone, (start, arguments)) as pool:
-        yield Workers(pool)
+        yield Processes(pool, num_workers)
 
 
 @contextmanager
