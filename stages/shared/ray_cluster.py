@@ -102,6 +102,7 @@ def _connect(ray: Any, address: str) -> None:
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        _quieten(ray)
     except ConnectionError:
         raise PipelineError(
             "no Ray cluster was found from this machine: begin one by `ray start --head`, or name one by "
@@ -120,3 +121,10 @@ def _connect(ray: Any, address: str) -> None:
     finally:
         for number, handler in before.items():  # Ray takes SIGTERM for itself
             signal.signal(number, handler)
+
+
+def _quieten(ray: Any) -> None:
+    """Ray prints the end of a worker among a command's output, and has no switch for it."""
+    worker = ray._private.worker
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *_, **__: None

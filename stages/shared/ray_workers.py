@@ -41,6 +41,8 @@ def ray_pool(
     """
     with ray_cluster() as ray:
         on_gpu = run.options.device != "cpu" and run.device.type == "cuda"
+        if on_gpu and run.device.index is not None:
+            raise PipelineError(f"--device {run.device}: Ray gives each worker a GPU of its own: write cuda")
         unit = "GPU" if on_gpu else "CPU"
         num_workers = run.options.workers or max(1, int(ray.cluster_resources().get(unit, 0)))
         module = start.__module__
@@ -144,8 +146,8 @@ class RayPool:
             self._num_deaths += 1
             num = self._num_deaths
         if num & (num - 1) == 0:  # a node may take many with it
-            what = "a Ray worker was killed" if num == 1 else f"{num} Ray workers were killed by now"
-            self._say(f"{what}, or its node was lost; others make what it was at")
+            what = "a Ray worker is gone" if num == 1 else f"{num} Ray workers are gone by now"
+            self._say(f"{what}, killed or with its node: what it was at is made again by another")
         self._add()
 
     def _watch(self) -> None:

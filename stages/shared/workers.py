@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from threading import Thread
@@ -18,7 +19,9 @@ import torch
 from pipeline.ending import EXIT_CODES, undisturbed
 from pipeline.errors import PipelineError
 
+S = TypeVar("S")
 T = TypeVar("T")
+_AHEAD = 8
 
 
 class Workers(Protocol):
@@ -65,6 +68,27 @@ class Processes:
                 "a worker process was killed, most often for want of memory: free some, or take fewer "
                 "--workers, and run the command again: it goes on from what is kept"
             ) from None
+
+
+def in_order(make: Callable[[S], T], items: Iterable[S], num_threads: int) -> Iterator[T]:
+    """What `make` returns for each item, in order; an error stops the work that has not begun.
+
+    So many threads work ahead of who takes the results, and no further than a few items each.
+    """
+    if num_threads == 1:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(num_threads) as pool:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(make, item))
+                if len(waiting) == _AHEAD * num_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -25,10 +25,10 @@ class Nodes:
         from ray.cluster_utils import Cluster
 
         self._folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # a socket's path has to be short
-        own = {"num_cpus": 0, "temp_dir": self._folder, "object_store_memory": STORE_BYTES}
-        bare = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-        settings = own | bare | head
-        self._cluster = Cluster(initialize_head=True, head_node_args=settings)
+        self._cluster = Cluster(shutdown_at_exit=False)
+        own = {"num_cpus": 0, "temp_dir": self._folder, "include_dashboard": False}
+        own |= {"include_log_monitor": False, "no_monitor": True}
+        self.add(**own | head)
         self.nodes = [self.add() for _ in range(num_nodes)]
 
     @property
@@ -36,8 +36,16 @@ class Nodes:
         return self._cluster.address
 
     def add(self, **settings: Any) -> Any:
-        """Begin one more node."""
-        return self._cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES, **settings)
+        """Begin one more node; the first is the head."""
+        wanted = {"num_cpus": 1, "object_store_memory": STORE_BYTES} | settings
+        for tries_left in (2, 1, 0):
+            try:
+                return self._cluster.add_node(**wanted)
+            except Exception:  # Ray waits for a node for 30 s, which a busy machine may take
+                if not tries_left:
+                    raise
+                if self._cluster.head_node is None:
+                    self._kill_all()
 
     def worker_pids(self) -> list[int]:
         """The processes of our workers, on all nodes."""
@@ -52,12 +60,13 @@ class Nodes:
 
     def end(self) -> None:
         """Leave no process and no file of it."""
-        processes = list(self._processes())
-        self._cluster.shutdown()
-        for process in processes:
+        self._kill_all()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _kill_all(self) -> None:
+        for process in {found.pid: found for found in self._processes()}.values():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _processes(self) -> Iterator[psutil.Process]:
         """What the cluster has begun: what has its folder in its command line, and children."""

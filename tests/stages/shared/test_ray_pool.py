@@ -16,6 +16,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from genreid.body.body import load_body
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
 from stages.shared.options import Engine
@@ -26,11 +27,13 @@ from tests.stages.ray_nodes import Nodes, ray_nodes
 from tests.stages.small_project import ROOT
 
 pytestmark = pytest.mark.slow
+FULL_DISK = {"automatic_object_spilling_enabled": False, "local_fs_capacity_threshold": 0.01}
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    with ray_nodes(2, _system_config={"automatic_object_spilling_enabled": False}) as nodes:
+    """Their disk counts as full, so that an object store cannot spill over into it."""
+    with ray_nodes(2, _system_config=FULL_DISK) as nodes:
         yield nodes
 
 
@@ -41,11 +44,11 @@ def _there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def pool(
-    *arguments: Any, workers: int = 0, sees: list[Path] | None = None
+    *arguments: Any, workers: int = 0, sees: list[Path] | None = None, start: Any = ray_work.start
 ) -> AbstractContextManager[RayPool]:
     options = Options(on=Engine.ray, workers=workers)
     run: Any = SimpleNamespace(options=options, device=torch.device("cpu"), console=Console(stderr=True))
-    return ray_pool(run, ray_work.start, arguments, sees or [])
+    return ray_pool(run, start, arguments, sees or [])
 
 
 def in_one_line(match: str, kind: type[Exception] = PipelineError) -> Any:
@@ -71,7 +74,7 @@ def test_a_worker_that_dies_costs_its_call_again(
     with pool() as workers:
         before = nodes.worker_pids()
         assert workers.call(ray_work.die_once, tmp_path / "mark") > 0
-        assert "a Ray worker was killed" in capfd.readouterr().err
+        assert "a Ray worker is gone, killed or with its node" in capfd.readouterr().err
         with in_one_line(f"{MOST_DEATHS} Ray workers in a row were killed at the same images"):
             workers.call(ray_work.die)
         assert workers.call(ray_work.told)[1] == 1  # of one that began in the place of a dead one
@@ -112,7 +115,10 @@ def test_a_node_of_another_genreid(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "argv", ["/nowhere/genreid"])
     with ray_nodes(1) as nodes:
         monkeypatch.setenv("GENREID_RAY", nodes.address)
-        with pool() as workers, in_one_line(r"another genreid than where.*\(genreid\.errors differs\)"):
+        with (
+            pool(start=load_body) as workers,
+            in_one_line(r"another genreid than where.*\(genreid\.errors differs\)"),
+        ):
             workers.call(ray_work.told)
 
 
