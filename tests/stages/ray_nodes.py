@@ -43,6 +43,7 @@ class Nodes:
                 return self._cluster.add_node(**wanted)
             except Exception:  # Ray waits for a node for 30 s, which a busy machine may take
                 if not tries_left:
+                    self.end()
                     raise
                 if self._cluster.head_node is None:
                     self._kill_all()
