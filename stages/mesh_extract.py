@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stages.shared.options import Device, Fresh, ShowProgress, Workers
+from stages.shared.options import Device, Engine, Fresh, On, ShowProgress, Workers
 from stages.shared.run import Options, open_stage
 
 if TYPE_CHECKING:
@@ -15,7 +15,11 @@ _ROWS_PER_GROUP = 256
 
 
 def mesh_extract(
-    fresh: Fresh = False, device: Device = "auto", workers: Workers = 0, progress: ShowProgress = True
+    fresh: Fresh = False,
+    device: Device = "auto",
+    workers: Workers = 0,
+    on: On = Engine.local,
+    progress: ShowProgress = True,
 ) -> None:
     """Estimate pose, shape and camera of the body in every image; each image gets a row and a status."""
     from genreid.mesh.accuracy_table import accuracy_table
@@ -33,7 +37,7 @@ def mesh_extract(
     from stages.shared.settings.mesh_extract import MeshExtractSettings
     from stages.shared.shards import plan_shards, write_shards
 
-    options = Options(fresh, device, workers, progress)
+    options = Options(fresh, device, workers, progress, on=on)
     optional = ("truth",)
     with open_stage("mesh-extract", options, MeshExtractSettings, inputs=inputs_of, optional=optional) as run:
         settings = run.settings
@@ -44,8 +48,7 @@ def mesh_extract(
         manifest = read_manifest(run).select(*settings.splits)
         body = open_body(run.root, manifest.info.body)
         truth = truth_if_there(run, "no estimate is held against it")
-        images = image_set(run, manifest)
-        with open_maker(run, settings, images, manifest.info.body, truth) as (make, num_threads):
+        with open_maker(run, settings, manifest, truth) as (make, num_threads):
             write_shards(
                 run,
                 "mesh",
@@ -60,7 +63,7 @@ def mesh_extract(
         found = read_mesh(run, manifest, body)
         with atomic_directory(run.plots) as folder:
             renderer = choose_renderer("zbuffer", run.device)
-            sheet = mesh_sheet(found, images.load_native, body, renderer)
+            sheet = mesh_sheet(found, image_set(run, manifest).load_native, body, renderer)
             write_bytes(folder / "contact_sheet.png", png(sheet))
         facts = overview(found, body, manifest.height, manifest.width)
         run.show("Meshes", {"images": len(manifest), **facts})

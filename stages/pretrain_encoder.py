@@ -35,7 +35,7 @@ def pretrain_encoder(
     from stages.shared.settings.pretrain_encoder import PretrainEncoderSettings
     from stages.shared.training import train_and_write, training_set
 
-    options = Options(fresh, device, workers, progress, ranks)
+    options = Options(fresh, device, workers, progress, ranks=ranks)
     with open_stage("pretrain-encoder", options, PretrainEncoderSettings, inputs=inputs_of) as run:
         settings = run.settings
         if settings.import_from is not None:

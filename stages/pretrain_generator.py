@@ -30,7 +30,7 @@ def pretrain_generator(
     from stages.shared.views import open_views
     from stages.shared.warped import persons_of
 
-    options = Options(fresh, device, workers, progress, ranks)
+    options = Options(fresh, device, workers, progress, ranks=ranks)
     settings_class = pretraining.GeneratorPretrainingSettings
     with (
         open_stage("pretrain-generator", options, settings_class, inputs=inputs_of) as run,

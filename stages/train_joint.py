@@ -35,7 +35,7 @@ def train_joint(
     from stages.shared.views import open_views
     from stages.shared.warped import persons_of
 
-    options = Options(fresh, device, workers, progress, ranks)
+    options = Options(fresh, device, workers, progress, ranks=ranks)
     with open_stage("train-joint", options, JointSettings, inputs=inputs_of) as run, ranks_of(run) as several:
         settings = run.settings
         train, images = training_set(run)

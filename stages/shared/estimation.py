@@ -2,72 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from genreid.body.body import Body, load_body
 from genreid.data.images import ImageSet
-from genreid.mesh.blazepose.estimator import BlazePoseEstimator
+from genreid.data.manifest import Manifest
 from genreid.mesh.estimator import MeshEstimator, build_estimator
 from genreid.mesh.heading_noise import with_heading_noise
-from genreid.mesh.settings import BlazePoseSettings, EstimatorName
+from genreid.mesh.settings import BlazePoseSettings, EstimatorName, RompSettings
 from genreid.mesh.shards import mesh_table
 from genreid.zoo.cache import require
 from pipeline.artifacts import read_torch
 from pipeline.params import section
 from stages.shared.body import body_source
+from stages.shared.data import image_root
+from stages.shared.engine import open_workers
 from stages.shared.fallback import finish_with
 from stages.shared.romp import romp_settings
 from stages.shared.run import Project
 from stages.shared.settings.mesh_extract import MeshExtractSettings
 from stages.shared.shards import Finish, MakeTable
-from stages.shared.workers import process_pool
 
 
-def open_estimator(run: Project, name: EstimatorName, body: Body, truth: pa.Table) -> MeshEstimator:
-    """The estimator that the params name, with the artifacts that it needs."""
-    regressor = read_torch(run.path("regressor"), run.remedy("regressor")) if name == "regressor" else None
-    known = truth if truth.num_rows else None
-    romp = romp_settings(run) if name == "romp" else None
-    blazepose = _blazepose(run) if name == "blazepose" else None
-    return build_estimator(
-        name, body, regressor=regressor, truth=known, romp=romp, blazepose=blazepose, device=run.device
+@dataclass(frozen=True)
+class EstimatorParts:
+    """What an estimator is made of, on whichever machine. body: as `load_body` takes it. See
+    `build_estimator` for the others."""
+
+    name: EstimatorName
+    body: str
+    device: str
+    regressor: Mapping[str, Any] | None = None
+    truth: pa.Table | None = None
+    romp: RompSettings | None = None
+    blazepose: BlazePoseSettings | None = None
+
+    def build(self, body: Body) -> MeshEstimator:
+        """Raises GenreidError, as where this machine lacks a model file."""
+        blazepose = None
+        if self.blazepose is not None:
+            blazepose = self.blazepose, require(self.blazepose.model_name)
+        return build_estimator(
+            self.name,
+            body,
+            regressor=self.regressor,
+            truth=self.truth,
+            romp=self.romp,
+            blazepose=blazepose,
+            device=torch.device(self.device),
+        )
+
+
+def estimator_parts(run: Project, name: EstimatorName, body: str, truth: pa.Table) -> EstimatorParts:
+    """The parts of the estimator that the params name, of the artifacts that it needs."""
+    return EstimatorParts(
+        name,
+        body,
+        str(run.device),
+        regressor=read_torch(run.path("regressor"), run.remedy("regressor")) if name == "regressor" else None,
+        truth=truth if truth.num_rows else None,
+        romp=romp_settings(run) if name == "romp" else None,
+        blazepose=_blazepose(run) if name == "blazepose" else None,
     )
 
 
-def _blazepose(run: Project) -> tuple[BlazePoseSettings, Path]:
-    """What params.yaml says of it, and its model file, which is looked at. Raises GenreidError without it."""
+def open_estimator(run: Project, name: EstimatorName, body: Body, truth: pa.Table) -> MeshEstimator:
+    """The estimator that the params name, in this process."""
+    return estimator_parts(run, name, "", truth).build(body)
+
+
+def _blazepose(run: Project) -> BlazePoseSettings:
+    """What params.yaml says of it; its model file is looked at. Raises GenreidError without it."""
     settings = section(run.params, "mesh_extract.blazepose", BlazePoseSettings)
-    return settings, require(settings.model_name)
+    require(settings.model_name)
+    return settings
 
 
 @contextmanager
 def open_maker(
-    run: Project, settings: MeshExtractSettings, images: ImageSet, body_name: str, truth: pa.Table
+    run: Project, settings: MeshExtractSettings, manifest: Manifest, truth: pa.Table
 ) -> Iterator[tuple[MakeTable, int]]:
-    """What makes the meshes of the images at some positions, and from how many threads it may be called.
+    """What makes the meshes of the images at some positions, and from how many threads it is to be called.
 
     It raises GenreidError where an image is not as the manifest says: a data set that was moved would
-    otherwise look like one in which nobody was found. BlazePose and its fit run in `run.workers` processes of
-    one thread: numbers do not depend on how many there are.
+    otherwise look like one in which nobody was found. On this machine BlazePose and its fit run in
+    `run.workers` processes of one thread, the others in this one: numbers do not depend on it.
     """
-    source = body_source(run.root, body_name)
+    parts = estimator_parts(run, settings.estimator, body_source(run.root, manifest.info.body), truth)
+    root = image_root(run, manifest)
+    here = 0 if settings.estimator == "blazepose" else 1
+    with open_workers(run, _start_worker, settings, parts, root, here=here, sees=[root]) as workers:
 
-    def load(piece: range) -> tuple[list[str], list[np.ndarray]]:
-        return [images.image_id[image] for image in piece], [images.load_native(image) for image in piece]
+        def make(piece: range) -> pa.Table:
+            return workers.call(_look, manifest.rows(np.arange(piece.start, piece.stop)))
 
-    if settings.estimator == "blazepose":
-        _, model = _blazepose(run)
-        with process_pool(run.workers, _start_worker, settings, model, source) as pool:
-            yield lambda piece: pool.call(_look, *load(piece)), run.workers
-    else:
-        body = load_body(source)
-        look = table_maker(settings, open_estimator(run, settings.estimator, body, truth), body.fingerprint)
-        yield lambda piece: look(*load(piece)), 1
+        yield make, workers.num_calls
 
 
 def finishing(settings: MeshExtractSettings, body_fingerprint: str) -> Finish | None:
@@ -94,18 +131,20 @@ def table_maker(
     return look
 
 
-# What follows runs in the worker processes.
+# What follows runs in the workers.
 
 _look_here: Callable[[Sequence[str], Sequence[np.ndarray]], pa.Table] | None = None
+_root_here: Path | None = None
 
 
-def _start_worker(settings: MeshExtractSettings, model: Path, body: str) -> None:
-    global _look_here
-    loaded = load_body(body)
-    estimator = BlazePoseEstimator.open(settings.blazepose, model, loaded)
-    _look_here = table_maker(settings, estimator, loaded.fingerprint)
+def _start_worker(settings: MeshExtractSettings, parts: EstimatorParts, root: Path) -> None:
+    global _look_here, _root_here
+    body = load_body(parts.body)
+    _look_here = table_maker(settings, parts.build(body), body.fingerprint)
+    _root_here = root
 
 
-def _look(image_ids: Sequence[str], pictures: Sequence[np.ndarray]) -> pa.Table:
-    assert _look_here is not None, "_start_worker ran first"
-    return _look_here(image_ids, pictures)
+def _look(piece: Manifest) -> pa.Table:
+    assert _look_here is not None and _root_here is not None, "_start_worker ran first"
+    images = ImageSet(_root_here, piece)
+    return _look_here(images.image_id, [images.load_native(image) for image in range(len(images))])

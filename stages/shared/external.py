@@ -22,6 +22,7 @@ from pipeline.artifacts import atomic_directory, read_table, stamp, write_bytes,
 from pipeline.errors import PipelineError
 from pipeline.pictures import png
 from stages.shared.data import image_set
+from stages.shared.engine import open_workers
 from stages.shared.paths import project_path
 from stages.shared.run import Project, StageRun
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
@@ -139,17 +140,16 @@ def _look_over(run: StageRun, root: Path, images: Sequence[ImageFile]) -> pa.Tab
     A piece that an interrupted run kept is looked over again where one of its files is another one now.
     """
 
-    def look(piece: range) -> pa.Table:
-        rows = []
-        for image in images[piece.start : piece.stop]:
-            before = stamp(root / image.path)  # replaced while it is looked at, it is looked at again
-            facts = inspect_image(root / image.path, root)
-            rows.append({**vars(facts), "path": image.path, "status": facts.status, "stamp": before})
-        return pa.Table.from_pylist(rows, schema=_KEPT_SCHEMA)
-
     (pieces,) = plan_shards(len(images), _IMAGES_PER_PIECE, len(images))
     _forget_changed(run, root, images, pieces)
-    make_pieces(run, pieces, look, "looking images over", num_threads=run.workers)
+    with open_workers(run, _start_worker, root, here=run.workers, sees=[root]) as workers:
+
+        def look(piece: range) -> pa.Table:
+            paths = [image.path for image in images[piece.start : piece.stop]]
+            before = [stamp(root / path) for path in paths]  # replaced meanwhile, a file is looked at again
+            return workers.call(_inspect, paths).append_column("stamp", pa.array(before, pa.string()))
+
+        make_pieces(run, pieces, look, "looking images over", num_threads=workers.num_calls)
     return read_pieces(run, range(len(pieces)))
 
 
@@ -208,3 +208,21 @@ def _cells_from_all_over(num: int) -> list[list[int | None]]:
     width = MOST_COLUMNS
     places = np.unique(np.linspace(0, num - 1, MOST_ROWS * width).astype(np.int64)).tolist()
     return [places[start : start + width] for start in range(0, len(places), width)]
+
+
+# What follows runs in the workers.
+
+_root_here: Path | None = None
+
+
+def _start_worker(root: Path) -> None:
+    global _root_here
+    _root_here = root
+
+
+def _inspect(paths: Sequence[str]) -> pa.Table:
+    """Rows of `_FACTS_SCHEMA`."""
+    assert _root_here is not None, "_start_worker ran first"
+    found = [(path, inspect_image(_root_here / path, _root_here)) for path in paths]
+    rows = [{**vars(facts), "path": path, "status": facts.status} for path, facts in found]
+    return pa.Table.from_pylist(rows, schema=_FACTS_SCHEMA)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class Engine(StrEnum):
+    """Who makes the pieces of work that looks at images one by one."""
+
+    local = "local"
+    ray = "ray"
+
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Ignore what an interrupted run has kept.")]
 Device = Annotated[
@@ -25,6 +34,15 @@ NumRanks = Annotated[
         envvar="GENREID_RANKS",
         min=1,
         help="Processes that train together, each on a GPU of its own where there are any.",
+    ),
+]
+On = Annotated[
+    Engine,
+    typer.Option(
+        "--on",
+        envvar="GENREID_ON",
+        help="Who makes the pieces: this machine, or workers on the nodes of the Ray cluster that "
+        "GENREID_RAY names (auto, or HOST:PORT), one a core if --workers is 0.",
     ),
 ]
 ShowProgress = Annotated[

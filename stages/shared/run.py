@@ -33,7 +33,7 @@ from pipeline.params import Params, load_params, section
 from pipeline.provenance import write_provenance
 from pipeline.resume import FollowersState, StageState
 from pipeline.tracking import Tracker
-from stages.shared.options import num_cores
+from stages.shared.options import Engine, num_cores
 from stages.shared.outputs import require_outputs
 from stages.shared.paths import PRODUCERS, Paths
 from stages.shared.rank import own_place
@@ -54,6 +54,7 @@ class Options:
     progress: bool = True
     ranks: int | None = None
     """Processes that train together; None: of a command that knows no others."""
+    on: Engine = Engine.local
 
 
 @dataclass

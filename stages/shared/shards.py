@@ -7,7 +7,6 @@ the params alone, so the bytes depend neither on interruptions nor on the number
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow as pa
 from pipeline.artifacts import atomic_directory, read_table, write_table
 from stages.shared.expected import told_by_first
 from stages.shared.run import StageRun
+from stages.shared.workers import in_order
 
 MakeTable = Callable[[range], pa.Table]
 """Makes the rows of the images at these positions."""
@@ -44,7 +44,7 @@ def make_pieces(
         return piece
 
     num_images = sum(len(piece) for _, piece in missing)
-    made = _in_order(make, missing, num_threads)
+    made = in_order(make, missing, num_threads)
     made = told_by_first(run.tracker, made, num_images, len, warm=num_threads, timed=num_threads)
     for _ in run.tracker.track(made, description, num_images, size=len):
         pass
@@ -82,19 +82,3 @@ def write_shards(
             table = change(table) if change else table
             write_table(folder / f"part-{number:05d}.parquet", table, **parquet_options)
             first += len(shard)
-
-
-def _in_order(
-    make: Callable[[tuple[int, range]], range], numbered: Sequence[tuple[int, range]], num_threads: int
-) -> Iterator[range]:
-    """What `make` returns for each, in order; an error stops the work that has not begun."""
-    if num_threads == 1:
-        yield from map(make, numbered)
-        return
-    with ThreadPoolExecutor(num_threads) as pool:
-        futures = [pool.submit(make, one) for one in numbered]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)

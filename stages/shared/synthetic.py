@@ -1,4 +1,4 @@
-"""The synthetic benchmark, written out by several processes."""
+"""The synthetic benchmark, drawn by several workers and written out."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from genreid.synthetic.truth import truth_table
 from pipeline.artifacts import atomic_directory, write_bytes, write_table
 from pipeline.pictures import png
 from stages.shared.body import body_source
+from stages.shared.engine import open_workers
 from stages.shared.run import StageRun
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
-from stages.shared.workers import process_pool
 
 _IMAGES_PER_PIECE = 32
 
@@ -29,18 +29,21 @@ _IMAGES_PER_PIECE = 32
 def write_benchmark(run: StageRun, settings: SyntheticSettings, seed: int, info: ManifestInfo) -> Manifest:
     """Draw the images, write them with their truth and a contact sheet, and return their manifest.
 
-    Images and truth are drawn in pieces by `run.workers` processes into the stage's state.
+    Images and truth are drawn in pieces by workers, and written here into the stage's state.
     """
     shots = plan_benchmark(settings, seed)
     drawn = run.state.folder / "images"
     (pieces,) = plan_shards(len(shots), _IMAGES_PER_PIECE, len(shots))
     body = body_source(run.root, info.body)
-    with process_pool(run.workers, _start_worker, body, settings, seed) as pool:
+    with open_workers(run, _start_worker, body, settings, seed) as workers:
 
         def draw(piece: range) -> pa.Table:
-            return pool.call(_draw, drawn, piece)
+            truth, pictures = workers.call(_draw, piece)
+            for shot, picture in zip(shots[piece.start : piece.stop], pictures, strict=True):
+                write_bytes(drawn / shot.path, picture)
+            return truth
 
-        make_pieces(run, pieces, draw, "drawing images", num_threads=run.workers)
+        make_pieces(run, pieces, draw, "drawing images", num_threads=workers.num_calls)
 
     with atomic_directory(run.path("images")) as folder:
         shutil.copytree(drawn, folder, copy_function=os.link, dirs_exist_ok=True)
@@ -73,7 +76,7 @@ def _contact_sheet(images: Path, shots: tuple[Shot, ...]) -> bytes:
     return png(contact_sheet(shown))
 
 
-# What follows runs in the worker processes; each makes its benchmark once and keeps it.
+# What follows runs in the workers; each makes its benchmark once and keeps it.
 
 _benchmark: Benchmark | None = None
 
@@ -83,13 +86,9 @@ def _start_worker(body: str, settings: SyntheticSettings, seed: int) -> None:
     _benchmark = Benchmark(load_body(body), settings, seed)
 
 
-def _draw(folder: Path, piece: range) -> pa.Table:
-    """Write the images of a piece under `folder`; returns their truth."""
-    assert _benchmark is not None
+def _draw(piece: range) -> tuple[pa.Table, list[bytes]]:
+    """Truth and PNG pictures of the shots of a piece."""
+    assert _benchmark is not None, "_start_worker ran first"
     shots = _benchmark.shots[piece.start : piece.stop]
-    scenes = []
-    for shot in shots:
-        scene = _benchmark.render(shot)
-        write_bytes(folder / shot.path, png(scene.image))
-        scenes.append(scene)
-    return truth_table(_benchmark, shots, scenes)
+    scenes = [_benchmark.render(shot) for shot in shots]
+    return truth_table(_benchmark, shots, scenes), [png(scene.image) for scene in scenes]

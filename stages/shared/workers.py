@@ -1,13 +1,14 @@
-"""Worker processes for work that holds Python's lock."""
+"""Who makes pieces of work: this process, processes beside it, or others that fit `Workers`."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import torch
@@ -15,20 +16,46 @@ import torch
 from pipeline.ending import end_with_parent, signals_blocked, undisturbed
 from pipeline.errors import PipelineError
 
+S = TypeVar("S")
 T = TypeVar("T")
+_AHEAD = 8
 
 
-class Workers:
-    """Processes of one thread each; see `process_pool`."""
+class Workers(Protocol):
+    """Makes what a function returns. Each worker has called a function `start` once, before its first work.
 
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
-        self._pool = pool
+    num_calls: how many threads should ask, so that every worker has always something to do.
+    """
+
+    @property
+    def num_calls(self) -> int: ...
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """What `function(*arguments)` returns or raises in one of them; any thread may ask.
 
-        Raises PipelineError where a worker was killed: that says nothing of its pictures.
+        Raises PipelineError where workers were killed: that says nothing of their pictures.
         """
+        ...
+
+
+class Here:
+    """This process, for work that leaves Python's lock alone, or that has threads of its own."""
+
+    def __init__(self, num_calls: int) -> None:
+        self.num_calls = num_calls
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        return function(*arguments)
+
+
+class Processes:
+    """Processes of one thread each; see `process_pool`."""
+
+    def __init__(self, pool: ProcessPoolExecutor, num_calls: int) -> None:
+        self._pool = pool
+        self.num_calls = num_calls
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
         try:
             with undisturbed(), signals_blocked():  # a submission may start a process
                 done = self._pool.submit(_after_start, function, *arguments)
@@ -40,10 +67,31 @@ class Workers:
             ) from None
 
 
+def in_order(make: Callable[[S], T], items: Iterable[S], num_threads: int) -> Iterator[T]:
+    """What `make` returns for each item, in order; an error stops the work that has not begun.
+
+    So many threads work ahead of who takes the results, and no further than a few items each.
+    """
+    if num_threads == 1:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(num_threads) as pool:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(make, item))
+                if len(waiting) == _AHEAD * num_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 @contextmanager
 def process_pool(
     num_workers: int, start: Callable[..., object] | None = None, *arguments: Any
-) -> Iterator[Workers]:
+) -> Iterator[Processes]:
     """Processes of one thread each; every one calls `start(*arguments)` once, before its first work.
 
     What `start` raises, the first `call` raises.
@@ -51,7 +99,7 @@ def process_pool(
     # Spawned, because a fork would copy locks that another thread of this process holds.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(num_workers, context, _start_alone, (start, arguments)) as pool:
-        yield Workers(pool)
+        yield Processes(pool, num_workers)
 
 
 # What follows runs in the worker processes.

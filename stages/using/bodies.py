@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from genreid.body.body import Body
     from genreid.deployment.looking import Turner
     from genreid.mesh.estimator import MeshEstimator
+    from genreid.mesh.settings import EstimatorName
+    from stages.shared.estimation import EstimatorParts
 
 
 def open_turner(project: Project, body_name: str) -> Turner:
@@ -24,17 +26,25 @@ def open_turner(project: Project, body_name: str) -> Turner:
     return Turner(open_estimator_of_params(project, body), Warper(body, renderer))
 
 
+def turner_parts(project: Project, body_name: str) -> EstimatorParts:
+    """The estimator of the same, to be built where persons are turned."""
+    import pyarrow as pa
+
+    from stages.shared.body import body_source
+    from stages.shared.estimation import estimator_parts
+
+    return estimator_parts(project, _name(project), body_source(project.root, body_name), pa.table({}))
+
+
 def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:
-    """The estimator of params.yaml; says what it is good for. The truth knows no other images."""
+    """The estimator of params.yaml; says what it is good for."""
     import pyarrow as pa
 
     from genreid.errors import GenreidError
     from pipeline.errors import PipelineError
     from stages.shared.estimation import open_estimator
 
-    name = project.params.value("mesh_extract.estimator")
-    if name == "ground_truth":
-        name = "regressor"
+    name = _name(project)
     try:
         estimator = open_estimator(project, name, body, pa.table({}))
     except (GenreidError, PipelineError) as error:
@@ -46,3 +56,9 @@ def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:
         )
     project.console.print(f"body by: {name}{note}", markup=False, soft_wrap=True)
     return estimator
+
+
+def _name(project: Project) -> EstimatorName:
+    name: EstimatorName = project.params.value("mesh_extract.estimator")
+    # The truth knows no other images.
+    return "regressor" if name == "ground_truth" else name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stages.shared.options import Device, ShowProgress, Workers
+from stages.shared.options import Device, Engine, On, ShowProgress, Workers
 from stages.using.boxes import BoxesOption, boxed_tables, open_boxed
 from stages.using.checkpoint import BatchSize, CheckpointOption
 from stages.using.options import DEFAULT_OUTPUT, INDEX_FROM, CameraPattern, TimePattern
@@ -61,6 +61,7 @@ def embed(
     batch_size: BatchSize = 128,
     device: Device = "auto",
     workers: Workers = 0,
+    on: On = Engine.local,
     progress: ShowProgress = True,
 ) -> None:
     """Embed every image of a folder: a Parquet file with one row an image, for `genreid search` and others.
@@ -91,10 +92,12 @@ def embed(
     from stages.using.stores import store_at
     from stages.using.views import open_looker, way_for
 
-    project = Project.open(Options(device=device, workers=workers, progress=progress))
+    project = Project.open(Options(device=device, workers=workers, progress=progress, on=on))
     store = store_at(output)
     if boxes is not None and not store.takes_boxes:
         raise PipelineError(f"--boxes: {output} holds images and no boxes; write them to a Parquet file")
+    if boxes is not None and on == Engine.ray:
+        raise PipelineError("--boxes: boxes are embedded by this machine alone; leave --on ray out")
     store.check(project)
     told = _told(camera_pattern, time_pattern)
     names = _names(folder, told) if boxes is None else open_boxed(project, folder, boxes)
@@ -104,7 +107,14 @@ def embed(
     store.check_info(info)
     begin = time.monotonic()
     counted = _Counted()
-    tables = _tables(project, looker, names, info, batch_size, told, centred=store.is_centred)
+    if on == Engine.ray:
+        from stages.using.embedding import embed_by_workers
+
+        assert isinstance(names, list), "refused above"
+        made_of = embed_by_workers(project, chosen, names, info, told, batch_size)
+    else:
+        made_of = _embedded(project, looker, names, info, told, batch_size)
+    tables = _shown(project, made_of, len(names), told, centred=store.is_centred)
     kept = store.write(counted.each(tables), index_from)
     made = {
         "views": looker.way,
@@ -131,7 +141,8 @@ def embedded_folder(
     names = _names(folder, told)
     looker = open_looker(project, chosen, way_for(project, chosen, views))
     info = _info(folder, chosen, looker)
-    return _joined(_tables(project, looker, names, info, batch_size, told, centred=True))
+    made = _embedded(project, looker, names, info, told, batch_size)
+    return _joined(_shown(project, made, len(names), told, centred=True))
 
 
 def _told(camera_pattern: str | None, time_pattern: str | None) -> Told:
@@ -165,26 +176,30 @@ def _info(folder: Path, chosen: Checkpoint, looker: Looker) -> GalleryInfo:
     )
 
 
-def _tables(
+def _embedded(
     project: Project,
     looker: Looker,
     names: list[str] | BoxedFrames,
     info: GalleryInfo,
-    batch_size: int,
     told: Told,
-    *,
-    centred: bool,
+    batch_size: int,
 ) -> Iterator[pa.Table]:
-    """The rows, while the images are embedded; `centred`: less the means of their cameras where these are
-    told."""
-    from genreid.deployment.gallery import embed_folder, without_camera_means
-    from pipeline.tracking import Bars
+    """The rows, in this process."""
+    from genreid.deployment.gallery import embed_folder
 
     if isinstance(names, list):
-        tables = embed_folder(looker, names, info, told, batch_size=batch_size, num_threads=project.workers)
-    else:
-        tables = boxed_tables(project, looker, names, info, told, batch_size)
-    tracked = Bars(show=project.options.progress).track(tables, "embedding", len(names), size=len)
+        return embed_folder(looker, names, info, told, batch_size=batch_size, num_threads=project.workers)
+    return boxed_tables(project, looker, names, info, told, batch_size)
+
+
+def _shown(
+    project: Project, tables: Iterator[pa.Table], num: int, told: Told, *, centred: bool
+) -> Iterator[pa.Table]:
+    """The same rows, while they are made; `centred`: less the means of their cameras where these are told."""
+    from genreid.deployment.gallery import without_camera_means
+    from pipeline.tracking import Bars
+
+    tracked = Bars(show=project.options.progress).track(tables, "embedding", num, size=len)
     if told.camera is None or not centred:
         return tracked
     # Means are known when all images are: the embeddings have to fit into memory.
