@@ -49,7 +49,8 @@ def execute(path: Path, folder: Path) -> Notebook:
 
 
 def without_place(notebook: Notebook, folder: Path) -> Notebook:
-    """The same, told as if it had run in the reader's own folder; when each cell ran is not kept."""
+    """As if it had run in the reader's own folder, and what a program printed in one piece. When a cell ran
+    is not kept."""
     told = json.dumps(notebook, ensure_ascii=False)
     for place in {str(folder), str(folder.resolve())}:
         told = told.replace(place, "~")
@@ -57,7 +58,21 @@ def without_place(notebook: Notebook, folder: Path) -> Notebook:
     plain["metadata"] = {name: plain["metadata"][name] for name in ("kernelspec",)}
     for cell in plain["cells"]:
         cell["metadata"] = {}
+        if "outputs" in cell:
+            cell["outputs"] = _joined(cell["outputs"])
     return plain
+
+
+def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a program printed comes in pieces, as they left its pipe: those that follow each other as one."""
+    joined: list[dict[str, Any]] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output["output_type"] == "stream" and last.get("name") == output["name"]:
+            last["text"] = ("".join(last["text"]) + "".join(output["text"])).splitlines(keepends=True)
+        else:
+            joined.append(dict(output))
+    return joined
 
 
 def page_of(notebook: Notebook, stem: str) -> Page:

@@ -181,7 +181,7 @@ def open_stage(
     settings = section(values, section_name(stage), settings_class)
     place = None if options.ranks is None else own_place()
     if place is not None and place.rank > 0:
-        state = FollowersState(root, stage)
+        state = FollowersState(root, stage)  # type: StageState
         silent = Tracker(state.folder, [], show=False)
         follower = StageRun(root, values, options, paths, stage, settings, state, silent)
         follower.console = Console(quiet=True)

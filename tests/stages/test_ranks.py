@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,15 @@ import pytest
 import torch
 
 from tests.stages.small_project import ROOT, smoke_params
-from tests.stages.test_ending import PROGRAM, SIGNALS, Started, ends_as_told, start, wait_for_end, workers_of
+from tests.stages.test_ending import (
+    PROGRAM,
+    SIGNALS,
+    ends_as_told,
+    start,
+    wait_for,
+    wait_for_end,
+    workers_of,
+)
 
 pytestmark = pytest.mark.slow
 TRAINING = ("pretrain-encoder", "--no-progress", "--device", "cpu")
@@ -80,14 +87,6 @@ def in_training(folder: Path) -> Callable[[], bool]:
         return snapshot.exists() and torch.load(snapshot, weights_only=True)["science"]["step"] >= 1
 
     return there
-
-
-def wait_for(there: Callable[[], bool], started: Started) -> None:
-    end = time.monotonic() + 240
-    while not there():
-        assert started.process.poll() is None, started.end()
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def other_ranks(pid: int) -> list[int]:
