@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from copy import copy
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +137,23 @@ def contents(smoke: SmokeProject, file: str) -> list[bytes]:
     path = smoke.folder / file
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     return [one.read_bytes() for one in files]
+
+
+@pytest.mark.parametrize("stage", ["pretrain-generator", "train-joint"])
+def test_two_ranks_begin_as_one_process_does(smoke: SmokeProject, tmp_path: Path, stage: str) -> None:
+    """By the mean losses of the first epoch; roundings grow with every further step of these networks."""
+    other = copy(smoke)
+    other.folder = shutil.copytree(smoke.folder, tmp_path / "project", ignore=shutil.ignore_patterns(".dvc"))
+    one = first_losses(smoke, stage)
+    done = other.command("genreid", stage, "--fresh", "--no-progress", "--ranks", "2")
+    assert done.returncode == 0, done.stderr
+    assert other.provenance(stage)["ranks"] == 2 and "ranks" not in smoke.provenance(stage)
+    assert len(one) > 2 and first_losses(other, stage) == pytest.approx(one, rel=1e-2)
+
+
+def first_losses(smoke: SmokeProject, stage: str) -> dict[str, float]:
+    curves = sorted((smoke.folder / "plots" / stage / "plots" / "metrics" / "loss").rglob("*.tsv"))
+    return {curve.stem: float(curve.read_text().splitlines()[1].split("\t")[1]) for curve in curves}
 
 
 def test_an_experiment_is_run_shown_and_leaves_the_graph_alone(smoke: SmokeProject) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,6 +133,9 @@ def test_no_ray_and_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     with in_one_line("GENREID_RAY: 'ray://head:10001': write auto or HOST:PORT"), pool():
         pass
     monkeypatch.delenv("GENREID_RAY")
+    services = "ray._private.services"  # which would find the clusters of other tests
+    monkeypatch.setattr(f"{services}.find_gcs_addresses", cache(set))
+    monkeypatch.setattr(f"{services}.find_bootstrap_address", lambda _: None)
     with in_one_line("no Ray cluster was found from this machine: begin one"), pool():
         pass
     monkeypatch.setitem(sys.modules, "ray", None)
