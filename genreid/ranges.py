@@ -1,4 +1,4 @@
-"""Ranges of settings, written beside the field that they bound: `lr: Rate`.
+"""What is written beside a field of settings: its range, `lr: Rate`, and where its value stands.
 
 `pipeline.params` checks them while it reads params.yaml. Every number has two ends: the upper one is far
 beyond what anybody has tried, and well below what overflows, fills the memory at once or never ends. A number
@@ -7,6 +7,7 @@ without a range is anything from 0 to a million.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from annotated_types import Interval, MultipleOf
@@ -39,3 +40,9 @@ Side = Annotated[int, Interval(ge=16, le=4096)]
 """Pixels of a side."""
 Padding = Annotated[int, Interval(ge=0, le=1024)]
 YawDeg = Annotated[int, Interval(ge=0, le=359)]
+
+
+def shared(key: str) -> Mapping[str, str]:
+    """The metadata of a field that several stages have and must agree on: params.yaml has its value once, at
+    the dotted `key`, and not in a stage's section."""
+    return {"shared": key}

@@ -3,7 +3,8 @@
 Values live in params.yaml alone, so settings classes have no defaults: a missing key is an error, an
 unknown one is refused with the nearest known one, and every message names the file and the line. The
 range of a number stands in its annotation (`Annotated[float, Gt(0)]`, of annotated-types); without one it
-is anything from 0 to a million.
+is anything from 0 to a million. What several stages must agree on stands once, outside their sections: a
+field's metadata `shared` names its dotted key.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import operator
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
 
@@ -168,23 +169,65 @@ def _settings(params: Params, place: str, raw: Any, settings_class: type[T]) -> 
     assert is_dataclass(settings_class)
     if not isinstance(raw, Mapping):
         raise PipelineError(f"{params.place(place)}: expected keys and values, got {shown(raw)}")
-    known = [field.name for field in fields(settings_class)]
+    places = {field.name: _shared(field) or f"{place}.{field.name}" for field in fields(settings_class)}
+    known = [field.name for field in fields(settings_class) if _shared(field) is None]
     for key in raw:
         if key not in known:
             name = _name(key)
-            raise PipelineError(f"{params.place(f'{place}.{name}')}: unknown key{nearest(name, known)}")
+            hint = f"; stages share it: set {places[key]}" if key in places else nearest(name, known)
+            raise PipelineError(f"{params.place(f'{place}.{name}')}: unknown key{hint}")
     if missing := [key for key in known if key not in raw]:
         raise PipelineError(
             f"{params.place(place)}: missing {', '.join(missing)}; add it to {params.path.name}"
         )
     hints = typing.get_type_hints(settings_class, include_extras=True)
-    values = {key: _convert(params, f"{place}.{key}", raw[key], hints[key]) for key in known}
+    values = {
+        name: _convert(params, at, raw[name] if name in known else params.value(at), hints[name])
+        for name, at in places.items()
+    }
     try:
         return settings_class(**values)
     except ValueError as error:
         field = str(error).partition(" ")[0].rstrip(":")
-        at = params.place(f"{place}.{field}") if field in known else f"{params.place(place)}: {field}"
+        at = params.place(places[field]) if field in places else f"{params.place(place)}: {field}"
         raise PipelineError(at + str(error).removeprefix(field)) from error
+
+
+def _shared(field: Field[Any]) -> str | None:
+    """The dotted key where a field's value stands that several sections have; None for a section's own."""
+    return field.metadata.get("shared")
+
+
+def refuse_unknown(params: Params, classes: Mapping[str, type[Any]]) -> None:
+    """Raises PipelineError for a key that stands outside the sections of these classes and that none of them
+    is read from."""
+    shared = [key for settings_class in classes.values() for key in shared_keys(settings_class)]
+    known: dict[str, list[str]] = {"": list(classes)}
+    for key in shared:
+        above, _, name = key.rpartition(".")
+        known[""].append(key.partition(".")[0])
+        known.setdefault(above, []).append(name)
+    for above, names in known.items():
+        found = params.value(above) if above else params.values
+        if not isinstance(found, Mapping):
+            raise PipelineError(f"{params.place(above)}: expected keys and values, got {shown(found)}")
+        for key in found:
+            if key not in names:
+                name = _name(key)
+                at = params.place(f"{above}.{name}".lstrip("."))
+                raise PipelineError(f"{at}: unknown key{nearest(name, names)}")
+
+
+def shared_keys(settings_class: type[Any]) -> list[str]:
+    """The dotted keys outside its own section that a settings class, or a part of it, is read from."""
+    hints = typing.get_type_hints(settings_class)
+    found: list[str] = []
+    for field in fields(settings_class):
+        if key := _shared(field):
+            found.append(key)
+        elif is_dataclass(hints[field.name]):
+            found += shared_keys(hints[field.name])
+    return found
 
 
 def _convert(params: Params, place: str, raw: Any, hint: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from genreid.errors import GenreidError
-from genreid.ranges import Count, InnerShare
+from genreid.ranges import Count, InnerShare, shared
 
 Method = Literal["exact", "pca_bound", "hnsw"]
 """Names of the neighbour searches."""
@@ -16,17 +16,17 @@ Method = Literal["exact", "pca_bound", "hnsw"]
 class PseudoLabelSettings:
     """How images become pseudo-identities."""
 
-    k1: Count
+    k1: Count = field(metadata=shared("clustering.k1"))
     """Columns of the neighbour table, the image itself included [images]. About as many images as a person
     has."""
-    k2: Count
+    k2: Count = field(metadata=shared("clustering.k2"))
     """Images that local query expansion averages over, itself included [images]. At most k1; 1 switches it
     off."""
     eps: InnerShare
     """Largest Jaccard distance of neighbours in DBSCAN."""
-    min_samples: Count
+    min_samples: Count = field(metadata=shared("clustering.min_samples"))
     """Images within eps, itself included, that make an image a core [images]."""
-    method: Method
+    method: Method = field(metadata=shared("clustering.method"))
     """The neighbour search. For a million images pca_bound or hnsw, which are approximate."""
 
     def __post_init__(self) -> None:

@@ -99,7 +99,7 @@ def set_value(
         typer.echo(_told(schema[key]))
         return
     after = _parsed(key, value)
-    _require(_with(params, key, after), key.partition(".")[0])
+    _require(_with(params, key, after), key)
     write_overrides(params.path, {key: after})
     typer.echo(f"{key}: {_shown(before)} -> {_shown(after)}")
     for line in _conflicts(load_params(params.path)):
@@ -126,14 +126,16 @@ def _with(params: Params, key: str, value: Any) -> Params:
     return Params(params.path, changed(params.values, key.split(".")), params.lines)
 
 
-def _require(params: Params, name: str) -> None:
-    """Raises PipelineError where the section `name` is wrong."""
-    from pipeline.params import section
+def _require(params: Params, key: str) -> None:
+    """Raises PipelineError where a section is wrong that is read from `key`."""
+    from pipeline.params import section, shared_keys
     from stages.shared.paths import Paths
     from stages.shared.sections import stage_settings
 
     classes: dict[str, type[Any]] = {"paths": Paths, **stage_settings()}
-    section(params, name, classes[name])
+    for name, made in classes.items():
+        if name == key.partition(".")[0] or any(f"{key}.".startswith(f"{one}.") for one in shared_keys(made)):
+            section(params, name, made)
 
 
 def _conflicts(params: Params) -> Iterator[str]:

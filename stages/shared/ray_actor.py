@@ -73,7 +73,7 @@ def _take_one_core() -> None:
 
 def _not_found() -> str | None:
     try:
-        from genreid.__main__ import find_program_first
+        from genreid.program import find_program_first
     except ImportError as error:
         return f"genreid is not there ({error}): {_INSTALL}"
     find_program_first()

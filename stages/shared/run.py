@@ -29,7 +29,7 @@ from pipeline.artifacts import hash_path
 from pipeline.code import code_fingerprint, keep_fingerprint
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
-from pipeline.params import Params, load_params, section
+from pipeline.params import Params, load_params, section, shared_keys
 from pipeline.provenance import write_provenance
 from pipeline.resume import FollowersState, StageState
 from pipeline.tracking import Tracker
@@ -171,7 +171,7 @@ def open_stage(
 
     inputs: keys of `paths` that it needs, or a function of its settings that gives them. optional: keys that
     it reads where they are there (see `StageRun.has`), and does a part of its work without. params: dotted
-    keys that it depends on besides its own section.
+    keys that it depends on besides its own section and what that shares with others.
     Raises PipelineError where an input does not exist, where a param cannot be, and where an output would
     replace what no run has made.
     """
@@ -194,7 +194,8 @@ def open_stage(
         if not (root / file).exists():
             raise PipelineError(f"{file} is missing: run `dvc repro {PRODUCERS[key]}` first")
     code = code_fingerprint(f"stages.{section_name(stage)}")
-    fingerprint = dict(_flat(values, (section_name(stage), *params)))
+    read = (section_name(stage), *shared_keys(settings_class), *params)
+    fingerprint = dict(_flat(values, read))
     fingerprint |= {file: hash_path(root / file) for file in files.values()} | code
     for file in (getattr(paths, key) for key in optional if key not in files):
         fingerprint[file] = hash_path(root / file) if (root / file).exists() else "missing"

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
-from pipeline.params import Params, load_params, section
+from pipeline.params import Params, load_params, refuse_unknown, section
 from stages.shared.conflicts import conflicts
 from stages.shared.paths import Paths
 
@@ -47,7 +47,7 @@ def all_sections(params: Params) -> dict[str, Any]:
 
 def require_all(params: Params) -> None:
     """Raises PipelineError where any section is wrong, or two do not go together."""
-    section(params, "paths", Paths)
+    _require_outside(params)
     _require_no_conflict(all_sections(params))
 
 
@@ -56,13 +56,19 @@ def require_own(params: Params, name: str) -> None:
 
     What stops another stage is for that one to tell.
     """
-    section(params, "paths", Paths)
+    _require_outside(params)
     classes = stage_settings()
     found = {name: section(params, name, classes.pop(name))}
     for other, settings in classes.items():
         with contextlib.suppress(PipelineError):
             found[other] = section(params, other, settings)
     _require_no_conflict(found, name)
+
+
+def _require_outside(params: Params) -> None:
+    """Raises PipelineError where what belongs to no stage alone is wrong."""
+    refuse_unknown(params, {"paths": Paths, **stage_settings()})
+    section(params, "paths", Paths)
 
 
 def _require_no_conflict(settings: dict[str, Any], of: str | None = None) -> None:

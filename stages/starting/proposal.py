@@ -18,6 +18,9 @@ _MOST_HELD_OUT, _LEAST_HELD_OUT, _SHARE_HELD_OUT = 100, 10, 5
 
 _FIELD = "the field's for a start from ImageNet weights, as in recipes/folder.yaml"
 _REASONS: Mapping[str, str] = {
+    "clustering.k1": f"neighbours that are compared; {_FIELD}",
+    "clustering.k2": f"neighbours that are averaged; {_FIELD}",
+    "clustering.camera_centred": _FIELD,
     "mesh_extract.estimator": "bodies of photographs without a licensed file (docs/bodies_and_meshes.md)",
     "mesh_extract.blazepose.size": "35 ms of a core a crop; heavy takes 95, and its headings are 1.6° nearer",
     "pretrain_encoder.encoder.backbone": "free ImageNet weights; on a CPU a quick one, on a GPU the field's",
@@ -32,14 +35,8 @@ _REASONS: Mapping[str, str] = {
     "pretrain_encoder.temperature": _FIELD,
     "pretrain_encoder.keep_old": _FIELD,
     "pretrain_encoder.lr": _FIELD,
-    "pretrain_encoder.clustering.k1": f"neighbours that are compared; {_FIELD}",
-    "pretrain_encoder.clustering.k2": f"neighbours that are averaged; {_FIELD}",
-    "pretrain_encoder.camera_centred": _FIELD,
     "pretrain_encoder.images_per_identity": f"crops of a pseudo-identity in a batch; {_FIELD}",
     "train_joint.clustering.eps": "how near crops of one person are, in joint training",
-    "train_joint.clustering.k1": f"neighbours that are compared; {_FIELD}",
-    "train_joint.clustering.k2": f"neighbours that are averaged; {_FIELD}",
-    "train_joint.camera_centred": _FIELD,
     "train_joint.batch_size": "crops a step, each with a turned view and a mixture beside it",
     "train_joint.lr": _FIELD,
 }

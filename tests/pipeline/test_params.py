@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ import pytest
 from annotated_types import Ge, Gt, Interval, Le, Lt, MultipleOf
 
 from pipeline.errors import PipelineError
-from pipeline.params import Params, load_params, section
+from pipeline.params import Params, load_params, refuse_unknown, section, shared_keys
 
 
 @dataclass(frozen=True)
@@ -253,3 +253,72 @@ class Limits:
     """One number."""
 
     share: float
+
+
+@dataclass(frozen=True)
+class Clusters:
+    eps: float
+    k1: Annotated[int, Ge(2)] = field(metadata={"shared": "clustering.k1"})
+
+    def __post_init__(self) -> None:
+        if self.k1 == 13:
+            raise ValueError("k1 is 13: expected luck")
+
+
+@dataclass(frozen=True)
+class Stage:
+    clustering: Clusters
+    extra: Optimiser = field(metadata={"shared": "optimiser"})
+
+
+SHARED = """
+clustering:
+  k1: 30
+optimiser: {lr: 0.1, betas: [0, 0]}
+first:
+  clustering: {eps: 0.5}
+second:
+  clustering: {eps: 0.6}
+"""
+STAGES = {"first": Stage, "second": Stage}
+
+
+def test_what_sections_share_stands_once(tmp_path: Path) -> None:
+    params = written(tmp_path, SHARED)
+    assert section(params, "first", Stage) == Stage(Clusters(0.5, 30), Optimiser(0.1, (0.0, 0.0)))
+    assert section(params, "second", Stage).clustering == Clusters(0.6, 30)
+    assert section(params, "second.clustering", Clusters) == Clusters(0.6, 30)
+    assert shared_keys(Stage) == ["clustering.k1", "optimiser"]
+    refuse_unknown(params, STAGES)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "k1: 30",
+            "k1: 1",
+            "params.yaml:3: clustering.k1 is 1: expected at least 2; set it so in params.yaml",
+        ),
+        ("k1: 30", "k1: 13", "params.yaml:3: clustering.k1 is 13: expected luck"),
+        ("k1: 30", "k2: 30", "params.yaml:2: clustering.k1: no key 'k1' in 'clustering'; did you mean 'k2'?"),
+        (
+            "lr: 0.1",
+            "lr: 0",
+            "params.yaml:4: optimiser.lr is 0: expected more than 0; set it so in params.yaml",
+        ),
+        (
+            "eps: 0.5",
+            "eps: 0.5, k1: 12",
+            "params.yaml:6: first.clustering.k1: unknown key; stages share it: set clustering.k1",
+        ),
+        ("k1: 30", "k1: 30\n  k3: 1", "params.yaml:4: clustering.k3: unknown key; did you mean 'k1'?"),
+        ("second:", "secnd:", "params.yaml:7: secnd: unknown key; did you mean 'second'?"),
+    ],
+)
+def test_what_is_wrong_in_shared_sections(tmp_path: Path, old: str, new: str, message: str) -> None:
+    params = written(tmp_path, SHARED.replace(old, new))
+    with pytest.raises(PipelineError) as error:
+        section(params, "first", Stage)
+        refuse_unknown(params, STAGES)
+    assert str(error.value) == message

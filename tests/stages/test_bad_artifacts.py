@@ -188,7 +188,7 @@ def test_an_artifact_that_is_missing_stale_or_damaged(
 ) -> None:
     write_inputs(small)
     write_checkpoints(small, checkpoints)
-    small.set(pretrain_encoder__clustering__min_samples=NUM_IMAGES + 1)
+    small.set(clustering__min_samples=NUM_IMAGES + 1)
     change(small.folder)
     message = refused(small, stage)
     for part in expected:

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
-from pipeline.params import Params, load_params, section
+from pipeline.params import Params, load_params, refuse_unknown, section, shared_keys
 from stages.shared.outputs import output_refusals
 from stages.shared.paths import Paths
 from stages.shared.sections import stage_settings
@@ -49,8 +49,8 @@ OUT_OF_LIMITS: list[tuple[str, Any, str]] = [
     ("pretrain_encoder.encoder.num_stripes", 0, "expected at least 1"),
     ("pretrain_encoder.encoder.embedding_dim", 0, "expected at least 1"),
     ("pretrain_encoder.clustering.eps", -1, "expected more than 0 and less than 1"),
-    ("pretrain_encoder.clustering.k2", 90, "expected at most k1"),
-    ("pretrain_encoder.clustering.min_samples", 0, "expected at least 1"),
+    ("clustering.k2", 90, "expected at most k1"),
+    ("clustering.min_samples", 0, "expected at least 1"),
     ("pretrain_encoder.augmentation.flip", 1.5, "expected at least 0 and at most 1"),
     ("pretrain_encoder.augmentation.pad_px", -2, "expected at least 0"),
     ("pretrain_encoder.lr", -0.001, "expected more than 0"),
@@ -98,7 +98,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("mesh_extract.estimator", "grond_truth", "did you mean 'ground_truth'?"),
     ("mesh_extract.estimator", "ground_truth", "this data set has none"),
     ("render_views.backend", "opengl", "expected one of"),
-    ("pretrain_encoder.clustering.method", "fais", "expected one of"),
+    ("clustering.method", "fais", "expected one of"),
     ("pretrain_encoder.encoder.backbone", "resnet5", "backbone resnet5"),
     ("pretrain_encoder.encoder.pretrained", "weights.pth", "weights.pth"),
     (
@@ -125,10 +125,18 @@ def test_a_number_out_of_its_limits_is_told_with_its_place(key: str, value: Any,
     place[last] = value
     changed = dataclasses.replace(params, values=values)
     with pytest.raises(PipelineError) as error:
-        section(changed, parents[0], stage_settings()[parents[0]])
+        section(changed, *read_from(key))
     message = str(error.value)
     assert message.startswith(f"params.yaml:{params.lines[key]}: {key}") and expected in message
     assert "\n" not in message
+
+
+def read_from(key: str) -> tuple[str, type[Any]]:
+    """A section that a key is read into, and its class."""
+    top = key.partition(".")[0]
+    return next(
+        (name, made) for name, made in stage_settings().items() if name == top or key in shared_keys(made)
+    )
 
 
 def numbers_of(settings_class: type[Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -173,7 +181,8 @@ SECTIONS: dict[str, type[Any]] = {"paths": Paths} | stage_settings()
 
 
 def test_every_section_is_fuzzed() -> None:
-    assert SECTIONS.keys() == default_params().values.keys()
+    shared = {key.partition(".")[0] for made in SECTIONS.values() for key in shared_keys(made)}
+    assert SECTIONS.keys() | shared == default_params().values.keys()
 
 
 @settings(max_examples=400, deadline=None)
@@ -181,7 +190,8 @@ def test_every_section_is_fuzzed() -> None:
 def test_whatever_stands_at_a_key_is_taken_or_refused_in_a_line(data: st.DataObject) -> None:
     """Types, signs, huge numbers, NaN, keys unknown, missing and at a wrong place: over all keys."""
     name = data.draw(st.sampled_from(["paths", *SECTIONS]))  # the first is small, and written to
-    key = data.draw(st.sampled_from([key for key in default_params().lines if key.startswith(f"{name}.")]))
+    own = (f"{name}.", *shared_keys(SECTIONS[name]))
+    key = data.draw(st.sampled_from([key for key in default_params().lines if key.startswith(own)]))
     values = copy.deepcopy(dict(default_params().values))
     *parents, last = key.split(".")
     place: Any = values
@@ -199,6 +209,7 @@ def test_whatever_stands_at_a_key_is_taken_or_refused_in_a_line(data: st.DataObj
             place[last] = {last: place[last]}
     changed = dataclasses.replace(default_params(), values=values)
     try:
+        refuse_unknown(changed, SECTIONS)
         taken = section(changed, name, SECTIONS[name])
         told = [] if name != "paths" else list(output_refusals(Path("/nowhere/project"), changed))
     except PipelineError as error:
@@ -237,7 +248,7 @@ def default_params() -> Params:
 def test_an_impossible_value_is_refused_by_its_stage(
     small: SmallProject, checkpoints: dict[str, dict[str, Any]], key: str, value: Any, expected: str
 ) -> None:
-    stage = key.partition(".")[0].replace("_", "-")
+    stage = read_from(key)[0].replace("_", "-")
     if stage != "prepare-data":
         write_inputs(small)
         write_checkpoints(small, checkpoints)

@@ -114,7 +114,7 @@ def test_while_workers_begin_and_work(
 @SIGNALS
 def test_in_training_and_on_from_there(small: SmallProject, number: signal.Signals) -> None:
     assert small.run("prepare-data", "--no-progress").code == 0
-    small.set(pretrain_encoder__clustering__min_samples=2)
+    small.set(clustering__min_samples=2)
     started = start(small.folder, PROGRAM, "pretrain-encoder", "--no-progress")
     snapshot = small.folder / ".genreid" / "state" / "pretrain-encoder" / "snapshot.pt"
     wait_for(snapshot.exists, started)

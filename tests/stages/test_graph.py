@@ -11,15 +11,17 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.code import PROJECT, code_fingerprint
-from pipeline.params import load_params, section
+from pipeline.params import load_params, section, shared_keys
 from pipeline.recipes import load_overrides, recipe_names
 from stages.cli import STAGES, app
 from stages.shared.run import PRODUCERS, Paths, section_name
+from stages.shared.sections import stage_settings
 
 ROOT = Path(__file__).parents[2]
 NAMES = [stage.__name__.replace("_", "-") for stage in STAGES]
 PARAMS = load_params(ROOT / "params.yaml")
 FIRST = "fingerprint-code"
+SHARED = ["clustering", "camera_contrast"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def test_one_word_for_a_stage_everywhere(graph: dict[str, Any], stages: dict[str
         assert stage["params"][0] == section_name(name)
         for key in stage["params"]:
             PARAMS.value(key)
-    assert list(PARAMS.values) == ["paths", *map(section_name, NAMES)]
+    assert list(PARAMS.values) == ["paths", *SHARED, *map(section_name, NAMES)]
     commands = [
         command.name or section_name(command.callback.__name__).replace("_", "-")
         for command in app.registered_commands
@@ -113,6 +115,13 @@ def test_a_stage_reads_what_it_depends_on(graph: dict[str, Any], name: str) -> N
     source = (ROOT / "stages" / f"{section_name(name)}.py").read_text()
     for key in keys_of(graph["stages"][name]["deps"]):
         assert f'"{key}"' in source, f"{name} depends on {key}, and its inputs do not name it"
+
+
+def test_a_stage_names_the_sections_that_it_shares(stages: dict[str, Any]) -> None:
+    for name, settings in stage_settings().items():
+        named = set(stages[name.replace("_", "-")]["params"])
+        shared = {key.partition(".")[0] for key in shared_keys(settings)}
+        assert shared == named & set(SHARED), name
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genreid.data.datasets.registry import PUBLISHED
-from pipeline.params import load_params, section
+from pipeline.params import load_params, refuse_unknown, section
 from pipeline.recipes import as_arguments, load_overrides, recipe_names, write_overrides
 from stages.shared.run import Paths
 from stages.shared.sections import stage_settings
@@ -23,8 +23,9 @@ def test_a_recipe_loads_strictly(tmp_path: Path, recipe: str) -> None:
     write_overrides(path, overrides)
     params = load_params(path)
     classes = stage_settings() | {"paths": Paths}
-    for name in params.values:
-        section(params, name, classes[name])
+    refuse_unknown(params, classes)
+    for name, settings in classes.items():
+        section(params, name, settings)
     arguments = as_arguments(overrides)
     assert not any(" " in argument for argument in arguments)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.params import Params, load_params
+from pipeline.params import Params, load_params, shared_keys
 from stages.shared.paths import Paths
 from stages.shared.sections import stage_settings
 from tools.params_reference.kinds import Kind, kind_of
@@ -64,13 +64,27 @@ def sections() -> dict[str, type[Any]]:
     return {"paths": Paths} | stage_settings()
 
 
+def shared_sections() -> dict[str, str]:
+    """Of each section that several stages share: what it is, in a sentence."""
+    names = {key.partition(".")[0] for made in sections().values() for key in shared_keys(made)}
+    told = {key.name.rpartition(".")[2]: key.text.whole for key in all_keys() if key.kind.part}
+    return {name: told[name] for name in sorted(names, reverse=True)}
+
+
 def all_keys() -> list[Key]:
-    """The keys below all sections, in the file's order."""
+    """The keys below all sections, in the file's order.
+
+    Raises LookupError where stages share a key and say different things of it.
+    """
     params = load_params(ROOT / "params.yaml")
     paper = load_params(ROOT / HERE / "paper.yaml")
-    found = [key for name, made in sections().items() for key in _below(name, made, params, paper)]
+    found: dict[str, Key] = {}
+    for name, made in sections().items():
+        for key in _below(name, made, params, paper):
+            if found.setdefault(key.name, key) != key:
+                raise LookupError(f"{key.name}: its settings classes differ: {found[key.name]}, {key}")
     place = {name: number for number, name in enumerate(params.lines)}
-    return sorted(found, key=lambda key: place[_nearest(key.name, place)])
+    return sorted(found.values(), key=lambda key: place[_nearest(key.name, place)])
 
 
 def _nearest(name: str, place: Mapping[str, int]) -> str:
@@ -83,7 +97,8 @@ def _below(prefix: str, made: type[Any], params: Params, paper: Params) -> Itera
     hints = typing.get_type_hints(made, include_extras=True)
     texts = field_texts(made)
     for field in fields(made):
-        name, kind = f"{prefix}.{field.name}", kind_of(hints[field.name])
+        name = field.metadata.get("shared", f"{prefix}.{field.name}")
+        kind = kind_of(hints[field.name])
         is_there = name in params.lines
         default = params.value(name) if is_there else None
         value = paper.value(name) if name in paper.lines else None

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.params_reference.comments import written
-from tools.params_reference.keys import Key, all_keys, followers, graph, run_again, sections
+from tools.params_reference.keys import (
+    Key,
+    all_keys,
+    followers,
+    graph,
+    run_again,
+    sections,
+    shared_sections,
+)
 from tools.params_reference.kinds import values
 
 _HEAD = """# Settings
@@ -18,16 +26,31 @@ same keys.
 - **paper** is the value of Chen et al. (TPAMI 2023); in `pretrain_encoder` that of ClusterContrast (Dai et al., 2022).
   – stands where there is none. [The method](method.md#constants) says why a default is another.
 - A change of a key runs its section's stage again, and then the stages after it whose inputs come out otherwise.
-  Comments and the order of keys run nothing again.
+  Comments and the order of keys run nothing again. Two sections belong to no stage: they hold what several stages must
+  agree on.
 
 Editors that know JSON Schema complete and check params.yaml by [params.schema.json](../params.schema.json). This page,
 the schema and the comments of params.yaml are made by `python -m tools.params_reference`."""  # noqa: E501
 
 
+_HEADER = ["key", "what it is", "unit", "values", "default", "paper"]
+
+
 def page() -> str:
     found = all_keys()
-    parts = [_HEAD, *(part for name in sections() for part in _section(name, found))]
+    parts = [_HEAD, *_section("paths", found)]
+    for name, about in shared_sections().items():
+        parts += _shared_section(name, about, found)
+    parts += [part for name in list(sections())[1:] for part in _section(name, found)]
     return "\n\n".join(parts) + "\n"
+
+
+def _shared_section(name: str, about: str, found: list[Key]) -> Iterator[str]:
+    yield f"## {name}"
+    again = _stages(run_again(name))
+    yield f"{about} Stages share it: a change runs {again} again, then what takes their results."
+    mine = [key for key in found if key.name.startswith(f"{name}.")]
+    yield _table(_HEADER, [_cells(key, name) for key in mine])
 
 
 def _section(name: str, found: list[Key]) -> Iterator[str]:
@@ -38,8 +61,7 @@ def _section(name: str, found: list[Key]) -> Iterator[str]:
         after = ", ".join(f"`{one}`" for one in followers(stage))
         then = f", then what takes its results: {after}" if after else ""
         yield f"{graph()[stage]['desc']}. A change runs `{stage}` again{then}."
-        header = ["key", "what it is", "unit", "values", "default", "paper"]
-        yield _table(header, [_cells(key, name, stage) for key in mine])
+        yield _table(_HEADER, [_cells(key, name, stage) for key in mine])
     else:
         yield "Where each artifact is, relative to the project."
         header = ["key", "what it is", "default", "runs again"]
@@ -47,8 +69,8 @@ def _section(name: str, found: list[Key]) -> Iterator[str]:
         yield _table(header, rows)
 
 
-def _cells(key: Key, section: str, stage: str) -> list[str]:
-    others = [one for one in run_again(key.name) if one != stage]
+def _cells(key: Key, section: str, stage: str | None = None) -> list[str]:
+    others = [] if stage is None else [one for one in run_again(key.name) if one != stage]
     more = f" Runs {_stages(others)} again too." if others else ""
     if key.kind.part is not None:
         found = values(key.kind) if key.kind.is_optional else ""

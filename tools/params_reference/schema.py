@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tools.params_reference.keys import Key, all_keys, graph, sections
+from tools.params_reference.keys import Key, all_keys, graph, sections, shared_sections
 from tools.params_reference.kinds import LONGEST_TEXT, Kind
 
 _LIMITS = {
@@ -26,7 +26,8 @@ _TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string
 def schema() -> dict[str, Any]:
     """The whole of it, as plain values."""
     found = all_keys()
-    parts = {name: _part(name, found) | {"description": _about(name)} for name in sections()}
+    told = {name: _about(name) for name in sections()} | shared_sections()
+    parts = {name: _part(name, found) | {"description": about} for name, about in told.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "params.yaml of genreid",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from genreid.clustering.settings import PseudoLabelSettings
 from genreid.models.settings import DiscriminatorSettings, GeneratorSettings
-from genreid.ranges import BatchSize, Count, Seed
+from genreid.ranges import BatchSize, Count, Seed, shared
 from genreid.training.settings.generation import GenerationSettings
 from genreid.training.settings.precision import Precision
 
@@ -27,8 +27,8 @@ class GeneratorPretrainingSettings:
     """How both learn."""
     clustering: PseudoLabelSettings
     """How embeddings become pseudo-identities, for same_person."""
-    camera_centred: bool
-    """Whether that clustering leaves out the mean embedding of each camera."""
+    camera_centred: bool = field(metadata=shared("clustering.camera_centred"))
+    """Whether the mean embedding of each camera is left out. Not while colours are clustered."""
     reconstruction_epochs: int
     """First epochs that learn L_img and L_same alone [epochs]. At a third of the cost; a generator that
     repairs learns all but L_adv in them."""

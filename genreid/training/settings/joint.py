@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from genreid.clustering.settings import PseudoLabelSettings
@@ -10,7 +10,7 @@ from genreid.data.settings import AugmentationSettings
 from genreid.errors import GenreidError
 from genreid.losses.settings import NegativeQuery
 from genreid.models.settings import GeneratedStatistics
-from genreid.ranges import BatchSize, Count, InnerShare, Positive, Rate, Seed, Share
+from genreid.ranges import BatchSize, Count, InnerShare, Positive, Rate, Seed, Share, shared
 from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.generation import GenerationSettings
 from genreid.training.settings.precision import Precision
@@ -113,10 +113,10 @@ class JointSettings:
     """What is averaged with an image before clustering. mirror: its mirror image; turned: its
     person turned by warping; turned_rows: images and turned persons each find neighbours, which become
     those of the image."""
-    camera_centred: bool
-    """Whether clustering leaves out the mean embedding of each camera."""
-    camera_contrast: CameraContrastSettings
-    """Contrast of real images with proxies of each camera."""
+    camera_centred: bool = field(metadata=shared("clustering.camera_centred"))
+    """Whether the mean embedding of each camera is left out. Not while colours are clustered."""
+    camera_contrast: CameraContrastSettings = field(metadata=shared("camera_contrast"))
+    """Contrast with proxies of each camera. Of real images, in joint training."""
     mirror: Share
     """Probability that an image is shown mirrored. With all that belongs to it."""
     generation: GenerationSettings

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from genreid.clustering.settings import PseudoLabelSettings
 from genreid.data.settings import AugmentationSettings
 from genreid.models.settings import EncoderSettings
-from genreid.ranges import Count, Positive, Rate, Seed, Share, TwoOrMore
+from genreid.ranges import Count, Positive, Rate, Seed, Share, TwoOrMore, shared
 from genreid.training.settings.cameras import CameraContrastSettings
 from genreid.training.settings.precision import Precision
 from genreid.training.settings.ranks import RankStatistics
@@ -25,10 +25,10 @@ class WarmUpSettings:
     """What the encoder is made of."""
     clustering: PseudoLabelSettings
     """How images become pseudo-identities."""
-    camera_centred: bool
-    """Whether clustering leaves out the mean embedding of each camera. After the first `colour_epochs`."""
-    camera_contrast: CameraContrastSettings
-    """Contrast with proxies of each camera."""
+    camera_centred: bool = field(metadata=shared("clustering.camera_centred"))
+    """Whether the mean embedding of each camera is left out. Not while colours are clustered."""
+    camera_contrast: CameraContrastSettings = field(metadata=shared("camera_contrast"))
+    """Contrast with proxies of each camera. Of real images, in joint training."""
     augmentation: AugmentationSettings
     """How images are changed."""
     colour_epochs: int
