@@ -168,10 +168,14 @@ def suspicious(crops: Crops) -> Iterator[tuple[str, str]]:
         )
     if look.copies:
         groups = [" = ".join(group[:_MOST_NAMED]) for group in look.copies]
-        yield "copies", f"{look.num_copies:,} files are the bytes of another: {_named(groups)}"
+        yield "copies", f"{_files(look.num_copies)} with the bytes of another: {_named(groups)}"
     for reason, paths in sorted(crops.listing.skipped.items()):
         what = "fit no pattern" if reason == ODD_NAME else reason
-        yield "left out", f"{len(paths):,} files ({what}): {_named(paths)}"
+        yield "left out", f"{_files(len(paths))} ({what}): {_named(paths)}"
+
+
+def _files(num: int) -> str:
+    return f"{num:,} file" if num == 1 else f"{num:,} files"
 
 
 def _cameras_told(cameras: Counter[int]) -> str:

@@ -127,9 +127,9 @@ def test_what_looks_wrong_is_named(tmp_path: Path) -> None:
     (tmp_path / "again.png").write_bytes((tmp_path / "001.png").read_bytes())
     lines = dict(findings(look(tmp_path)))
     assert lines["unreadable"].startswith("1, left out by the run: bad.jpg (no image)")
-    assert lines["copies"] == "1 files are the bytes of another: 001.png = again.png"
+    assert lines["copies"] == "1 file with the bytes of another: 001.png = again.png"
     assert lines["tiny"].startswith("6 under 32 px high or 16 wide")
-    assert lines["left out"] == "1 files (no image file): notes.txt"
+    assert lines["left out"] == "1 file (no image file): notes.txt"
 
 
 @pytest.mark.parametrize(
