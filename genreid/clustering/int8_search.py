@@ -40,7 +40,7 @@ def search_int8(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> C
     """Blocks of the upper triangle of the similarity matrix; each serves its rows and its columns."""
     num = len(rows)
     rounded, unit, error = dithered_rows(rows)
-    best = BestOfRows(num, min(num_candidates + int(SPARE_AN_ERROR * error), num))
+    best = BestOfRows(num, num_kept(num_candidates, error, num))
     least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0, smallest=True)
     for row, column, block in upper_blocks(rounded):
         best.offer(block, row, column)
@@ -48,6 +48,11 @@ def search_int8(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> C
             least.offer(block, row, column)
     farthest = _farthest(rows, least, unit, error) if with_farthest else None
     return Candidates(best.index, best.limits * np.float32(unit), error, farthest)
+
+
+def num_kept(num_candidates: int, error: float, num: int) -> int:
+    """Candidates that are kept of each of N rows, where products are off by `error` at most."""
+    return min(num_candidates + int(SPARE_AN_ERROR * error), num)
 
 
 def propose_int8(rows: np.ndarray, num_candidates: int) -> np.ndarray:
