@@ -59,7 +59,7 @@ class BestOfRows:
             map_row_chunks(columns, block.shape[1])
 
     def offer_rows(self, block: torch.Tensor, row: int, column: int) -> None:
-        """Offer `block` (R, C) to its rows alone: its columns are named from `column` on, whatever they are."""
+        """Offer `block` (R, C) to its rows alone; its columns are named from `column` on, any number."""
         entries = block.numpy()
 
         def rows(start: int, stop: int) -> None:
@@ -83,7 +83,7 @@ def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
 
 
 def all_blocks(left: torch.Tensor, right: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
-    """The same for every block of left·rightᵀ, int8 (M, D) and (N, D), the columns of a row in rising order."""
+    """The same for every block of left·rightᵀ, int8 (M, D) and (N, D), a row's columns in rising order."""
     held = torch.empty(min(BLOCK_ROWS, len(left)) * min(BLOCK_ROWS, len(right)), dtype=torch.int32)
     for row in range(0, len(left), BLOCK_ROWS):
         for column in range(0, len(right), BLOCK_ROWS):

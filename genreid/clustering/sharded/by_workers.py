@@ -99,7 +99,7 @@ def pairs_by_workers(
             f"neighbour search '{settings.method}' is one machine's: workers share out `exact` alone; set "
             "`method` to exact"
         )
-    k1, k2 = min(settings.k1, shelf.num_rows), min(settings.k2, shelf.num_rows)
+    k1, k2 = settings.k1, settings.k2
     shown = progress or Silent()
     rounding = _rounding(workers, shelf, shown)
     steps: list[tuple[str, str, Callable[..., None], tuple[Any, ...]]] = [

@@ -4,7 +4,8 @@ Four steps, each of which needs what the one before it has made of all pieces: `
 `find_weights` (v), `average_weights` (V) and `find_pairs`. In each, what belongs to the piece stays in memory
 and that of all pieces passes by, one piece at a time. Sums are added in the order of the one machine.
 
-Shapes: N rows in all, R of the piece, k1 columns of the neighbour table, h columns that expansion looks at, E pairs.
+Shapes: N rows in all, R of the piece, k1 columns of the neighbour table, h columns that expansion looks at, M
+entries of the piece's sparse rows, E pairs.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ EXPANDED, MEAN = "expanded", "mean"
 """Kept of each piece: v and V of the formula as counts (R,), columns (M,) and values (M,)."""
 
 PAIRS = "pairs"
-"""Kept of each piece: row, column (E,) int32, numbered among all rows, row < column; distance (E,); cosine (E,)."""
+"""Kept of each piece: row < column (E,) int32, numbered among all rows, distance and cosine (E,)."""
 
 
 def find_reciprocal(shelf: Shelf, piece: int, k1: int) -> None:
@@ -53,8 +54,10 @@ def find_reciprocal(shelf: Shelf, piece: int, k1: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _find_back(index: np.ndarray, start: int, theirs: np.ndarray, first: int, back: np.ndarray) -> None:
-    """The place of each row in the lists of its neighbours, as far as these are `theirs`; `back` is left as it
-    is where it has none."""
+    """The place of each row in the lists of its neighbours, as far as these are `theirs`.
+
+    `back` is left as it is where a list does not have the row.
+    """
     num, width = back.shape
     for i in range(num):
         for p in range(width):
@@ -97,7 +100,7 @@ def find_weights(shelf: Shelf, piece: int) -> None:
 def _additions(
     full: np.ndarray, full_count: np.ndarray, half: np.ndarray, half_count: np.ndarray, first: int
 ) -> Rows:
-    """Row, place and column of what R(i, k1) is expanded by: for those of its members whose R(c, h) is here."""
+    """Row, place and column of what R(i, k1) is expanded by, for its members whose R(c, h) is here."""
     room = 1024
     rows = np.empty(room, np.int32)
     places = np.empty(room, np.int32)

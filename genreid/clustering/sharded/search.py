@@ -211,8 +211,10 @@ def _search_again(table: Table, undecided: np.ndarray, index: np.ndarray, simila
 def _may_belong(
     own: np.ndarray, block: np.ndarray, least: np.ndarray, own_place: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs, a row of `own` (U, D) and one of `block` (B, D), of similarity `least` (U,) or more; and those of
-    an image with itself, which stands at `own_place` (U,) of the block, or outside it."""
+    """Pairs, a row of `own` (U, D) and one of `block` (B, D), of similarity `least` (U,) or more.
+
+    An image's pair with itself, which stands at `own_place` (U,) of the block, or outside it, always belongs.
+    """
     with full_precision():
         roughly = (torch.from_numpy(own) @ torch.from_numpy(block).T).numpy()
     inside = np.flatnonzero((own_place >= 0) & (own_place < len(block)))
