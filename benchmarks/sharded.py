@@ -82,7 +82,8 @@ def _compare(arguments: argparse.Namespace, rates: sharded_model.Rates) -> None:
     one, _, found = side("sharded", "one", num_images=num, width=width)
     labels = found["labels"]
     print(
-        f"one machine: {one.cpu_s:.0f} s of CPU, {one.wall_s:.0f} s, {one.memory_mb / 1e3:.2f} GB above its rows"
+        f"one machine: {one.cpu_s:.0f} s of CPU, {one.wall_s:.0f} s, "
+        f"{one.memory_mb / 1e3:.2f} GB above its rows"
     )
     print(f"{clusters(labels)}\n")
     print(

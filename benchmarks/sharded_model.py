@@ -56,9 +56,9 @@ class Rates:
     def __str__(self) -> str:
         return (
             f"{1e-9 / self.multiply_add:.0f} G multiply-adds a second; {1e9 * self.look:.3f} ns a product "
-            f"looked at, {1e9 * self.enter:.0f} ns one that enters a heap; {1e9 * self.round:.2f} ns a number "
-            f"rounded; {1e9 * self.candidate:.0f} ns a candidate; {1e6 * self.graph_row:.0f} µs a row of the "
-            f"graph, of {self.entries:.0f} and {self.mean_entries:.0f} entries"
+            f"looked at, {1e9 * self.enter:.0f} ns one that enters a heap; {1e9 * self.round:.2f} ns a "
+            f"number rounded; {1e9 * self.candidate:.0f} ns a candidate; {1e6 * self.graph_row:.0f} µs a row "
+            f"of the graph, of {self.entries:.0f} and {self.mean_entries:.0f} entries"
         )
 
 
@@ -113,7 +113,7 @@ def cost(rates: Rates, num: int, width: int, rows: int, readings: int = 1) -> Co
         + rows * rates.graph_row
     )
     half = half_columns(k1)
-    # lists and sets of all; of sparse rows all those of v, and those of V from the piece on: half, in the mean
+    # lists and sets of all; of sparse rows those of v, and of V those from the piece on: half, in the mean
     sparse = 4 * (k1 + half + 1) + 8 * (rates.entries + rates.mean_entries * (1 + rows / num) / 2)
     read = num * (2 * 4 * width + 4 * width + sparse) + 5 * rows * 4 * width
     proposing = 5 * width + 12 * kept

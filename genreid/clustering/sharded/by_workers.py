@@ -65,6 +65,10 @@ class Pairs:
         return graph
 
 
+def begin() -> None:
+    """What a worker calls first: to have imported this module is enough."""
+
+
 def even_bounds(num: int, num_workers: int, most: int = MOST_ROWS) -> list[int]:
     """The first row of each piece, and N: pieces of nearly the same size, at most `most`, and at least one a
     worker where there are enough rows."""
