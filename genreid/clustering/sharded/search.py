@@ -59,10 +59,8 @@ def look_over(shelf: Shelf, piece: int, step: float) -> np.ndarray:
     """(3,) what `genreid.clustering.dithered.round_rows` tells of a piece's rows."""
     held = np.empty((shelf.block_rows, shelf.width), np.float32)
     own = shelf.piece(piece)
-    found = [
-        round_rows(shelf.read_rows(block, held), np.float64(step))[1]
-        for block in shelf.blocks(own.start, own.stop)
-    ]
+    blocks = shelf.rows_in(shelf.blocks(own.start, own.stop), held)
+    found = [round_rows(rows, np.float64(step))[1] for _, rows in blocks]
     highest: np.ndarray = np.max(found, axis=0)
     return highest
 
@@ -88,7 +86,8 @@ class Table:
         self.shelf, self.own = shelf, shelf.piece(piece)
         self.num = len(self.own)
         self.rows = np.empty((self.num + shelf.block_rows, shelf.width), np.float32)
-        shelf.read_rows(self.own, self.rows)
+        for _ in shelf.rows_in([self.own], self.rows):
+            pass
 
     @property
     def own_rows(self) -> np.ndarray:
@@ -96,8 +95,8 @@ class Table:
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[range, np.ndarray]]:
         """Blocks of rows start..stop, all by default, each in the place of the one before it."""
-        for block in self.shelf.blocks(start, self.shelf.num_rows if stop is None else stop):
-            yield block, self.shelf.read_rows(block, self.rows[self.num :])
+        blocks = self.shelf.blocks(start, self.shelf.num_rows if stop is None else stop)
+        return self.shelf.rows_in(blocks, self.rows[self.num :])
 
     def similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """(M,) of the piece's rows `left` and the rows `right` of the block that is read, counted from it."""

@@ -9,7 +9,7 @@ Shapes: N rows of D numbers in P pieces.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -73,18 +73,18 @@ class Shelf:
         for first in range(start, stop, self.block_rows):
             yield range(first, min(first + self.block_rows, stop))
 
-    def read_rows(self, rows: range, into: np.ndarray) -> np.ndarray:
-        """Rows (R, D), read into the first R of `into`."""
-        found = into[: len(rows)]
+    def rows_in(self, ranges: Iterable[range], into: np.ndarray) -> Iterator[tuple[range, np.ndarray]]:
+        """Each range and its rows (R, D), read into the first R of `into`, in the place of those before."""
         with (self.folder / _ROWS).open("rb", buffering=0) as file:
-            file.seek(rows.start * self.width * 4)
-            room = memoryview(found).cast("B")
-            while room.nbytes:
-                num = file.readinto(room)
-                if not num:
-                    raise GenreidError(f"{self.folder / _ROWS} ends too early: remove {self.folder}")
-                room = room[num:]
-        return found
+            for rows in ranges:
+                file.seek(rows.start * self.width * 4)
+                room = memoryview(into[: len(rows)]).cast("B")
+                while room.nbytes:
+                    num = file.readinto(room)
+                    if not num:
+                        raise GenreidError(f"{self.folder / _ROWS} ends too early: remove {self.folder}")
+                    room = room[num:]
+                yield rows, into[: len(rows)]
 
     def has(self, name: str, piece: int) -> bool:
         """Whether it has been made of the piece."""
