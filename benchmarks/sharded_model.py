@@ -7,7 +7,7 @@ For a piece of R of N rows of D numbers, k1 columns, c candidates a row:
     bytes read       rows 4·N·D four times; lists of neighbours, sets and sparse rows of all pieces once
     memory           the piece's rows, the same rounded, and the heaps; a block of rows and one of products
 
-Everything else grows like R and is one rate, the seconds a row of the graph's steps.
+The graph's steps have two rates: the seconds a row of the piece, and a row of all that passes by it.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ PASSES = 4
 again, and similarities that the neighbour table lacks are worked out."""
 
 _ROWS, _FEW, _MANY = 2048, 16384, 65536
-_GRAPH = 12_000
+_STEPS = ("find_reciprocal", "find_weights", "average_weights", "find_pairs")
+_GRAPH, _GRAPH_PIECES = 12_000, 6
 
 
 @dataclass(frozen=True)
 class Rates:
     """Of one core: seconds of a multiply-add, of a product that is looked at, of one that enters a heap, of
-    rounding a number, of a candidate's true similarity, and of a row in the graph's steps; and how many
-    entries a row of v and one of V have.
+    rounding a number, of a candidate's true similarity, and of a row in the graph's steps, one of its own and
+    one that passes by; and how many entries a row of v and one of V have.
     """
 
     multiply_add: float
@@ -54,6 +55,7 @@ class Rates:
     round: float
     candidate: float
     graph_row: float
+    passing_row: float
     entries: float
     mean_entries: float
 
@@ -62,7 +64,8 @@ class Rates:
             f"{1e-9 / self.multiply_add:.0f} G multiply-adds a second; {1e9 * self.look:.3f} ns a product "
             f"looked at, {1e9 * self.enter:.0f} ns one that enters a heap; {1e9 * self.round:.2f} ns a "
             f"number rounded; {1e9 * self.candidate:.0f} ns a candidate; {1e6 * self.graph_row:.0f} µs a row "
-            f"of the graph, of {self.entries:.0f} and {self.mean_entries:.0f} entries"
+            f"of the graph and {1e6 * self.passing_row:.1f} µs one that passes by, of "
+            f"{self.entries:.0f} and {self.mean_entries:.0f} entries"
         )
 
 
@@ -104,8 +107,11 @@ def measured_rates(width: int) -> Rates:
     enter = (first - again) / _num_entered(width, _MANY)
     chosen = np.random.default_rng(0).integers(_FEW, size=(_FEW, 64)).astype(np.int32)
     candidate = _seconds(lambda: candidate_similarity(rows[:_FEW], chosen)) / chosen.size
-    graph_row, entries, mean_entries = _graph(rows[:_GRAPH])
-    return Rates(product / width, look, enter, rounding, candidate, graph_row, entries, mean_entries)
+    one, entries, mean_entries = _graph(rows[:_GRAPH], 1)
+    many, _, _ = _graph(rows[:_GRAPH], _GRAPH_PIECES)
+    passing_row = (many - one) / (_GRAPH_PIECES - 1)
+    of_graph = one - passing_row, passing_row, entries, mean_entries
+    return Rates(product / width, look, enter, rounding, candidate, *of_graph)
 
 
 def cost(rates: Rates, num: int, width: int, rows: int, readings: int = 1) -> Cost:
@@ -119,6 +125,7 @@ def cost(rates: Rates, num: int, width: int, rows: int, readings: int = 1) -> Co
         + (num + 2 * rows) * width * rates.round
         + rows * kept * rates.candidate
         + rows * rates.graph_row
+        + num * rates.passing_row
     )
     half = half_columns(k1)
     # lists and sets of all; of sparse rows those of v, and of V those from the piece on: half, in the mean
@@ -152,18 +159,18 @@ def forecast(rates: Rates, cores: int = 64, width: int = 256) -> str:
     return "\n".join(lines)
 
 
-def _graph(rows: np.ndarray) -> tuple[float, float, float]:
-    """Seconds a row of the graph's steps, and the entries of a row of v and of V."""
+def _graph(rows: np.ndarray, num_pieces: int) -> tuple[float, float, float]:
+    """Seconds a row of the graph's steps, of all pieces; and the entries of a row of v and of V."""
     settings = PseudoLabelSettings(method="exact", **SETTINGS)
-    clock = _Clock()
+    clock, least = _Clock(), float("inf")
     for _ in range(3):  # the first time compiles
         clock.seconds = {}
         with tempfile.TemporaryDirectory() as folder:
-            shelf = Shelf.filled(Path(folder), rows, [0, len(rows)])
+            shelf = Shelf.filled(Path(folder), rows, by_workers.even_bounds(len(rows), num_pieces))
             by_workers.cluster_by_workers(clock, shelf, settings)
             counts = [shelf.get(name, 0, "counts")[0].mean() for name in ("expanded", "mean")]
-    steps = ("find_reciprocal", "find_weights", "average_weights", "find_pairs")
-    return sum(clock.seconds[step] for step in steps) / len(rows), float(counts[0]), float(counts[1])
+        least = min(least, sum(clock.seconds[step] for step in _STEPS))
+    return least / len(rows), float(counts[0]), float(counts[1])
 
 
 class _Clock:
@@ -177,7 +184,8 @@ class _Clock:
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         started = time.process_time()
         result = function(*arguments)
-        self.seconds[function.__name__] = time.process_time() - started
+        taken = time.process_time() - started
+        self.seconds[function.__name__] = self.seconds.get(function.__name__, 0.0) + taken
         return result
 
 
