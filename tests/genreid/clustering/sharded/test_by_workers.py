@@ -63,6 +63,14 @@ def copies() -> np.ndarray:
     return rows
 
 
+def crowded() -> np.ndarray:
+    """Copies of two lengths: the longer ones crowd the shorter out of their own candidates."""
+    rows = copies()
+    same_as = np.flatnonzero((rows == rows[7]).all(1))
+    rows[same_as[::4]] *= np.float32(0.996)
+    return rows
+
+
 def concentrated() -> np.ndarray:
     """With a row in the last piece that turns into one number, which needs longer steps than the others."""
     rows = person_features(NUM, 64, 11, 0.7, seed=6)
@@ -90,7 +98,7 @@ def same(found: csr_array, expected: csr_array) -> None:
 
 @pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("bounds", BOUNDS)
-@pytest.mark.parametrize("features", [persons, lattice, copies, concentrated])
+@pytest.mark.parametrize("features", [persons, lattice, copies, crowded, concentrated])
 def test_the_same_as_on_one_machine(
     features: Callable[[], np.ndarray], bounds: tuple[int, ...], tmp_path: Path
 ) -> None:
