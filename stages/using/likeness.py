@@ -59,5 +59,5 @@ def _name(rows: np.ndarray, settings: PseudoLabelSettings, least: float, bounds:
     """Of all that the result depends on, code included, and of how it is shared out."""
     code = code_fingerprint(by_workers.__name__)
     digest = blake2b(repr((rows.shape, settings, least, list(bounds), sorted(code.items()))).encode())
-    digest.update(np.ascontiguousarray(rows))
+    digest.update(np.ascontiguousarray(rows).data.cast("B"))
     return digest.hexdigest()[:16]

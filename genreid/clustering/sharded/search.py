@@ -124,8 +124,8 @@ def _propose_int8(table: Table, num_candidates: int, rounding: Rounding) -> Cand
 
 
 def _propose_faiss(table: Table, num_candidates: int) -> Candidates:
-    similarity = np.full((table.num, num_candidates), -np.inf, np.float32)
-    index = np.zeros((table.num, num_candidates), np.int32)
+    similarity: np.ndarray = np.full((table.num, num_candidates), -np.inf, np.float32)
+    index: np.ndarray = np.zeros((table.num, num_candidates), np.int32)
     for block, rows in table.blocks():
         values, places = largest_products(table.own_rows, rows, min(num_candidates, len(rows)))
         similarity = np.concatenate([similarity, values], 1)

@@ -45,7 +45,8 @@ class Shelf:
         partial = _own_name(folder / _ROWS)
         with partial.open("wb") as file:
             for block in shelf.blocks(0, shelf.num_rows):
-                file.write(unit_rows(rows[block.start : block.stop], f"rows from {block.start}"))
+                checked = unit_rows(rows[block.start : block.stop], f"rows from {block.start}")
+                file.write(checked.data.cast("B"))
         os.replace(partial, folder / _ROWS)
         return shelf
 
@@ -78,7 +79,7 @@ class Shelf:
         with (self.folder / _ROWS).open("rb", buffering=0) as file:
             for rows in ranges:
                 file.seek(rows.start * self.width * 4)
-                room = memoryview(into[: len(rows)]).cast("B")
+                room = into[: len(rows)].data.cast("B")
                 while room.nbytes:
                     num = file.readinto(room)
                     if not num:
