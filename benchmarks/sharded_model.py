@@ -149,7 +149,6 @@ def forecast(rates: Rates, cores: int = 64, width: int = 256) -> str:
         for nodes in (1, 10, 100):
             workers = nodes * cores
             pieces = len(by_workers.even_bounds(num, workers)) - 1
-            pieces = -(-pieces // workers) * workers
             one = cost(rates, num, width, num // pieces, pieces // workers)
             lines.append(
                 f"| {num:,} | {nodes} | {pieces:,} | {num // pieces:,} | {workers * one.multiply_adds:.1e} | "

@@ -44,7 +44,7 @@ def likeness_by_workers(
     lock = StageLock(project.root / STATE_FOLDER / "group.lock", "group")
     try:
         with open_workers(alone, by_workers.begin, sees=[folder]) as workers:
-            bounds = by_workers.even_bounds(len(rows), workers.num_calls)
+            bounds = by_workers.even_bounds(len(rows), workers.num_workers)
             own = folder / f"group-{_name(rows, settings, least, bounds)}"
             shelf = Shelf.filled(own, rows, bounds)
             shown = Bars(show=project.options.progress)

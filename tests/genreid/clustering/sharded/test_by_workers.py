@@ -192,7 +192,13 @@ def test_a_run_that_was_ended_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("num", "workers", "most", "expected"),
-    [(10, 3, 100, [0, 3, 6, 10]), (10, 1, 4, [0, 3, 6, 10]), (2, 5, 100, [0, 1, 2]), (7, 1, 7, [0, 7])],
+    [
+        (10, 3, 100, [0, 3, 6, 10]),
+        (10, 1, 4, [0, 3, 6, 10]),
+        (10, 2, 4, [0, 2, 5, 7, 10]),
+        (2, 5, 100, [0, 1, 2]),
+        (7, 1, 7, [0, 7]),
+    ],
 )
 def test_pieces_are_even(num: int, workers: int, most: int, expected: list[int]) -> None:
     assert even_bounds(num, workers, most) == expected
