@@ -72,7 +72,7 @@ def begin() -> None:
 def even_bounds(num: int, num_workers: int, most: int = MOST_ROWS) -> list[int]:
     """The first row of each piece, and N.
 
-    Pieces are nearly of one size, at most `most` rows, and as many for each worker where there are enough rows.
+    Pieces are nearly of one size, at most `most` rows, and as many for each worker if there are enough rows.
     """
     num_pieces = min(num, num_workers * -(-num // (most * num_workers)))
     return [num * piece // num_pieces for piece in range(num_pieces + 1)]
