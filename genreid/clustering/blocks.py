@@ -51,15 +51,21 @@ class BestOfRows:
         """Offer `block` (R, C), corner at (row, column), to its rows and, off the diagonal, its columns."""
         entries = block.numpy()
 
-        def rows(start: int, stop: int) -> None:
-            _offer_rows(entries, row, column, self._flip, self._keys, self._index, start, stop)
-
         def columns(start: int, stop: int) -> None:
             _offer_columns(entries, row, column, self._flip, self._keys, self._index, start, stop)
 
-        map_row_chunks(rows, block.shape[0])
+        self.offer_rows(block, row, column)
         if column > row:
             map_row_chunks(columns, block.shape[1])
+
+    def offer_rows(self, block: torch.Tensor, row: int, column: int) -> None:
+        """Offer `block` (R, C) to its rows alone; its columns are named from `column` on, any number."""
+        entries = block.numpy()
+
+        def rows(start: int, stop: int) -> None:
+            _offer_rows(entries, row, column, self._flip, self._keys, self._index, start, stop)
+
+        map_row_chunks(rows, block.shape[0])
 
 
 def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
@@ -73,6 +79,17 @@ def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
             left, right = x[row : row + BLOCK_ROWS], x[column : column + BLOCK_ROWS]
             block = held[: len(left) * len(right)].view(len(left), len(right))
             _multiply(left, right, block)
+            yield row, column, block
+
+
+def all_blocks(left: torch.Tensor, right: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """The same for every block of left·rightᵀ, int8 (M, D) and (N, D), a row's columns in rising order."""
+    held = torch.empty(min(BLOCK_ROWS, len(left)) * min(BLOCK_ROWS, len(right)), dtype=torch.int32)
+    for row in range(0, len(left), BLOCK_ROWS):
+        for column in range(0, len(right), BLOCK_ROWS):
+            rows, columns = left[row : row + BLOCK_ROWS], right[column : column + BLOCK_ROWS]
+            block = held[: len(rows) * len(columns)].view(len(rows), len(columns))
+            _multiply(rows, columns, block)
             yield row, column, block
 
 

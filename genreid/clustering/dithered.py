@@ -54,33 +54,53 @@ def dithered_rows(rows: np.ndarray) -> tuple[torch.Tensor, float, float]:
     A product of two, times `unit`, is that of the rows but for `error`.
     """
     num, width = rows.shape
+    step = usual_step(width)
+    rounded, highest = round_rows(rows, step)
+    if (wider := wide_enough(step, highest)) > step:
+        step = wider
+        rounded, highest = round_rows(rows, step)
+    return rounded, *unit_and_error(step, highest, num, width)
+
+
+def usual_step(width: int) -> np.float64:
+    """The length of a step that nearly all rows of D numbers fit with."""
+    return np.float64(_REACH / np.sqrt(_blocks(width)[1]) / _STEPS)
+
+
+def round_rows(rows: np.ndarray, step: np.float64) -> tuple[torch.Tensor, np.ndarray]:
+    """(N, D') int8, each row by itself, and what `wide_enough` and `unit_and_error` want to know.
+
+    The latter is (3,), of which a set's is the maximum of its parts'. Rows that the step is too short for are
+    not rounded.
+    """
+    num, width = rows.shape
     block, padded = _blocks(width)
     first = _SHORTEST_LOOP if width >= _WIDE else 1
     rng = np.random.default_rng(0)
     signs = rng.choice(np.array([-1, 1], np.float32), padded)
     dither = rng.random(padded, dtype=np.float32) + np.float32(_ABOVE_ZERO)
+    scaled_signs = signs / np.float32(step * np.sqrt(block // first))
     rounded = np.zeros((num, padded), np.int8)
-    growth = np.sqrt(block // first)
 
-    def round_all(step: float) -> np.ndarray:
-        scaled_signs = signs / np.float32(step * growth)
+    def work(start: int, stop: int) -> np.ndarray:
+        found: np.ndarray = _round(rows, scaled_signs, dither, block, first, rounded, start, stop)
+        return found
 
-        def work(start: int, stop: int) -> np.ndarray:
-            found: np.ndarray = _round(rows, scaled_signs, dither, block, first, rounded, start, stop)
-            return found
+    highest: np.ndarray = np.max(map_row_chunks(work, num), axis=0)
+    return torch.from_numpy(rounded), highest
 
-        highest: np.ndarray = np.max(map_row_chunks(work, num), axis=0)
-        return highest
 
-    step = _REACH / np.sqrt(padded) / _STEPS
-    largest, longest, error = round_all(step)
-    if largest > _STEPS:
-        step *= 1.001 * largest / _STEPS
-        largest, longest, error = round_all(step)
-    longest, error = np.sqrt(longest) * step, np.sqrt(error) * step
+def wide_enough(step: np.float64, highest: np.ndarray) -> np.float64:
+    """The step, or a longer one where it does not reach the largest number."""
+    return step if highest[0] <= _STEPS else np.float64(step * (1.001 * highest[0] / _STEPS))
+
+
+def unit_and_error(step: np.float64, highest: np.ndarray, num: int, width: int) -> tuple[float, float]:
+    """Those of `dithered_rows`, for N rows rounded with this step."""
+    longest, error = np.sqrt(highest[1]) * step, np.sqrt(highest[2]) * step
     by_chance = step * np.sqrt(np.log(2 * num**2 / MISTAKE) / 2)
     bound = 2 * longest * min(by_chance, error) + error**2 + product_error(width)
-    return torch.from_numpy(rounded), float(step**2), float(bound)
+    return float(step**2), float(bound)
 
 
 def _blocks(width: int) -> tuple[int, int]:

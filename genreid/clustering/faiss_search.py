@@ -27,18 +27,22 @@ HNSW_QUERIES = 1 << 16
 
 def search_faiss(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> Candidates:
     """All pairs of rows (N, D) by faiss, on its first GPU where it sees one."""
-    faiss = _import_faiss()
-
-    def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        if faiss.get_num_gpus() > 0:
-            # One device: distances from several have been seen to be wrong.
-            resources = faiss.StandardGpuResources()
-            return faiss.knn_gpu(resources, queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT, device=0)
-        return faiss.knn(queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
-
-    similarity, index = search(rows, num_candidates)
-    farthest = squared_distance(-search(-rows, 1)[0][:, 0]) if with_farthest else None
+    similarity, index = largest_products(rows, rows, num_candidates)
+    farthest = squared_distance(-largest_products(-rows, rows, 1)[0][:, 0]) if with_farthest else None
     return Candidates(index.astype(np.int32), similarity.min(1), product_error(rows.shape[1]), farthest)
+
+
+def largest_products(queries: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k largest products of each query (Q, D) with rows (N, D), falling: (Q, k) float32, (Q, k) int64."""
+    faiss = _import_faiss()
+    found: tuple[np.ndarray, np.ndarray]
+    if faiss.get_num_gpus() > 0:
+        # One device: distances from several have been seen to be wrong.
+        resources = faiss.StandardGpuResources()
+        found = faiss.knn_gpu(resources, queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT, device=0)
+    else:
+        found = faiss.knn(queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
+    return found
 
 
 def search_hnsw(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> Candidates:

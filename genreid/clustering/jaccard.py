@@ -64,7 +64,7 @@ def jaccard_graph(
     def work(start: int, stop: int) -> Rows:
         return overlapping_pairs(weights, transposed, start, stop, above_diagonal=True, max_distance=eps)
 
-    upper = _stack(map_row_chunks(work, num), num).tocoo()
+    upper = stack(map_row_chunks(work, num), num).tocoo()
     row, column = upper.coords
     distance = np.maximum(upper.data, MIN_DISTANCE)
     both = (np.concatenate((row, column)), np.concatenate((column, row)))
@@ -104,13 +104,15 @@ def reciprocal_weights(
     def expand(start: int, stop: int) -> Rows:
         return _expand_sets(neighbours.index, neighbours.similarity, *full, *half, start, stop)
 
-    weights = _stack(map_row_chunks(expand, num), num)
+    weights = stack(map_row_chunks(expand, num), num)
     _fill_unknown(weights, features)
-    _similarity_to_weight(weights, max_distance)
+    similarity_to_weight(weights, max_distance)
     if k2 > 1:
         nearest = np.ascontiguousarray(neighbours.index[:, :k2])
         csr = (weights.indptr, weights.indices, weights.data)
-        weights = _stack(map_row_chunks(lambda start, stop: _mean_rows(*csr, nearest, start, stop), num), num)
+        weights = stack(
+            map_row_chunks(lambda start, stop: mean_rows(*csr, nearest, num, start, stop), num), num
+        )
     weights.sort_indices()
     return weights
 
@@ -127,7 +129,8 @@ def overlapping_pairs(
 ) -> Rows:
     """Jaccard distances ≤ `max_distance` of rows start..stop to the images that share a column with them.
 
-    weights, transposed: V and its transpose, both with sorted columns.
+    weights, transposed: V and its transpose, both with sorted columns; the transpose may be that of other
+        images' rows of V.
     first_column: the first image to compare with; above_diagonal: compare with later images only.
     Returns the number of pairs a row, their columns and distances; every pair not given is at distance 1
     or above `max_distance`.
@@ -135,6 +138,7 @@ def overlapping_pairs(
     return _overlaps(
         (weights.indptr, weights.indices, weights.data),
         (transposed.indptr, transposed.indices, transposed.data),
+        transposed.shape[1],
         start,
         stop,
         first_column,
@@ -154,12 +158,13 @@ def _fold(weights: csr_array, rows_per_image: int) -> csr_array:
     return folded
 
 
-def _stack(parts: list[Rows], num: int) -> csr_array:
+def stack(parts: list[Rows], num: int, num_columns: int | None = None) -> csr_array:
+    """(num, num_columns) of its rows in order; square where no other width is given."""
     counts, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
     indptr = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
     if indptr[-1] <= np.iinfo(np.int32).max:  # scipy would widen the columns to the pointers' type
         indptr = indptr.astype(np.int32)
-    return csr_array((values, columns, indptr), shape=(num, num))
+    return csr_array((values, columns, indptr), shape=(num, num if num_columns is None else num_columns))
 
 
 def _fill_unknown(weights: csr_array, features: np.ndarray) -> None:
@@ -169,7 +174,8 @@ def _fill_unknown(weights: csr_array, features: np.ndarray) -> None:
     weights.data[unknown] = pair_similarity(features, left, weights.indices[unknown])
 
 
-def _similarity_to_weight(weights: csr_array, max_distance: np.ndarray | None) -> None:
+def similarity_to_weight(weights: csr_array, max_distance: np.ndarray | None = None) -> None:
+    """v of the module's formula from the similarities of R*, in place, row by row."""
     counts = np.diff(weights.indptr)
     distance = squared_distance(weights.data)
     if max_distance is not None:
@@ -264,11 +270,17 @@ def _expand_sets(
 
 
 @njit(cache=True, nogil=True)
-def _mean_rows(
-    indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, nearest: np.ndarray, start: int, stop: int
+def mean_rows(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    data: np.ndarray,
+    nearest: np.ndarray,
+    num_columns: int,
+    start: int,
+    stop: int,
 ) -> Rows:
     """The mean of the sparse rows `nearest` (N, k2) names, for rows start..stop, summed in rank order."""
-    num, k2 = nearest.shape
+    k2 = nearest.shape[1]
     room = 0
     for i in range(start, stop):
         for p in range(k2):
@@ -276,8 +288,8 @@ def _mean_rows(
     columns = np.empty(room, np.int32)
     values = np.empty(room, np.float32)
     counts = np.empty(stop - start, np.int32)
-    total = np.zeros(num, np.float32)
-    taken = np.full(num, -1, np.int32)
+    total = np.zeros(num_columns, np.float32)
+    taken = np.full(num_columns, -1, np.int32)
     end = 0
     for i in range(start, stop):
         first = end
@@ -301,6 +313,7 @@ def _mean_rows(
 def _overlaps(
     weights: Rows,
     transposed: Rows,
+    num: int,
     start: int,
     stop: int,
     first_column: int,
@@ -310,7 +323,6 @@ def _overlaps(
     """Min-sums of rows start..stop, added in the order of the columns: m(i, j) = m(j, i) to the last bit."""
     indptr, indices, data = weights
     t_indptr, t_indices, t_data = transposed
-    num = indptr.shape[0] - 1
     columns = np.empty(1024, np.int32)
     values = np.empty(1024, np.float32)
     counts = np.empty(stop - start, np.int32)

@@ -83,23 +83,35 @@ def _refine(rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarra
     similarity = np.empty((num, k), np.float32)
 
     def keep_own(start: int, stop: int) -> None:
-        # Longer rows beside it can crowd an image out of its own candidates: it takes the last one's place.
-        rows_chosen, own = chosen[start:stop], np.arange(start, stop)
-        rows_chosen[:, -1] = np.where((rows_chosen == own[:, None]).any(1), rows_chosen[:, -1], own)
+        with_own_image(chosen[start:stop], np.arange(start, stop))
 
     def order(start: int, stop: int) -> None:
-        falling = np.where(
-            chosen[start:stop] == np.arange(start, stop)[:, None], -np.inf, -values[start:stop]
-        )
-        best = np.lexsort((chosen[start:stop], falling), axis=1)[:, :k]
-        index[start:stop] = np.take_along_axis(chosen[start:stop], best, 1)
-        similarity[start:stop] = np.take_along_axis(values[start:stop], best, 1)
+        rows, own = slice(start, stop), np.arange(start, stop)
+        index[rows], similarity[rows] = candidates_in_order(chosen[rows], values[rows], own, k)
 
     map_row_chunks(keep_own, num)
     values = candidate_similarity(rows, chosen)
     map_row_chunks(order, num)
     decided = similarity[:, -1] > candidates.floor + candidates.error
     return index, similarity, decided | (width == num)
+
+
+def with_own_image(chosen: np.ndarray, own: np.ndarray) -> None:
+    """Put `own` (R,) among its candidates (R, c), the least similar last, where it is not.
+
+    Longer rows beside it can crowd an image out of its own candidates: it takes the last one's place.
+    """
+    chosen[:, -1] = np.where((chosen == own[:, None]).any(1), chosen[:, -1], own)
+
+
+def candidates_in_order(
+    chosen: np.ndarray, similarity: np.ndarray, own: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k best of the candidates (R, c) of images `own` (R,) by `similarity` (R, c): both (R, k), in the
+    order of `Neighbours`."""
+    falling = np.where(chosen == own[:, None], -np.inf, -similarity)
+    best = np.lexsort((chosen, falling), axis=1)[:, :k]
+    return np.take_along_axis(chosen, best, 1), np.take_along_axis(similarity, best, 1)
 
 
 def _search_again(rows: np.ndarray, undecided: np.ndarray, index: np.ndarray, similarity: np.ndarray) -> None:

@@ -11,7 +11,7 @@ N images, D embedding width, G groups.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,7 +21,10 @@ from genreid.clustering.agglomeration import Grouping, Links, average_linkage, b
 from genreid.clustering.jaccard import jaccard_graph
 from genreid.clustering.neighbours import nearest_neighbours
 from genreid.clustering.settings import PseudoLabelSettings
+from genreid.clustering.sharded.by_workers import Workers, pairs_by_workers
+from genreid.clustering.sharded.shelf import Shelf
 from genreid.clustering.similarity import pair_similarity, unit_rows
+from genreid.progress import Progress
 
 LEAST = 0.15
 """Mean Jaccard likeness of two groups that are merged."""
@@ -51,6 +54,25 @@ class Likeness:
         row, column = (np.asarray(one, np.int64) for one in graph.coords)
         cosine = pair_similarity(rows, row, column)
         return cls(num, row, column, 1 - graph.data.astype(np.float64), cosine)
+
+    @classmethod
+    def by_workers(
+        cls,
+        workers: Workers,
+        shelf: Shelf,
+        settings: PseudoLabelSettings,
+        least: float,
+        progress: Progress | None = None,
+    ) -> Likeness:
+        """The same of the rows of a shelf, without the pairs whose cosine is below `least`."""
+        num = shelf.num_rows
+        limited = replace(settings, k1=min(settings.k1, num), k2=min(settings.k2, num))
+        pairs = pairs_by_workers(workers, shelf, limited, _ALL, least_cosine=least, progress=progress)
+        row = np.concatenate([pairs.row, pairs.column]).astype(np.int64)
+        column = np.concatenate([pairs.column, pairs.row]).astype(np.int64)
+        order = np.lexsort((column, row))
+        jaccard, cosine = (np.tile(one, 2)[order] for one in (pairs.distance, pairs.cosine))
+        return cls(num, row[order], column[order], 1 - jaccard.astype(np.float64), cosine)
 
     def above(self, cut: float) -> csr_array:
         """(N, N) Jaccard likeness of the pairs whose cosine is at least `cut`."""

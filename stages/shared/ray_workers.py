@@ -81,6 +81,7 @@ class RayPool:
         self._failure: Exception | None = None
         self._is_closed = False
         self._num_living = self._num_stillborn = self._num_deaths = 0
+        self.num_workers = num_workers
         self.num_calls = num_workers + min(num_workers, _MOST_AHEAD)
         for _ in range(num_workers):
             self._add()

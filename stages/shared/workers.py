@@ -24,8 +24,12 @@ _AHEAD = 8
 class Workers(Protocol):
     """Makes what a function returns. Each worker has called a function `start` once, before its first work.
 
-    num_calls: how many threads should ask, so that every worker has always something to do.
+    num_workers: how many work at a time. num_calls: how many threads should ask, so that every worker has
+    always something to do.
     """
+
+    @property
+    def num_workers(self) -> int: ...
 
     @property
     def num_calls(self) -> int: ...
@@ -42,7 +46,7 @@ class Here:
     """This process, for work that leaves Python's lock alone, or that has threads of its own."""
 
     def __init__(self, num_calls: int) -> None:
-        self.num_calls = num_calls
+        self.num_workers = self.num_calls = num_calls
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         return function(*arguments)
@@ -53,7 +57,7 @@ class Processes:
 
     def __init__(self, pool: ProcessPoolExecutor, num_calls: int) -> None:
         self._pool = pool
-        self.num_calls = num_calls
+        self.num_workers = self.num_calls = num_calls
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         try:

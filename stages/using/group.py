@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stages.shared.options import Device, ShowProgress, Workers
+from stages.shared.options import Device, Engine, On, ShowProgress, Workers
 from stages.using.checkpoint import BatchSize, CheckpointOption
 from stages.using.group_picture import GroupPicture, draw_groups
 from stages.using.grouping import (
@@ -74,6 +74,15 @@ def group(
     batch_size: BatchSize = 128,
     device: Device = "auto",
     workers: Workers = 0,
+    on: On = Engine.local,
+    shared: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --on ray: a folder that every node sees at this place; rows and what is made of them "
+            "go there while it takes.",
+            show_default=".genreid/shared",
+        ),
+    ] = None,
     progress: ShowProgress = True,
 ) -> None:
     """Say whose images are whose: groups of one person each, how sure they are, and what to ask a person.
@@ -90,11 +99,16 @@ def group(
         genreid group crops/ --camera-pattern '^(?P<camera>[^_]+)_' --corrections group_questions.csv
 
         genreid group crops/ --gallery known.parquet
+
+        genreid group embeddings.parquet --on ray --shared /mnt/all/scratch
     """
     from genreid.deployment.corrections import links_of, read_corrections
+    from pipeline.errors import PipelineError
     from stages.shared.run import Options, Project
 
-    project = Project.open(Options(device=device, workers=workers, progress=progress))
+    project = Project.open(Options(device=device, workers=workers, progress=progress, on=on))
+    if shared is not None and on != Engine.ray:
+        raise PipelineError("--shared: one machine needs no such folder: leave it out, or add --on ray")
     check_outputs(project, output, questions, corrections, picture)
     answers = read_corrections(corrections) if corrections else []
 
@@ -104,6 +118,7 @@ def group(
     from genreid.deployment.grouped import Grouped, People
     from genreid.deployment.groups import Likeness
     from pipeline.artifacts import write_table
+    from stages.using.likeness import likeness_by_workers
     from stages.using.matches import matching_for
     from stages.using.stores import store_at
 
@@ -115,9 +130,15 @@ def group(
     known = Gallery.from_table(store_at(gallery).table(), str(gallery)) if gallery else None
     people = People.of(own, known, str(gallery), person_pattern)
     links = links_of(answers, corrections, own.path, people.name)
+    beside = _cuts_beside(cut, matching)
+    settings = clustering_settings(project)
+    likeness = None
+    if on == Engine.ray:
+        least = min([cut, *beside.values()])
+        likeness = likeness_by_workers(project, shared, people.rows, settings, least)
     with project.console.status("grouping"):
-        made = Grouped(people, Likeness.of(people.rows, clustering_settings(project)), cut, links)
-        facts = _facts(made, matching)
+        made = Grouped(people, likeness or Likeness.of(people.rows, settings), cut, links)
+        facts = _facts(made, matching, beside)
     asked = made.questions(MOST_QUESTIONS)
     write_table(output, grouped_table(table, made.groups))
     draw_groups(project, picture, own, made.groups)
@@ -165,18 +186,24 @@ def _cut(own: Gallery, curve: MatchCurve, rate: float | None) -> float:
     return fitting_cut(own.embedding, own.camera_number, curve, seed=_SEED)
 
 
-def _facts(made: Grouped, matching: Matching | None) -> dict[str, object]:
+def _cuts_beside(cut: float, matching: Matching | None) -> dict[float, float]:
+    """The cuts of a higher and a lower false match rate than the cut's own, as far as they are known."""
+    if matching is None:
+        return {}
+    own = matching.curve.false_matches_at(cut)
+    rates = [rate for rate in (own * _BESIDE, own / _BESIDE) if rate < 1 and matching.curve.tells(rate)]
+    return {rate: matching.curve.cut_at(rate) for rate in rates}
+
+
+def _facts(made: Grouped, matching: Matching | None, beside: dict[float, float]) -> dict[str, object]:
     """What people want to know first."""
     import numpy as np
 
     facts: dict[str, object] = {"images": len(made.people.path), "persons": made.num_groups}
     if matching is not None:
-        own = matching.curve.false_matches_at(made.cut)
         facts["pairs of strangers above the cut"] = matching.odds(made.cut)
-        rates = [rate for rate in (own * _BESIDE, own / _BESIDE) if rate < 1 and matching.curve.tells(rate)]
-        for rate in rates:
-            number = replace(made, cut=matching.curve.cut_at(rate)).num_groups
-            facts[f"persons at a false match rate of {rate:.2g}"] = number
+    for rate, cut in beside.items():
+        facts[f"persons at a false match rate of {rate:.2g}"] = replace(made, cut=cut).num_groups
     facts["seen once"] = int(np.count_nonzero(made.images == 1))
     if made.people.names:
         facts["images of known persons"] = sum(one is not None for one in made.person)
