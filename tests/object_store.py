@@ -33,6 +33,9 @@ class Bucket:
                 self.put(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
         return f"{self.url}/{prefix}"
 
+    def read(self, key: str) -> bytes:
+        return bytes(self.client.get_object(Bucket=self.name, Key=key)["Body"].read())
+
     def delete(self, key: str) -> None:
         self.client.delete_object(Bucket=self.name, Key=key)
 

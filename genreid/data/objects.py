@@ -50,7 +50,8 @@ class ObjectPath:
     @classmethod
     def of(cls, url: str) -> ObjectPath:
         """The folder at a URL. Raises GenreidError where no installed package knows such a store."""
-        folder = cls(Store(url.rstrip("/")))
+        protocol, _, place = url.partition("://")
+        folder = cls(Store(f"{protocol}://{place.rstrip('/')}"))
         folder.store.open()
         return folder
 

@@ -25,9 +25,10 @@ from pipeline.errors import PipelineError
 from pipeline.pictures import png
 from stages.shared.data import image_set
 from stages.shared.engine import open_workers
-from stages.shared.paths import data_path, stamp_of
+from stages.shared.paths import data_path
 from stages.shared.run import Project, StageRun
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
+from stages.shared.users_files import stamp_of
 
 _IMAGES_PER_PIECE = 512
 

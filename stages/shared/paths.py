@@ -8,7 +8,6 @@ from pathlib import Path
 
 from genreid.data.files import AnyPath
 from genreid.data.objects import ObjectPath, is_url
-from pipeline.artifacts import stamp
 from pipeline.errors import PipelineError
 
 
@@ -105,11 +104,6 @@ def data_path(root: Path, text: str) -> AnyPath:
     Raises GenreidError where no installed package knows such a store.
     """
     return ObjectPath.of(text) if is_url(text) else project_path(root, text)
-
-
-def stamp_of(path: AnyPath) -> str:
-    """`pipeline.artifacts.stamp`, of an image wherever it is."""
-    return path.stamp() if isinstance(path, ObjectPath) else stamp(path)
 
 
 def _copied_from(root: Path) -> Path | None:

@@ -11,10 +11,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from genreid.data.files import AnyPath
 from genreid.data.manifest import Manifest
-from pipeline.artifacts import hash_path, read_table
+from genreid.data.objects import ObjectPath
+from pipeline.artifacts import hash_path, read_table, stamp
 from pipeline.params import Params
-from stages.shared.paths import data_path, project_path, stamp_of
+from stages.shared.paths import data_path, project_path
 
 _WEIGHTS = ("pretrain_encoder.encoder.pretrained", "pretrain_encoder.import_from.path")
 _NAMED = {"pretrain-encoder": _WEIGHTS}
@@ -43,3 +45,8 @@ def pictures_stamp(root: Path, manifest: Path, images: str, remedy: str) -> dict
     for path in known.path:
         digest.update(f"{path} {stamp_of(folder / path)}\n".encode())
     return {f"images of {known.info.root}": digest.hexdigest()}
+
+
+def stamp_of(path: AnyPath) -> str:
+    """`pipeline.artifacts.stamp`, of an image wherever it is."""
+    return path.stamp() if isinstance(path, ObjectPath) else stamp(path)

@@ -209,6 +209,7 @@ def test_a_folder_that_is_gone_is_no_fact_about_its_images(bucket: Bucket) -> No
         ("s3://no-such-bucket/crops", "The specified bucket does not exist: look at the bucket's name"),
         ("s3://Bad_Bucket!/crops", "Invalid bucket name"),
         ("nope://crops", "Protocol not known: nope: write s3://BUCKET/FOLDER"),
+        ("s3://", "Cannot traverse all of S3"),
         ("zip://crops::s3://bucket/crops.zip", "a folder within an archive: unpack it"),
     ],
 )
