@@ -16,15 +16,14 @@ source .venv/bin/activate # the environment that `make install` makes
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 port=$((20000 + SLURM_JOB_ID % 20000)) # two jobs may share a node
 
-on() { # a command on one node
-    srun --nodes=1 --ntasks=1 --overlap --nodelist="$1" "${@:2}"
-}
+one=(--nodes=1 --ntasks=1 --overlap)
 begin() { # a Ray node, until the job ends
-    on "$1" ray start --block --num-cpus="$SLURM_CPUS_PER_TASK" --disable-usage-stats "${@:2}" &
+    srun "${one[@]}" --nodelist="$1" \
+        ray start --block --num-cpus="$SLURM_CPUS_PER_TASK" --disable-usage-stats "${@:2}" &
 }
 trap 'kill $(jobs -p) 2> /dev/null || true; wait' EXIT
 
-host=$(on "${nodes[0]}" hostname --ip-address | cut -d ' ' -f 1)
+host=$(srun "${one[@]}" --nodelist="${nodes[0]}" hostname --ip-address | cut -d ' ' -f 1)
 begin "${nodes[0]}" --head --node-ip-address="$host" --port="$port" --temp-dir="/tmp/ray-$SLURM_JOB_ID" \
     --include-dashboard=false
 for _ in {1..120}; do

@@ -147,11 +147,14 @@ def _look_over(run: StageRun, root: AnyPath, images: Sequence[ImageFile]) -> pa.
     """Rows of `_KEPT_SCHEMA` for each image, in order.
 
     A piece that an interrupted run kept is looked over again where one of its files is another one now.
+    Files are read in threads. A request to an object store costs time under Python's lock: there processes
+    read.
     """
 
     (pieces,) = plan_shards(len(images), _IMAGES_PER_PIECE, len(images))
     _forget_changed(run, root, images, pieces)
-    with open_workers(run, _start_worker, root, here=run.workers, sees=[root]) as workers:
+    here = run.workers if isinstance(root, Path) else int(run.workers == 1)
+    with open_workers(run, _start_worker, root, here=here, sees=[root]) as workers:
 
         def look(piece: range) -> pa.Table:
             paths = [image.path for image in images[piece.start : piece.stop]]

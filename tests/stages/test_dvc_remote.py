@@ -47,6 +47,6 @@ def test_shards_are_pushed_and_pulled(tmp_path: Path, bucket: Bucket) -> None:
 
     shutil.rmtree(project.folder / "data")
     shutil.rmtree(project.folder / ".dvc" / "cache")
-    do("dvc", "pull", "mesh-extract")
+    do("dvc", "pull", "--with-deps", "mesh-extract")
     assert shard_bytes(project.folder / "data" / "mesh") == made
     assert "Data and pipelines are up to date" in do("dvc", "status", "mesh-extract")

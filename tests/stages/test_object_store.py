@@ -108,6 +108,9 @@ def test_later_stages_read_the_same_images(small: SmallProject, bucket: Bucket) 
         go(small, "prepare-data", "mesh-extract")
         meshes.append(shard_bytes(small.folder / "data" / "mesh"))
     assert meshes[0] == meshes[1] and len(meshes[0]) == 1
+    by_one = (small.folder / MANIFEST).read_bytes()
+    done = small.run("prepare-data", "--no-progress", "--fresh", "--workers", "2")
+    assert done.code == 0 and (small.folder / MANIFEST).read_bytes() == by_one, done.err
     small.set(mesh_extract__heading_noise_deg=1.0)
 
     bucket.put("crops/3.png", b"larger than it was" * 1000)
