@@ -187,8 +187,8 @@ def test_the_whole_graph_gives_the_same_figures(small: SmallProject, bucket: Buc
 def test_nodes_of_a_cluster_read_from_the_store(
     small: SmallProject, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for stage in (mesh_extract, external):
-        monkeypatch.setattr(stage, "_IMAGES_PER_PIECE", 3)
+    for module in (mesh_extract, external):
+        monkeypatch.setattr(module, "_IMAGES_PER_PIECE", 3)
     small.set(paths__dataset=bucket.upload(crops(small), "crops"))
     go(small, "prepare-data", "mesh-extract")
     here = (small.folder / MANIFEST).read_bytes(), shard_bytes(small.folder / "data" / "mesh")

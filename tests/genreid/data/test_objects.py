@@ -270,4 +270,5 @@ def test_the_network_is_not_blamed_on_an_image(
         inspect_images(folder, ["a.png"])
     assert getattr(told.value, "errno", None) == number
     if number is not None:
+        assert isinstance(told.value, OSError)
         assert told.value.filename == "slow://set/a.png" and "\n" not in told.value.strerror
