@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from genreid.body.body import load_body
+from genreid.data.files import AnyPath
 from genreid.data.manifest import Manifest
 from genreid.deployment.gallery_table import GalleryInfo
 from genreid.deployment.patterns import Told
@@ -158,7 +159,7 @@ def _stages(num: int) -> Iterator[_Row]:
     yield _embeddings(root, paths)
 
 
-def _meshes(run: Project, root: Path, rows: list[Manifest]) -> Iterator[_Row]:
+def _meshes(run: Project, root: AnyPath, rows: list[Manifest]) -> Iterator[_Row]:
     import pyarrow as pa
 
     for size in ("lite", "full"):
@@ -192,7 +193,7 @@ def _views(run: Project, manifest: Manifest, ranges: Sequence[range]) -> _Row:
     )
 
 
-def _embeddings(root: Path, paths: list[list[str]]) -> _Row:
+def _embeddings(root: AnyPath, paths: list[list[str]]) -> _Row:
     params = load_params(ROOT / "params.yaml")
     settings = section(params, "pretrain_encoder.encoder", EncoderSettings)
     encoder = build_encoder(settings, 0)

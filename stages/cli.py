@@ -99,6 +99,7 @@ _REMEDIES = {
     errno.ENFILE: "close programs that hold files open",
     errno.ENOMEM: "free memory, or take fewer --workers",
     errno.EIO: "look at the disk",
+    errno.ENETDOWN: "look at the network",
     errno.ENODEV: "put the folder back, or connect its disk or network again",
 }
 """What the system can have against a command's files, wherever in it they are met."""

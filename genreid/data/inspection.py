@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from genreid.data.decoding import Undecodable, decode
-from genreid.data.files import read_file
+from genreid.data.files import AnyPath, read_each, read_file
 from genreid.errors import GenreidError
 
 
@@ -27,7 +27,7 @@ class ImageFacts:
         return "ok" if self.detail is None else "unreadable"
 
 
-def inspect_image(path: Path, root: Path | None = None) -> ImageFacts:
+def inspect_image(path: AnyPath, root: AnyPath | None = None) -> ImageFacts:
     """Decode the image at `path` from its first byte to its last; nothing is kept of it.
 
     root: the folder of the data set. Only what is wrong with the file itself is a fact about it: raises
@@ -42,6 +42,11 @@ def inspect_image(path: Path, root: Path | None = None) -> ImageFacts:
     except Undecodable as error:
         return _unreadable(str(error), len(encoded))
     return ImageFacts(height, width, len(encoded), None)
+
+
+def inspect_images(root: AnyPath, paths: Sequence[str]) -> list[ImageFacts]:
+    """The same of the images at `paths` below the folder of the data set, in order."""
+    return list(read_each(lambda path: inspect_image(root / path, root), paths, root))
 
 
 def _unreadable(detail: str, num_bytes: int | None = None) -> ImageFacts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from stages.doctor.finding import Check, Finding, first_line, installed, problem
 from stages.shared.paths import project_path
 
 if TYPE_CHECKING:
+    from genreid.data.files import AnyPath
     from genreid.mesh.romp import Part
 
 _CONNECT_SECONDS = 3.0
@@ -119,13 +121,18 @@ def _dataset(configuration: Configuration) -> Finding:
     return Finding("ok", found)
 
 
-def _typical_px(paths: Sequence[Path]) -> tuple[int, int]:
-    """The mean height and width of some of the images, spread evenly; their headers are read alone."""
+def _typical_px(paths: Sequence[AnyPath]) -> tuple[int, int]:
+    """The mean height and width of some of the images, spread evenly; their headers are decoded alone."""
     from PIL import Image
+
+    from genreid.data.files import read_file
 
     sizes = []
     for path in paths[:: max(1, len(paths) // _NUM_MEASURED)]:
-        with contextlib.suppress(Exception), Image.open(path) as image:  # prepare-data tells of it
+        with (
+            contextlib.suppress(Exception),
+            Image.open(BytesIO(read_file(path))) as image,
+        ):  # prepare-data tells
             sizes.append(image.size)
     if not sizes:
         return 0, 0

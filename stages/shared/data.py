@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from genreid.data.files import AnyPath
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.synthetic.truth import TRUTH_SCHEMA
 from pipeline.artifacts import read_table, read_torch
 from pipeline.errors import PipelineError
-from stages.shared.paths import project_path
+from stages.shared.paths import data_path
 from stages.shared.run import PRODUCERS, Project, StageRun
 
 
@@ -51,10 +51,10 @@ def image_set(run: Project, manifest: Manifest) -> ImageSet:
     return ImageSet(image_root(run, manifest), manifest, num_threads=run.workers)
 
 
-def image_root(run: Project, manifest: Manifest) -> Path:
+def image_root(run: Project, manifest: Manifest) -> AnyPath:
     """The folder that the manifest's paths are relative to."""
     own = manifest.info.root == run.paths.images
-    return run.path("images") if own else project_path(run.root, manifest.info.root)
+    return run.path("images") if own else data_path(run.root, manifest.info.root)
 
 
 def read_checkpoint(run: Project, key: str) -> tuple[dict[str, Any], str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from genreid.data.files import AnyPath
 from stages.shared.options import Engine
 from stages.shared.run import Project
 from stages.shared.workers import Here, Workers, process_pool
@@ -18,13 +18,13 @@ def open_workers(
     start: Callable[..., object],
     *arguments: Any,
     here: int = 0,
-    sees: Sequence[Path] = (),
+    sees: Sequence[AnyPath] = (),
 ) -> Iterator[Workers]:
     """Workers each of which calls `start(*arguments)` once.
 
     start and what is called: functions of one module, whose code nodes must have as it is here. here: for
     work that this machine does in this process: the threads that may call; 0: it takes `run.workers`
-    processes. sees: what every node has to see at the same place.
+    processes. sees: what every node has to see at the same place, where it is on a disk.
     Raises PipelineError where the option asks for a cluster that is not there.
     """
     if run.options.on == Engine.ray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 import torch
 
 from genreid.body.body import Body, load_body
+from genreid.data.files import AnyPath, opened
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
 from genreid.mesh.estimator import MeshEstimator, build_estimator
@@ -134,17 +134,17 @@ def table_maker(
 # What follows runs in the workers.
 
 _look_here: Callable[[Sequence[str], Sequence[np.ndarray]], pa.Table] | None = None
-_root_here: Path | None = None
+_root_here: AnyPath | None = None
 
 
-def _start_worker(settings: MeshExtractSettings, parts: EstimatorParts, root: Path) -> None:
+def _start_worker(settings: MeshExtractSettings, parts: EstimatorParts, root: AnyPath) -> None:
     global _look_here, _root_here
     body = load_body(parts.body)
     _look_here = table_maker(settings, parts.build(body), body.fingerprint)
-    _root_here = root
+    _root_here = opened(root)
 
 
 def _look(piece: Manifest) -> pa.Table:
     assert _look_here is not None and _root_here is not None, "_start_worker ran first"
     images = ImageSet(_root_here, piece)
-    return _look_here(images.image_id, [images.load_native(image) for image in range(len(images))])
+    return _look_here(images.image_id, images.load_natives())

@@ -13,19 +13,22 @@ import pyarrow.compute as pc
 
 from genreid.data.datasets.counts import differences
 from genreid.data.datasets.layout import ImageFile, Layout, Listing
-from genreid.data.inspection import inspect_image
+from genreid.data.files import AnyPath, opened
+from genreid.data.inspection import inspect_images
 from genreid.data.manifest import Manifest, ManifestInfo
+from genreid.data.objects import ObjectPath
 from genreid.data.validation import set_aside
 from genreid.render.contact_sheet import MOST_COLUMNS, MOST_ROWS, cells_by_identity, contact_sheet
 from genreid.synthetic.truth import TRUTH_SCHEMA
-from pipeline.artifacts import atomic_directory, read_table, stamp, write_bytes, write_table
+from pipeline.artifacts import atomic_directory, read_table, write_bytes, write_table
 from pipeline.errors import PipelineError
 from pipeline.pictures import png
 from stages.shared.data import image_set
 from stages.shared.engine import open_workers
-from stages.shared.paths import project_path
+from stages.shared.paths import data_path
 from stages.shared.run import Project, StageRun
 from stages.shared.shards import make_pieces, plan_shards, read_pieces
+from stages.shared.users_files import stamp_of
 
 _IMAGES_PER_PIECE = 512
 
@@ -97,7 +100,7 @@ def prepare_external(run: StageRun, external: External) -> Manifest:
     return manifest
 
 
-def dataset_folder(run: Project) -> tuple[str, Path]:
+def dataset_folder(run: Project) -> tuple[str, AnyPath]:
     """`paths.dataset`, its `~` resolved, and where that is, which must be a folder.
 
     Raises PipelineError where it is not.
@@ -111,17 +114,23 @@ def dataset_folder(run: Project) -> tuple[str, Path]:
             "images"
         )
     given = os.path.expanduser(given)
-    folder = project_path(run.root, given)
+    folder = data_path(run.root, given)
     if not folder.is_dir():
         raise PipelineError(
-            f"{place}: {given} is no folder, and prepare_data.dataset is {dataset}: set paths.dataset to the "
-            "folder of its images"
+            f"{place}: {given} is no folder{_far(folder)}, and prepare_data.dataset is {dataset}: set "
+            "paths.dataset to the folder of its images"
         )
     return given, folder
 
 
-def _root(given: str, folder: Path, found: Path) -> str:
-    """The root as the manifest keeps it: as `paths.dataset` is given, relative or absolute."""
+def _far(folder: AnyPath) -> str:
+    return " of that store: nothing is in it" if isinstance(folder, ObjectPath) else ""
+
+
+def _root(given: str, folder: AnyPath, found: AnyPath) -> str:
+    """The root as the manifest keeps it: as `paths.dataset` is given, relative, absolute or a URL."""
+    if isinstance(found, ObjectPath) or isinstance(folder, ObjectPath):
+        return str(found)
     return (Path(given) / found.relative_to(folder)).as_posix()
 
 
@@ -134,26 +143,33 @@ def _row(image: ImageFile) -> dict[str, object]:
     }
 
 
-def _look_over(run: StageRun, root: Path, images: Sequence[ImageFile]) -> pa.Table:
+def _look_over(run: StageRun, root: AnyPath, images: Sequence[ImageFile]) -> pa.Table:
     """Rows of `_KEPT_SCHEMA` for each image, in order.
 
     A piece that an interrupted run kept is looked over again where one of its files is another one now.
+    Files are read in threads. A request to an object store costs time under Python's lock: there processes
+    read.
     """
 
     (pieces,) = plan_shards(len(images), _IMAGES_PER_PIECE, len(images))
     _forget_changed(run, root, images, pieces)
-    with open_workers(run, _start_worker, root, here=run.workers, sees=[root]) as workers:
+    here = run.workers if isinstance(root, Path) else int(run.workers == 1)
+    with open_workers(run, _start_worker, root, here=here, sees=[root]) as workers:
 
         def look(piece: range) -> pa.Table:
             paths = [image.path for image in images[piece.start : piece.stop]]
-            before = [stamp(root / path) for path in paths]  # replaced meanwhile, a file is looked at again
+            before = [
+                stamp_of(root / path) for path in paths
+            ]  # replaced meanwhile, a file is looked at again
             return workers.call(_inspect, paths).append_column("stamp", pa.array(before, pa.string()))
 
         make_pieces(run, pieces, look, "looking images over", num_threads=workers.num_calls)
     return read_pieces(run, range(len(pieces)))
 
 
-def _forget_changed(run: StageRun, root: Path, images: Sequence[ImageFile], pieces: Sequence[range]) -> None:
+def _forget_changed(
+    run: StageRun, root: AnyPath, images: Sequence[ImageFile], pieces: Sequence[range]
+) -> None:
     """Remove the kept pieces whose files have been replaced, moved or renamed since."""
     changed = 0
     for index, piece in enumerate(pieces):
@@ -161,7 +177,7 @@ def _forget_changed(run: StageRun, root: Path, images: Sequence[ImageFile], piec
         if not kept.exists():
             continue
         table = read_table(kept, f"start again with `genreid {run.stage} --fresh`")
-        now = [(image.path, stamp(root / image.path)) for image in images[piece.start : piece.stop]]
+        now = [(image.path, stamp_of(root / image.path)) for image in images[piece.start : piece.stop]]
         then = list(zip(table["path"].to_pylist(), table["stamp"].to_pylist(), strict=True))
         if now != then:
             kept.unlink()
@@ -198,9 +214,10 @@ def _sheet(run: StageRun, manifest: Manifest) -> bytes:
     cells = cells_by_identity(
         readable.person_id.tolist(), readable.camera_id.tolist()
     ) or _cells_from_all_over(len(readable))
-    pixels = image_set(run, readable)
-    shown = [[None if cell is None else pixels.load(np.array([cell]))[0] for cell in row] for row in cells]
-    return png(contact_sheet(shown))
+    chosen = np.array([cell for row in cells for cell in row if cell is not None])
+    shown = dict(zip(chosen.tolist(), image_set(run, readable).load(chosen), strict=True))
+    rows = [[None if cell is None else shown[cell] for cell in row] for row in cells]
+    return png(contact_sheet(rows))
 
 
 def _cells_from_all_over(num: int) -> list[list[int | None]]:
@@ -212,17 +229,17 @@ def _cells_from_all_over(num: int) -> list[list[int | None]]:
 
 # What follows runs in the workers.
 
-_root_here: Path | None = None
+_root_here: AnyPath | None = None
 
 
-def _start_worker(root: Path) -> None:
+def _start_worker(root: AnyPath) -> None:
     global _root_here
-    _root_here = root
+    _root_here = opened(root)
 
 
 def _inspect(paths: Sequence[str]) -> pa.Table:
     """Rows of `_FACTS_SCHEMA`."""
     assert _root_here is not None, "_start_worker ran first"
-    found = [(path, inspect_image(_root_here / path, _root_here)) for path in paths]
+    found = zip(paths, inspect_images(_root_here, paths), strict=True)
     rows = [{**vars(facts), "path": path, "status": facts.status} for path, facts in found]
     return pa.Table.from_pylist(rows, schema=_FACTS_SCHEMA)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from genreid.data.objects import is_url
 from pipeline.artifacts import leftover_of, remove
 from pipeline.outputs import IsOurs, Output, holds, refusals, require
 from pipeline.params import Params, load_params, section
@@ -34,7 +35,7 @@ def places_of(root: Path, params: Params) -> list[Place]:
     """What no output of the project may touch."""
     places = places_of_project(root)
     dataset = section(params, "paths", Paths).dataset
-    if dataset is not None:
+    if dataset is not None and not is_url(dataset):
         places.insert(0, Place("the data set (paths.dataset)", project_path(root, dataset)))
     return places
 

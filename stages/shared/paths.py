@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from genreid.data.files import AnyPath
+from genreid.data.objects import ObjectPath, is_url
 from pipeline.errors import PipelineError
 
 
@@ -14,8 +16,8 @@ class Paths:
     """The section `paths`: where each artifact is, relative to the project; dvc.yaml uses the same keys."""
 
     dataset: str | None
-    """Folder of a data set that was not made here. Absolute, with `~`, or relative to the project; null for
-    the synthetic benchmark."""
+    """Folder of a data set that was not made here. Absolute, with `~`, relative to the project, or a URL such
+    as `s3://bucket/folder`; null for the synthetic benchmark."""
     images: str
     """Folder of the synthetic benchmark's images."""
     manifest: str
@@ -94,6 +96,14 @@ def project_path(root: Path, text: str) -> Path:
     if original is not None and not place.exists() and (original / given).exists():
         return original / given
     return place
+
+
+def data_path(root: Path, text: str) -> AnyPath:
+    """The same of a folder of images, which may be in an object store.
+
+    Raises GenreidError where no installed package knows such a store.
+    """
+    return ObjectPath.of(text) if is_url(text) else project_path(root, text)
 
 
 def _copied_from(root: Path) -> Path | None:

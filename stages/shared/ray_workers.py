@@ -16,6 +16,7 @@ from queue import Empty, Queue
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
+from genreid.data.files import AnyPath
 from pipeline.code import code_fingerprint
 from pipeline.errors import PipelineError
 from stages.shared import ray_actor
@@ -33,7 +34,7 @@ _SECONDS_UNTIL_TOLD = 30.0
 
 @contextmanager
 def ray_pool(
-    run: Project, start: Callable[..., object], arguments: Sequence[Any], sees: Sequence[Path] = ()
+    run: Project, start: Callable[..., object], arguments: Sequence[Any], sees: Sequence[AnyPath] = ()
 ) -> Iterator[RayPool]:
     """Workers on the nodes of the cluster; see `stages.shared.engine.open_workers`.
 
@@ -50,7 +51,12 @@ def ray_pool(
             packed = ray.put(pickle.dumps((start, tuple(arguments))))  # once, whatever its size
         except ray.exceptions.RayError as error:
             raise in_one_line(ray, error) from None
-        begin = packed, code_fingerprint(module), module, [str(path) for path in sees]
+        begin = (
+            packed,
+            code_fingerprint(module),
+            module,
+            [str(path) for path in sees if isinstance(path, Path)],
+        )
         pool = RayPool(ray, begin, num_workers, {"num_cpus": 1, "num_gpus": int(on_gpu)}, _teller(run))
         try:
             yield pool

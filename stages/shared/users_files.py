@@ -1,7 +1,8 @@
 """What a stage's kept state must know of files that the user may replace while it is interrupted.
 
 Artifacts of the run are known by their content. A data set that was not made here may be too large to be read
-again, so each of its images counts by size and time; the few other files that params name, by content.
+again, so each of its images counts by size and time (in an object store, by size and digest, as the store
+tells them); the few other files that params name, by content.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from genreid.data.files import AnyPath
 from genreid.data.manifest import Manifest
+from genreid.data.objects import ObjectPath
 from pipeline.artifacts import hash_path, read_table, stamp
 from pipeline.params import Params
-from stages.shared.paths import project_path
+from stages.shared.paths import data_path, project_path
 
 _WEIGHTS = ("pretrain_encoder.encoder.pretrained", "pretrain_encoder.import_from.path")
 _NAMED = {"pretrain-encoder": _WEIGHTS}
@@ -38,7 +41,12 @@ def pictures_stamp(root: Path, manifest: Path, images: str, remedy: str) -> dict
     known = Manifest.from_table(read_table(manifest, remedy))
     if known.info.root == images:
         return {}
-    digest, folder = hashlib.sha256(), project_path(root, known.info.root)
+    digest, folder = hashlib.sha256(), data_path(root, known.info.root)
     for path in known.path:
-        digest.update(f"{path} {stamp(folder / path)}\n".encode())
+        digest.update(f"{path} {stamp_of(folder / path)}\n".encode())
     return {f"images of {known.info.root}": digest.hexdigest()}
+
+
+def stamp_of(path: AnyPath) -> str:
+    """`pipeline.artifacts.stamp`, of an image wherever it is."""
+    return path.stamp() if isinstance(path, ObjectPath) else stamp(path)

@@ -73,6 +73,7 @@ def look_at(folder: Path, pattern: str | None, progress: Progress, num_threads: 
         raise GenreidError(f"{folder} is no folder: name the folder of the crops")
     dataset, chosen, told, listing = _recognised(folder, pattern)
     paths = [image.path for image in listing.images]
+    assert isinstance(listing.root, Path), "the folder is one of this machine"
     found = survey(listing.root, paths, progress, num_threads)
     if not len(found.heights):
         path, reason = found.unreadable[0]

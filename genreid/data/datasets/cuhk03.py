@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from genreid.data.datasets.layout import Count, Layout, Listing, locate, read_split_folders
 from genreid.data.datasets.market1501 import SPLITS
+from genreid.data.files import AnyPath
 
 _NAME = re.compile(r"(?P<person>\d{1,9})_c(?P<camera>\d)")
 _CITATION = (
@@ -22,11 +22,11 @@ _CITATION = (
 )
 
 
-def _finder(boxes: str) -> Callable[[Path], Listing]:
-    def find(folder: Path) -> Listing:
+def _finder(boxes: str) -> Callable[[AnyPath], Listing]:
+    def find(folder: AnyPath) -> Listing:
         """The images of CUHK03-NP below `folder`, which may be the folder of the boxes itself."""
         if folder.name != boxes:
-            folder = locate(folder, boxes, Path.is_dir, f"CUHK03-NP ({boxes})") / boxes
+            folder = locate(folder, boxes, lambda place: place.is_dir(), f"CUHK03-NP ({boxes})") / boxes
         return read_split_folders(folder, SPLITS, _NAME, f"CUHK03-NP ({boxes})", "0003_c1_21.png")
 
     return find

@@ -7,15 +7,15 @@ only one camera saw; no query asks for them.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from genreid.data.datasets.layout import Count, Layout, Listing, read_split_folders
 from genreid.data.datasets.market1501 import SPLITS
+from genreid.data.files import AnyPath
 
 _NAME = re.compile(r"(?P<person>\d{1,9})_c(?P<camera>\d{1,4})_f\d+")
 
 
-def find(folder: Path) -> Listing:
+def find(folder: AnyPath) -> Listing:
     """The images of DukeMTMC-reID in `folder`, or in `DukeMTMC-reID` below it."""
     return read_split_folders(folder, SPLITS, _NAME, "DukeMTMC-reID", "0005_c2_f0046985.jpg")
 

@@ -13,7 +13,6 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 from genreid.data.datasets.layout import (
     ANY_FOLDER,
@@ -24,6 +23,7 @@ from genreid.data.datasets.layout import (
     files_below,
     why_no_image,
 )
+from genreid.data.files import AnyPath
 from genreid.data.manifest import UNKNOWN_CAMERA
 from genreid.errors import GenreidError
 
@@ -95,13 +95,13 @@ class _Match:
 def folder_layout(settings: FolderSettings) -> Layout:
     """The layout `folder` with these patterns; nothing official is known of it."""
 
-    def find(folder: Path) -> Listing:
+    def find(folder: AnyPath) -> Listing:
         return _find(folder, settings)
 
     return Layout(ANY_FOLDER, citation="", official={}, num_cameras=0, find=find)
 
 
-def _find(folder: Path, settings: FolderSettings) -> Listing:
+def _find(folder: AnyPath, settings: FolderSettings) -> Listing:
     matches: list[_Match] = []
     skipped: dict[str, list[str]] = {}
     patterns = settings.patterns()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genreid.data.files import AnyPath
+from genreid.data.objects import ObjectPath
 from genreid.errors import GenreidError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
@@ -41,7 +43,7 @@ class Listing:
     → paths of files that belong to no split. notes: lines on what was taken otherwise than it is written.
     """
 
-    root: Path
+    root: AnyPath
     images: list[ImageFile]
     skipped: Mapping[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -67,15 +69,18 @@ class Layout:
     citation: str
     official: Mapping[str, Count]
     num_cameras: int
-    find: Callable[[Path], Listing]
+    find: Callable[[AnyPath], Listing]
 
 
-def files_below(folder: Path) -> Iterator[str]:
+def files_below(folder: AnyPath) -> Iterator[str]:
     """Every file below `folder`, relative to it and with slashes, sorted; links to folders are followed.
 
     Nothing where there is no such folder. Raises GenreidError for one that may not be looked into, and
     OSError where the machine fails.
     """
+    if isinstance(folder, ObjectPath):
+        yield from folder.files_below()
+        return
     seen: set[str] = set()
     if not folder.is_dir():
         return
@@ -110,7 +115,9 @@ def why_no_image(path: str) -> str | None:
     return None
 
 
-def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str, example: str = "") -> Path:
+def locate(
+    folder: AnyPath, marker: str, fits: Callable[[AnyPath], bool], what: str, example: str = ""
+) -> AnyPath:
     """The folder that holds `marker`: `folder` itself, or one up to two levels below it.
 
     fits: tells whether such a marker belongs to the data set. what: the data set's name, and example: one
@@ -118,7 +125,7 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str, e
     Raises GenreidError where there is none, and where two could be meant.
     """
     level = [folder]
-    of_another: list[Path] = []
+    of_another: list[AnyPath] = []
     for _ in range(_DEEPEST_NESTING + 1):
         candidates = [place for place in level if (place / marker).exists()]
         found = [place for place in candidates if fits(place / marker)]
@@ -130,7 +137,7 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str, e
             )
         if found:
             return found[0]
-        level = [Path(entry) for place in level for entry in _folders_in(place)]
+        level = [inner for place in level for inner in _folders_in(place)]
     if of_another:
         there = [path.rpartition("/")[2] for path in files_below(of_another[0] / marker)]
         named = f"are like {example} and not like {there[0]}" if example and there else "differ"
@@ -146,15 +153,18 @@ def locate(folder: Path, marker: str, fits: Callable[[Path], bool], what: str, e
     )
 
 
-def _folders_in(place: Path) -> list[str]:
+def _folders_in(place: AnyPath) -> list[AnyPath]:
+    if isinstance(place, ObjectPath):
+        return [entry for entry in place.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     if not os.access(place, os.R_OK | os.X_OK):  # somebody else's, on the way to the data set
         return []
     with os.scandir(place) as entries:
-        return sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        found = sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    return [Path(path) for path in found]
 
 
 def read_split_folders(
-    folder: Path, splits: Mapping[str, str], pattern: re.Pattern[str], what: str, example: str
+    folder: AnyPath, splits: Mapping[str, str], pattern: re.Pattern[str], what: str, example: str
 ) -> Listing:
     """A data set in the layout of Market-1501: one folder a split, identity and camera in each file's name.
 
@@ -162,7 +172,7 @@ def read_split_folders(
     groups `person` and `camera` are numbers. example: of such a name.
     """
 
-    def fits(place: Path) -> bool:
+    def fits(place: AnyPath) -> bool:
         return any(pattern.match(path.rpartition("/")[2]) for path in files_below(place))
 
     root = locate(folder, next(iter(splits)), fits, what, example)

@@ -7,15 +7,15 @@ is measured is the general setting, in which a match may wear the same clothes.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from genreid.data.datasets.layout import Count, Layout, Listing, read_split_folders
+from genreid.data.files import AnyPath
 
 _SPLITS = {"train": "train", "query": "query", "test": "gallery"}
 _NAME = re.compile(r"(?P<person>\d{1,9})_\d+_c(?P<camera>\d{1,4})_\d+")
 
 
-def find(folder: Path) -> Listing:
+def find(folder: AnyPath) -> Listing:
     """The images of LTCC in `folder`, or in `LTCC_ReID` below it."""
     return read_split_folders(folder, _SPLITS, _NAME, "LTCC", "094_1_c9_015923.png")
 

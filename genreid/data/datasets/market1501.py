@@ -7,15 +7,15 @@ Names: `0002_c1s1_000451_03.jpg` is identity 2 in camera 1 (sequence 1, frame 45
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from genreid.data.datasets.layout import Count, Layout, Listing, read_split_folders
+from genreid.data.files import AnyPath
 
 SPLITS = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 _NAME = re.compile(r"(?P<person>-?\d{1,9})_c(?P<camera>\d{1,4})s\d+_")
 
 
-def find(folder: Path) -> Listing:
+def find(folder: AnyPath) -> Listing:
     """The images of Market-1501 in `folder`, or in `Market-1501-v15.09.15` below it."""
     return read_split_folders(folder, SPLITS, _NAME, "Market-1501", "0002_c1s1_000451_03.jpg")
 

@@ -12,9 +12,9 @@ identities are 1 … 1041 and test identities 10001 … 13060.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from genreid.data.datasets.layout import ANY_FOLDER, Count, ImageFile, Layout, Listing, locate
+from genreid.data.files import AnyPath
 from genreid.errors import GenreidError
 
 LISTS = (
@@ -28,9 +28,9 @@ _NUMBER = re.compile(r"\d{1,4}")
 _FIRST_IDENTITY = {"train": 1, "test": 10_001}
 
 
-def find(folder: Path) -> Listing:
+def find(folder: AnyPath) -> Listing:
     """The images of MSMT17, V1 or V2, in `folder` or a folder such as `MSMT17_V1` below it."""
-    root = locate(folder, LISTS[0][0], Path.is_file, "MSMT17")
+    root = locate(folder, LISTS[0][0], lambda place: place.is_file(), "MSMT17")
     images: list[ImageFile] = []
     for name, split in LISTS:
         part = "train" if split == "train" else "test"
@@ -39,7 +39,7 @@ def find(folder: Path) -> Listing:
     return Listing(root, images)
 
 
-def _is_there(root: Path, name: str, part: str) -> bool:
+def _is_there(root: AnyPath, name: str, part: str) -> bool:
     """Whether a list is. One of a pair without the other would be half of the data set, or queries without a
     gallery; without both test lists there is training data all the same.
     """
@@ -54,7 +54,7 @@ def _is_there(root: Path, name: str, part: str) -> bool:
     return False
 
 
-def _image_folder(root: Path, part: str) -> str:
+def _image_folder(root: AnyPath, part: str) -> str:
     """The name of the folder with the images of a part, whatever its case."""
     names = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
     for name in names:
@@ -66,7 +66,7 @@ def _image_folder(root: Path, part: str) -> str:
     )
 
 
-def _read_list(root: Path, name: str, split: str, folder: str, first_identity: int) -> list[ImageFile]:
+def _read_list(root: AnyPath, name: str, split: str, folder: str, first_identity: int) -> list[ImageFile]:
     images = []
     try:
         lines = (root / name).read_text(encoding="utf-8-sig").splitlines()
