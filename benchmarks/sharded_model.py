@@ -5,7 +5,8 @@ For a piece of R of N rows of D numbers, k1 columns, c candidates a row:
     multiply-adds    R·(N − R/2)·D        pairs within the piece once, all others twice in all
     looked at        R·N products, of which R·c·(1 + ln(N / c)) enter a heap where rows come in no order
     bytes read       rows 4·N·D four times; lists of neighbours, sets and sparse rows of all pieces once
-    memory           the piece's rows, the same rounded, and the heaps; a block of rows and one of products
+    memory           the piece's rows, the same rounded, and the heaps; a block of rows, one of products in
+                     int8, and one of those in float32 that the undecided take
 
 The graph's steps have two rates: the seconds a row of the piece, and a row of all that passes by it.
 """
@@ -24,6 +25,7 @@ import numpy as np
 from benchmarks.clustering import SETTINGS
 from benchmarks.inputs import people
 from genreid.clustering.blocks import BestOfRows, all_blocks
+from genreid.clustering.candidates import MAX_PAIRS
 from genreid.clustering.dithered import dithered_rows, unit_and_error, usual_step
 from genreid.clustering.int8_search import num_kept
 from genreid.clustering.jaccard import half_columns
@@ -134,7 +136,7 @@ def cost(rates: Rates, num: int, width: int, rows: int, readings: int = 1) -> Co
     read = num * (PASSES * 4 * width + sparse) + rows * own
     proposing = 5 * width + 12 * kept
     refining = 4 * width + 8 * kept + 28 * kept * min(1, BLOCK_NUMBERS / width / num)
-    memory = rows * max(proposing, refining) + 5 * BLOCK_NUMBERS + 4 * 2048**2
+    memory = rows * max(proposing, refining) + 5 * BLOCK_NUMBERS + 4 * 2048**2 + 12 * MAX_PAIRS
     return Cost(readings * multiply_adds, readings * read / 1e9, memory / 1e9, readings * seconds)
 
 
