@@ -118,8 +118,10 @@ def draw_series(series: Mapping[str, Mapping[float, tuple[str, Difference]]], pa
 def draw_learnt(root: Path, study: Study, split: str, path: Path) -> dict[int, list[int]]:
     """Mean curves of the pictured arms over the trials that all of them have; returns their seeds by warm-up.
 
-    Draws nothing where there are none. Arms without a curve are left out.
+    Draws nothing where there are none, or where the study pictures no arm. Arms without a curve are left out.
     """
+    if not study.pictured:
+        return {}
     drawn = {panel: curve_points(root, study, split, panel) for panel in PANELS}
     drawn = {panel: points for panel, points in drawn.items() if len(points)}
     if not drawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def test_each_curve_that_is_known_has_a_panel_with_a_line_an_arm(
     saved: list[Any] = []
     monkeypatch.setattr(pictures, "_save", lambda figure, path: saved.append(figure))
     assert draw_learnt(tmp_path, study, "val", tmp_path / "learnt.png") == {1: [1, 2]}
+    assert draw_learnt(tmp_path, replace(study, pictured=[]), "val", tmp_path / "none.png") == {}
 
     (figure,) = saved
     assert [axes.get_subplotspec().get_geometry()[:3] for axes in figure.axes] == [
