@@ -116,6 +116,21 @@ def test_under_torchrun(trained: Path, project: Path) -> None:
     assert provenance(project)["ranks"] == 2
 
 
+def test_a_rank_of_torchrun_that_is_killed_ends_the_others_too(trained: Path, project: Path) -> None:
+    arguments = ("--standalone", "--nproc-per-node", "2", "-m", "genreid", *TRAINING)
+    started = start(project, TORCHRUN, *arguments)
+    wait_for(in_training(project), started)
+    ranks = [pid for pid in workers_of(started.pid) if "pretrain-encoder" in command_line(pid)]
+    assert len(ranks) == 2
+    os.kill(ranks[1], signal.SIGKILL)
+    code, _ = started.end()  # torchrun tells the rest in its own way
+    assert code == 1
+    wait_for_end(ranks)
+    assert genreid(project, *TRAINING) == (0, "")
+    assert provenance(project)["resumed"] is True
+    assert losses(project) == pytest.approx(losses(trained), rel=3e-3)
+
+
 def test_a_killed_rank_ends_all_in_one_line_and_one_process_goes_on(trained: Path, project: Path) -> None:
     started = start(project, PROGRAM, *TRAINING, "--ranks", "3")
     wait_for(in_training(project), started)
