@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
 from pipeline.errors import PipelineError
 from pipeline.graph import find_root
-from pipeline.params import Params, load_params, refuse_unknown, section
+from pipeline.params import Params, load_params, refuse_unknown, section, shared_keys
 from stages.shared.conflicts import conflicts
 from stages.shared.paths import Paths
 
@@ -47,7 +48,8 @@ def all_sections(params: Params) -> dict[str, Any]:
 
 def require_all(params: Params) -> None:
     """Raises PipelineError where any section is wrong, or two do not go together."""
-    _require_outside(params)
+    section(params, "paths", Paths)
+    refuse_unknown(params, {"paths": Paths, **stage_settings()})
     _require_no_conflict(all_sections(params))
 
 
@@ -56,19 +58,16 @@ def require_own(params: Params, name: str) -> None:
 
     What stops another stage is for that one to tell.
     """
-    _require_outside(params)
+    section(params, "paths", Paths)
     classes = stage_settings()
-    found = {name: section(params, name, classes.pop(name))}
+    own = classes.pop(name)
+    found = {name: section(params, name, own)}
+    shared = {key.partition(".")[0] for key in shared_keys(own)}
+    refuse_unknown(replace(params, values={key: params.value(key) for key in shared}), {name: own})
     for other, settings in classes.items():
         with contextlib.suppress(PipelineError):
             found[other] = section(params, other, settings)
     _require_no_conflict(found, name)
-
-
-def _require_outside(params: Params) -> None:
-    """Raises PipelineError where what belongs to no stage alone is wrong."""
-    refuse_unknown(params, {"paths": Paths, **stage_settings()})
-    section(params, "paths", Paths)
 
 
 def _require_no_conflict(settings: dict[str, Any], of: str | None = None) -> None:

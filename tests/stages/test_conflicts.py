@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pipeline.errors import PipelineError
+from pipeline.params import load_params
 from stages.doctor.checks import CHECKS, Configuration
 from stages.shared.run import Options, Project
+from stages.shared.sections import require_all, require_own
 from tests.stages.odd_project import refused
 from tests.stages.small_project import SmallProject
 
@@ -103,3 +107,17 @@ def test_a_stage_tells_nothing_of_what_it_has_no_part_in(small: SmallProject) ->
     small.set(render_views__splits=["query"], train_joint__lr="fast", pretrain_generator__batch_size=-1)
     assert refused(small, "render-views") == no_input
     assert "pretrain_generator.batch_size is -1" in first_stage(small)
+
+
+def test_an_unknown_shared_key_stops_the_stages_that_read_the_section(small: SmallProject) -> None:
+    params = load_params(small.folder / "params.yaml")
+    values = {**params.values, "clustering": {**params.value("clustering"), "k3": 1}}
+    wrong = replace(params, values=values)
+    require_own(wrong, "mesh_extract")
+    for check in (require_all, lambda params: require_own(params, "train_joint")):
+        with pytest.raises(PipelineError, match=r"clustering\.k3: unknown key; did you mean 'k[12]'\?"):
+            check(wrong)
+    unknown = replace(params, values={**params.values, "clusterin": {}})
+    require_own(unknown, "train_joint")
+    with pytest.raises(PipelineError, match="clusterin: unknown key; did you mean 'clustering'"):
+        require_all(unknown)
