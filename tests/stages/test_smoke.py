@@ -153,8 +153,11 @@ def test_two_ranks_begin_as_one_process_does(smoke: SmokeProject, tmp_path: Path
 
 
 def first_losses(smoke: SmokeProject, stage: str) -> dict[str, float]:
-    curves = sorted((smoke.folder / "plots" / stage / "plots" / "metrics" / "loss").rglob("*.tsv"))
-    return {curve.stem: float(curve.read_text().splitlines()[1].split("\t")[1]) for curve in curves}
+    curves = sorted((smoke.folder / "plots" / stage / "plots" / "metrics").glob("*/*.tsv"))
+    return {
+        f"{curve.parent.name}/{curve.stem}": float(curve.read_text().splitlines()[1].split("\t")[1])
+        for curve in curves
+    }
 
 
 def test_an_experiment_is_run_shown_and_leaves_the_graph_alone(smoke: SmokeProject) -> None:
