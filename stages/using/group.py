@@ -90,7 +90,7 @@ def group(
     The table has, for each image, its group (numbered by its first image), how many images that has, its
     person's name where a gallery knows it, and its confidence: how much more the image is like its own group
     than like the nearest other one, 0 to 1. It keeps the embeddings, so that `genreid join` can add images.
-    Neighbours are found by train_joint.clustering in params.yaml (k1: about as many images as a person has).
+    Neighbours are found by the section clustering of params.yaml (k1: about as many images as a person has).
 
     Examples:
 
