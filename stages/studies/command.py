@@ -61,6 +61,10 @@ Arms = Annotated[
 def run(
     name: Name,
     arm: Arms = None,
+    warm_up: Annotated[
+        list[int] | None,
+        typer.Option("--warm-up", help="This warm-up only, by its number; may be given again."),
+    ] = None,
     split: Annotated[Split, typer.Option(help="Identities that the trials are scored on.")] = Split.val,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at a time, each with its share of the cores.")] = 1,
     limit: Annotated[int, typer.Option(min=0, help="Stop after so many trials; 0: all.")] = 0,
@@ -75,7 +79,7 @@ def run(
             f"study {name} is closed, its rows are those of {study.period} in {runs_of(study.period)}: "
             "run one of recipes/studies/*.yaml, or write its tables again by `genreid study report`"
         )
-    trials = study.trials(split, arm or [])
+    trials = study.trials(split, arm or [], warm_up or [])
     done = finished(root)
     if show:
         _show(trials, done)

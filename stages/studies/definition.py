@@ -79,18 +79,25 @@ class Study:
         params = {**self.common, **self.arms[arm].params} if arm in self.arms else {}
         return arm if params.get(ORACLE, NO_ORACLE) == NO_ORACLE else f"{arm} (oracle)"
 
-    def trials(self, split: str, arms: Iterable[str] = ()) -> list[Trial]:
-        """All trials of the study, or of some of its arms: warm-up by warm-up, seed by seed, arm by arm, so
-        that whatever is finished when it stops can be compared.
+    def trials(self, split: str, arms: Iterable[str] = (), warm_ups: Iterable[int] = ()) -> list[Trial]:
+        """All trials of the study, or of some of its arms and warm-ups: warm-up by warm-up, seed by seed, arm
+        by arm, so that whatever is finished when it stops can be compared.
+
+        Raises PipelineError for an arm or a warm-up that the study lacks.
         """
         for name in arms:
             if name not in self.arms:
                 raise PipelineError(f"study {self.name} has no arm '{name}'{nearest(name, self.arms)}")
+        known = {warm_up for arm in self.arms.values() for warm_up, _ in arm.pairs}
+        if missing := [number for number in warm_ups if number not in known]:
+            has = ", ".join(str(number) for number in sorted(known))
+            raise PipelineError(f"study {self.name} has no warm-up {missing[0]}: it has {has}")
         found = [
             Trial(self.name, arm, warm_up, seed, split, {**self.common, **self.warm_ups.get(warm_up, {})})
             for arm in self.arms.values()
             if not arms or arm.name in arms
             for warm_up, seed in arm.pairs
+            if not warm_ups or warm_up in warm_ups
         ]
         return sorted(found, key=lambda trial: (trial.warm_up, trial.seed))
 

@@ -69,6 +69,21 @@ def test_an_arm_may_name_the_seeds_of_each_warm_up(project: Path) -> None:
     assert [trial.name for trial in trials] == ["two-views-w1-s2", "two-views-w3-s1", "two-views-w3-s4"]
 
 
+def test_some_warm_ups_are_run_by_their_number(project: Path) -> None:
+    """One warm-up with all its arms is what one machine has to do."""
+    study = load_study(project, "two")
+    assert [trial.name for trial in study.trials("val", warm_ups=[1])] == [
+        "two-plain-w1-s1",
+        "two-plain-w1-s2",
+    ]
+    assert [trial.name for trial in study.trials("val", ["views"], [2])] == [
+        "two-views-w2-s1",
+        "two-views-w2-s2",
+    ]
+    with pytest.raises(PipelineError, match=r"^study two has no warm-up 3: it has 1, 2$"):
+        study.trials("val", warm_ups=[2, 3])
+
+
 def test_further_pairs_of_arms_are_named_by_their_question(project: Path) -> None:
     assert load_study(project, "two").contrasts == {"Is it the views?": ("views", "plain")}
 
