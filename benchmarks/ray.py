@@ -7,7 +7,7 @@ The first part times whole commands, `genreid mesh-extract` with BlazePose over 
 processes and on a Ray cluster of one node with as many cores, which is there already; both keep their pieces
 and write their shards, and both load the model once a worker. It prints the ratio. The second part times the
 workers' own functions on one thread of this process, by CPU time, after a first piece that compiles and
-loads: images a second a core. BlazePose's file has to be here (`genreid models get blazepose_full`).
+loads: images a second a core. BlazePose has to be here (`genreid models get blazepose_full blazepose_lite`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from genreid.models.initialisation import build_encoder
 from genreid.models.settings import EncoderSettings
 from genreid.synthetic.benchmark import Benchmark
 from genreid.synthetic.settings import SyntheticSettings
+from genreid.zoo.cache import require
 from pipeline.artifacts import write_bytes
 from pipeline.params import load_params, section
 from pipeline.pictures import png
@@ -49,6 +50,7 @@ from stages.using import embedding
 ROOT = Path(__file__).parents[1]
 PIECE = 64
 _DRAWN = 64
+_SIZES = ("lite", "full")
 
 
 def main() -> None:
@@ -60,6 +62,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of each command; the least time counts")
     parser.add_argument("--timed", type=int, default=256, help="images of each row of the table; 0: no table")
     asked = parser.parse_args()
+    for size in _SIZES if asked.timed else ("full",):
+        require(f"blazepose_{size}")  # now, not when all else has been measured
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder) / "project"
         _make_project(here, max(asked.crops, asked.timed))
@@ -162,7 +166,7 @@ def _stages(num: int) -> Iterator[_Row]:
 def _meshes(run: Project, root: AnyPath, rows: list[Manifest]) -> Iterator[_Row]:
     import pyarrow as pa
 
-    for size in ("lite", "full"):
+    for size in _SIZES:
         write_overrides(run.root / "params.yaml", {"mesh_extract.blazepose.size": size})
         here = Project.open(Options())
         settings = section(here.params, "mesh_extract", MeshExtractSettings)

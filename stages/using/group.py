@@ -118,7 +118,7 @@ def group(
     from genreid.deployment.grouped import Grouped, People
     from genreid.deployment.groups import Likeness
     from pipeline.artifacts import write_table
-    from stages.using.likeness import likeness_by_workers
+    from stages.using.likeness import is_shared_out, likeness_by_workers
     from stages.using.matches import matching_for
     from stages.using.stores import store_at
 
@@ -133,7 +133,7 @@ def group(
     beside = _cuts_beside(cut, matching)
     settings = clustering_settings(project)
     likeness = None
-    if on == Engine.ray:
+    if is_shared_out(project, len(people.rows), settings):
         least = min([cut, *beside.values()])
         likeness = likeness_by_workers(project, shared, people.rows, settings, least)
     with project.console.status("grouping"):

@@ -1,4 +1,4 @@
-"""How alike images are, found out by the workers of a cluster.
+"""How alike images are, found out by workers: those of a cluster, or processes of this machine.
 
 N images, D embedding width.
 """
@@ -22,9 +22,19 @@ from pipeline.errors import PipelineError
 from pipeline.resume import STATE_FOLDER, StageLock
 from pipeline.tracking import Bars
 from stages.shared.engine import open_workers
+from stages.shared.options import Engine
 from stages.shared.run import Project
 
 _SHARED = Path(".genreid") / "shared"
+
+
+def is_shared_out(project: Project, num_rows: int, settings: PseudoLabelSettings) -> bool:
+    """Whether workers find it out: those of a cluster, or processes of this machine for more rows than make a
+    piece. Of a million rows at once the candidates alone would take 14 GB.
+    """
+    return project.options.on == Engine.ray or (
+        settings.method == "exact" and num_rows > by_workers.MOST_ROWS
+    )
 
 
 def likeness_by_workers(
@@ -40,10 +50,10 @@ def likeness_by_workers(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PipelineError(f"--shared: {folder} cannot be made ({error.strerror}): name another") from None
-    alone = replace(project, options=replace(project.options, device="cpu"))  # one worker a core
+    on_cores = replace(project, options=replace(project.options, device="cpu"))  # one worker a core
     lock = StageLock(project.root / STATE_FOLDER / "group.lock", "group")
     try:
-        with open_workers(alone, by_workers.begin, sees=[folder]) as workers:
+        with open_workers(on_cores, by_workers.begin, sees=[folder]) as workers:
             bounds = by_workers.even_bounds(len(rows), workers.num_workers)
             own = folder / f"group-{_name(rows, settings, least, bounds)}"
             shelf = Shelf.filled(own, rows, bounds)

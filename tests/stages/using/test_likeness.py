@@ -1,9 +1,10 @@
-"""`genreid group` by the workers of a cluster writes the bytes that one machine writes."""
+"""`genreid group` by workers writes the bytes that it writes without."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from genreid.clustering.settings import PseudoLabelSettings
+from genreid.clustering.sharded import by_workers
 from genreid.deployment.groups import Likeness, group
 from pipeline.errors import PipelineError
 from stages.shared.options import Engine
@@ -106,6 +108,32 @@ def test_the_command_writes_the_same_bytes(trained: SmallProject) -> None:
     ours = trained.run(*arguments, "--on", "ray")
     assert ours.code == 0 and ours.out == one.out, ours.err
     assert [Path(name).read_bytes() for name in WRITTEN] == expected
+
+
+def test_more_rows_than_a_piece_are_shared_out_on_one_machine(
+    trained: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among processes of this machine, here threads, and only where the search is exact."""
+    with_matches(trained)
+    assert trained.run("embed", "crops", "--views", "mirror").code == 0
+    arguments = ("group", "embeddings.parquet", "--no-progress")
+    one = trained.run(*arguments)
+    expected = [Path(name).read_bytes() for name in WRITTEN]
+    asked: list[int] = []
+
+    @contextmanager
+    def two_threads(run: Project, start: Any, **_: Any) -> Iterator[Here]:
+        assert run.options.on == Engine.local
+        asked.append(run.workers)
+        yield Here(2)
+
+    monkeypatch.setattr(likeness, "open_workers", two_threads)
+    monkeypatch.setattr(by_workers, "MOST_ROWS", 3)
+    ours = trained.run(*arguments)
+    assert ours.code == 0 and ours.out == one.out, ours.err
+    assert [Path(name).read_bytes() for name in WRITTEN] == expected
+    assert len(asked) == 1 and not list(Path(".genreid/shared").iterdir())
+    assert not likeness.is_shared_out(Project.open(Options()), 4, replace(SETTINGS, method="hnsw"))
 
 
 def test_a_folder_without_a_cluster_is_a_mistake(trained: SmallProject) -> None:
