@@ -22,6 +22,9 @@ _SPREAD = 1.5
 """Width of the kernel that smooths counted pairs, in steps of CUTS."""
 _START, _ROUNDS = 0.01, 500
 _BLOCK = 512
+_PERSONS_A_GROUP = 2.0
+"""How many times more or fewer persons there may be than groups; chosen on random parts of validation
+identities (docs/notes/2026-11-29_grouping.md)."""
 
 
 def same_share(rows: np.ndarray, camera: np.ndarray | None, curve: MatchCurve, *, seed: int) -> float:
@@ -63,6 +66,16 @@ def fitting_cut(rows: np.ndarray, camera: np.ndarray | None, curve: MatchCurve, 
     """The cosine of `fitting_rate`, or of the lowest rate that `curve` can tell; as `same_share`."""
     rate = fitting_rate(same_share(rows, camera, curve, seed=seed), len(rows))
     return curve.cut_at(max(rate, 1 / curve.num_different))
+
+
+def likely_persons(num_groups: int, num_images: int) -> tuple[int, int]:
+    """Between how many persons a folder of N images likely has that make so many groups by `fitting_cut`.
+
+    Two sides of one person stay apart, and strangers who are dressed alike become one: there are more groups
+    than persons where persons have many images, and may be fewer where they have few.
+    """
+    least = int(np.ceil(num_groups / _PERSONS_A_GROUP))
+    return min(least, num_images), min(int(num_groups * _PERSONS_A_GROUP), num_images)
 
 
 def _counted(rows: np.ndarray, camera: np.ndarray | None) -> np.ndarray:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 3.0
 _NUM_MEASURED = 64
-_FOR_PHOTOGRAPHS = "nothing: it is needed for photographs alone"
 
 
 def _body(configuration: Configuration) -> Finding:
@@ -90,12 +89,14 @@ def _romp(part: Part) -> Callable[[Configuration], Finding]:
 
         settings = romp_settings(configuration.project)
         line = missing_parts(settings).get(part)
-        used = configuration.value("mesh_extract.estimator") == "romp"
+        estimator = configuration.value("mesh_extract.estimator")
         if line is None:
             found = {"package": f"{PACKAGE} {installed(PACKAGE)}", "weights": settings.weights}
             return Finding("ok", found.get(part, settings.smpl))
         problem, remedy = problem_and_remedy(line)
-        return Finding("missing", problem, remedy) if used else Finding("note", problem, _FOR_PHOTOGRAPHS)
+        if estimator == "romp":
+            return Finding("missing", problem, remedy)
+        return Finding("note", problem, f"nothing: mesh_extract.estimator is {estimator}")
 
     return look
 

@@ -138,7 +138,7 @@ def group(
         likeness = likeness_by_workers(project, shared, people.rows, settings, least)
     with project.console.status("grouping"):
         made = Grouped(people, likeness or Likeness.of(people.rows, settings), cut, links)
-        facts = _facts(made, matching, beside)
+        facts = _facts(made, matching, beside, fits=at_false_match_rate is None and least_similarity is None)
     asked = made.questions(MOST_QUESTIONS)
     write_table(output, grouped_table(table, made.groups))
     draw_groups(project, picture, own, made.groups)
@@ -195,11 +195,18 @@ def _cuts_beside(cut: float, matching: Matching | None) -> dict[float, float]:
     return {rate: matching.curve.cut_at(rate) for rate in rates}
 
 
-def _facts(made: Grouped, matching: Matching | None, beside: dict[float, float]) -> dict[str, object]:
-    """What people want to know first."""
+def _facts(
+    made: Grouped, matching: Matching | None, beside: dict[float, float], *, fits: bool
+) -> dict[str, object]:
+    """What people want to know first. fits: whether the cut is the one that fits the folder."""
     import numpy as np
 
-    facts: dict[str, object] = {"images": len(made.people.path), "persons": made.num_groups}
+    from genreid.deployment.fitting_cut import likely_persons
+
+    num_images = len(made.people.path)
+    facts: dict[str, object] = {"images": num_images, "persons": made.num_groups}
+    if fits:
+        facts["persons, likely"] = "{:,} to {:,}".format(*likely_persons(made.num_groups, num_images))
     if matching is not None:
         facts["pairs of strangers above the cut"] = matching.odds(made.cut)
     for rate, cut in beside.items():

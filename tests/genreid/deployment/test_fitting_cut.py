@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from genreid.deployment.fitting_cut import fitting_cut, fitting_rate, same_share
+from genreid.deployment.fitting_cut import fitting_cut, fitting_rate, likely_persons, same_share
 from genreid.evaluation.matches import MOST_IMAGES, MatchCurve, match_curve
 
 SPREAD = 0.9
@@ -75,3 +75,13 @@ def test_few_images_of_each_get_a_higher_cut(curve: MatchCurve) -> None:
     few, many = (images(num, each, seed=7) for num, each in ((250, 2), (50, 10)))
     cuts = [fitting_cut(rows, camera, curve, seed=1) for rows, _, camera in (few, many)]
     assert cuts[0] > cuts[1] + 0.05
+
+
+@pytest.mark.parametrize(
+    ("groups", "images", "expected"),
+    [(68, 496, (34, 136)), (7, 500, (4, 14)), (15, 20, (8, 20)), (1, 1, (1, 1))],
+)
+def test_likely_persons_are_half_to_twice_the_groups_and_no_more_than_images(
+    groups: int, images: int, expected: tuple[int, int]
+) -> None:
+    assert likely_persons(groups, images) == expected

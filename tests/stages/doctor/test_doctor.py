@@ -156,8 +156,9 @@ def test_without_the_package_nobody_is_told_that_romp_is_chosen(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    small.set(mesh_extract__estimator="blazepose")
     finding = findings("ROMP")["ROMP"]
-    assert finding.state == "note"
+    assert (finding.state, finding.to_do) == ("note", "nothing: mesh_extract.estimator is blazepose")
     assert finding.found == "the estimator romp needs the package simple-romp, which is not installed"
     small.set(mesh_extract__estimator="romp")
     finding = findings("ROMP")["ROMP"]

@@ -19,7 +19,9 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "split"), [("angles", "test"), ("photographs", "val")])
+@pytest.mark.parametrize(
+    ("name", "split"), [("angles", "test"), ("photographs", "val"), ("photographs_exchanged", "test")]
+)
 def test_every_trial_s_params_can_be(name: str, split: str) -> None:
     for trial in load_study(ROOT, name).trials(split):
         settings = settings_of(trial.overrides)
@@ -53,3 +55,38 @@ def test_the_folds_part_the_persons() -> None:
         assert own["query"] == own["gallery"] and own["train"] == everybody - own["query"]
     asked = [person for own in folds for person in own["query"]]
     assert sorted(asked) == sorted(everybody)
+
+
+def test_exchanged_roles_change_nothing_else() -> None:
+    """Each arm is that of `photographs`, but for the persons that it learns from."""
+    of_data = {
+        "prepare_data.dataset",
+        *(f"prepare_data.folder.{split}" for split in ("train", "query", "gallery")),
+    }
+    own, others = (load_study(ROOT, name) for name in ("photographs_exchanged", "photographs"))
+    for name, arm in own.arms.items():
+        assert arm.params == others.arms[name].params
+    assert {key for key in own.common if own.common[key] != others.common.get(key)} == of_data
+    assert set(own.common) - of_data == set(others.common) - of_data
+
+
+@pytest.mark.parametrize(
+    ("path", "split", "camera"),
+    [
+        ("query/0003_c1s1_000002_00.jpg", "train", "1"),
+        ("bounding_box_test/0021_c10s1_000007_00.jpg", "train", "10"),
+        ("bounding_box_train/0001_c1s1_000001_00.jpg", "query", "1"),
+        ("bounding_box_train/0001_c2s1_000006_00.jpg", "query", "2"),
+        ("bounding_box_train/0001_c1s1_000002_00.jpg", "gallery", "1"),
+        ("bounding_box_train/0412_c9s1_000010_00.jpg", "gallery", "9"),
+    ],
+)
+def test_exchanged_roles_are_read_off_the_names(path: str, split: str, camera: str) -> None:
+    patterns = {
+        key.rpartition(".")[2]: text
+        for key, text in load_study(ROOT, "photographs_exchanged").common.items()
+        if key.startswith("prepare_data.folder.")
+    }
+    fitting = {name: match for name, text in patterns.items() if (match := re.fullmatch(text, path))}
+    assert list(fitting) == [split]
+    assert (fitting[split]["person"], fitting[split]["camera"]) == (path.partition("/")[2][:4], camera)

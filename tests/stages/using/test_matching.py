@@ -157,9 +157,12 @@ def test_group_takes_its_cut_from_what_is_known_of_matches(trained: SmallProject
     assert outcome.code == 0, outcome.err
     assert "pairs of strangers above the cut" in outcome.out
     assert "persons at a false match rate" in outcome.out
+    likely = re.search(r"persons +│ (\d+) .*\n.*persons, likely +│ (\d+) to (\d+) ", outcome.out)
+    assert likely and int(likely[2]) <= int(likely[1]) <= int(likely[3])
     outcome = trained.run("group", "crops", "--views", "mirror", "--at-false-match-rate", "0.005")
     assert outcome.code == 0, outcome.err
     assert re.search(r"cut \(cosine\) +│ 0 ", outcome.out), "the lowest with at most 0.5 %"
+    assert "likely" not in outcome.out, "known of the cut that fits alone"
 
 
 def test_new_images_join_groups(trained: SmallProject) -> None:
