@@ -142,6 +142,13 @@ def test_the_page_needs_nothing_else_and_says_what_the_files_say(finished: Small
     assert page.pictures(), "crops are shown"
 
 
+def test_what_no_photograph_can_have_is_not_missing(finished: SmallProject) -> None:
+    left_out = "Picture of mixtures : plots/evaluate/mixtures.png is missing"
+    assert left_out in made(finished, "--no-embed").text, "the benchmark's run draws it"
+    finished.set(prepare_data__dataset="folder")
+    assert left_out not in made(finished, "--no-embed").text
+
+
 def test_without_photographs_there_is_no_picture(finished: SmallProject) -> None:
     page = made(finished, "--no-photographs", "--no-embed")
     assert page.pictures() == []
