@@ -128,7 +128,8 @@ def _of_recipe(
         return Proposed(key, value, _length_reason(crops, key.partition(".")[0], setting))
     if key.endswith(".lr_step_epochs"):
         epochs = setting(f"{key.partition('.')[0]}.epochs")
-        return Proposed(key, value, f"the rate falls by 10 after every {value} of {epochs} epochs")
+        falls = f"falls by 10 after every {value} of" if value < epochs else "stays as it is for all of the"
+        return Proposed(key, value, f"the rate {falls} {epochs} epochs")
     reasons = _REASONS if name in (ON_CPU, ON_GPU) else {}
     return Proposed(key, value, reasons.get(key, f"as recipes/{name}.yaml has it"))
 

@@ -117,7 +117,8 @@ def test_how_often_a_crop_is_seen_is_counted(tmp_path: Path) -> None:
     assert "800 steps of 64 crops in all: each of 200 about 256 times" in said
     assert "480 steps of 32 crops in all: each of 200 about 77 times" in values["train_joint.epochs"].why
     assert "crops are 16 high" in values["prepare_data.height_px"].why
-    assert "after every 3 of 4 epochs" in values["train_joint.lr_step_epochs"].why
+    assert "falls by 10 after every 3 of 4 epochs" in values["train_joint.lr_step_epochs"].why
+    assert "stays as it is for all of the 20 epochs" in values["pretrain_encoder.lr_step_epochs"].why
 
 
 def test_what_looks_wrong_is_named(tmp_path: Path) -> None:
