@@ -69,7 +69,7 @@ def fitting_cut(rows: np.ndarray, camera: np.ndarray | None, curve: MatchCurve, 
 
 
 def likely_persons(num_groups: int, num_images: int) -> tuple[int, int]:
-    """Between how many persons a folder of N images likely has that make so many groups by `fitting_cut`.
+    """The fewest and the most persons that N images likely show, where `fitting_cut` makes so many groups.
 
     Two sides of one person stay apart, and strangers who are dressed alike become one: there are more groups
     than persons where persons have many images, and may be fewer where they have few.
