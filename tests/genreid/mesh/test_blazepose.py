@@ -67,16 +67,23 @@ def test_landmarks_of_a_body_give_that_body_back(body: Body) -> None:
     )
 
 
-def test_a_body_does_not_depend_on_the_others_it_is_fitted_with(body: Body) -> None:
+@pytest.mark.parametrize(("row", "is_first"), [(64, True), (3, False), (69, False)])
+def test_a_body_does_not_depend_on_the_others_it_is_fitted_with(body: Body, row: int, is_first: bool) -> None:
+    """To the last bit, if it has the same place among them: elsewhere a product of matrices may round
+    otherwise (MKL on an AMD EPYC)."""
     known = landmarks_of(body, walkers(*HEADINGS))
     estimator = BlazePoseEstimator(SETTINGS, FakeNetwork(known), body)
     crops = [picture(person % len(HEADINGS)) for person in range(70)]  # more than one batch of the fit
-    together = estimator.estimate([""] * 70, crops)
-    for row in (3, 64, 69):
-        alone, same_row = estimator.estimate([""], crops[row : row + 1]), together.select(np.array([row]))
-        assert torch.equal(alone.parameters.body_pose, same_row.parameters.body_pose)
-        assert torch.equal(alone.parameters.global_orient, same_row.parameters.global_orient)
-        assert torch.equal(alone.camera, same_row.camera) and alone.masks == same_row.masks
+    together = estimator.estimate([""] * 70, crops).select(np.array([row]))
+    alone = estimator.estimate([""], crops[row : row + 1])
+    off = 0.0 if is_first else 1e-5
+    for one, other in (
+        (alone.parameters.body_pose, together.parameters.body_pose),
+        (alone.parameters.global_orient, together.parameters.global_orient),
+        (alone.camera, together.camera),
+    ):
+        torch.testing.assert_close(one, other, rtol=off, atol=off)
+    assert alone.masks == together.masks
 
 
 def test_the_camera_is_that_of_the_native_crop(body: Body) -> None:
