@@ -22,10 +22,12 @@ class Nodes:
     """The cluster; `address` is HOST:PORT."""
 
     def __init__(self, num_nodes: int, **head: Any) -> None:
-        from ray.cluster_utils import Cluster
+        from ray._private.utils import get_ray_address_file
 
+        # Ray writes the head's address there, and does not make the folder.
+        Path(get_ray_address_file(None)).parent.mkdir(exist_ok=True)
         self._folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # a socket's path has to be short
-        self._cluster = Cluster(shutdown_at_exit=False)
+        self._cluster = _empty_cluster()
         own = {"num_cpus": 0, "temp_dir": self._folder, "include_dashboard": False}
         own |= {"include_log_monitor": False, "no_monitor": True}
         self.add(**own | head)
@@ -45,8 +47,9 @@ class Nodes:
                 if not tries_left:
                     self.end()
                     raise
-                if self._cluster.head_node is None:
+                if "temp_dir" in settings:  # half a head is none
                     self._kill_all()
+                    self._cluster = _empty_cluster()
 
     def worker_pids(self) -> list[int]:
         """The processes of our workers, on all nodes."""
@@ -76,6 +79,12 @@ class Nodes:
                 if any(self._folder in part for part in process.cmdline()):
                     yield process
                     yield from process.children(recursive=True)
+
+
+def _empty_cluster() -> Any:
+    from ray.cluster_utils import Cluster
+
+    return Cluster(shutdown_at_exit=False)
 
 
 @contextmanager
