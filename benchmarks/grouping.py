@@ -6,6 +6,9 @@ random parts of them, in which most persons have few images: BCubed precision, r
 2009) and the number of persons, of `genreid group` beside DBSCAN at fixed distances, as training clusters,
 and beside HDBSCAN on cosine distances. Nothing is chosen here: the cut is that of `genreid group`, from
 validation identities where there are any.
+
+`--persons` prints instead how many groups of `genreid group` there are for each person, part by part, of the
+test identities or, by `--split val`, of the validation identities.
 """
 
 from __future__ import annotations
@@ -38,6 +41,9 @@ from stages.using.matches import matching_for
 _EPS = (0.5, 0.6)
 _PARTS = (20, 60, 150, 500, 2000)
 _DRAWS = 10
+_PARTS_OF_PERSONS = {20: 20, 60: 20, 150: 20, 500: 20, 1000: 20, 2000: 5, 4000: 5}
+"""Images of a part, and how many parts of so many are drawn."""
+_SPLITS = {"test": ("query", "gallery"), "val": ("val_query", "val_gallery")}
 
 Labels = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 """Unit rows (N, D) and cameras, if known → (N,) groups; −1 for an image that is in none, and so alone."""
@@ -48,11 +54,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.parse_args()
+    parser.add_argument("--persons", action="store_true")
+    parser.add_argument("--split", choices=_SPLITS, default="test")
+    asked = parser.parse_args()
     project = Project.open(Options())
     checkpoint = open_checkpoint(project, "joint")
     encoder = load_encoder(checkpoint.content, checkpoint.place).to(project.device)
-    images = read_manifest(project).select("query", "gallery")
+    images = read_manifest(project).select(*_SPLITS[asked.split])
     images = images.rows(np.flatnonzero(images.person_id > 0))
     looked = looks("image", image_set(project, images))
     rows = embed_mean(encoder, looked, len(images), 128, project.device, Silent())
@@ -63,10 +71,10 @@ def main() -> None:
         if matching is None:
             print(f"nobody has counted the matches of {checkpoint.place}, {name}")
             continue
-        print(f"\nEmbeddings {name}; {matching.note}\n\n| images | groups by | P | R | F | persons | true |")
-        print("|---|---|---:|---:|---:|---:|---:|")
+        print(f"\nEmbeddings {name}; {matching.note}\n")
         camera = images.camera_id if own is centred else None
-        for line in _lines(own.numpy(), camera, images.person_id, settings, matching.curve):
+        lines = _groups_a_person if asked.persons else _lines
+        for line in lines(own.numpy(), camera, images.person_id, settings, matching.curve):
             print(line, flush=True)
 
 
@@ -77,6 +85,8 @@ def _lines(
     settings: PseudoLabelSettings,
     curve: MatchCurve,
 ) -> Iterator[str]:
+    yield "| images | groups by | P | R | F | persons | true |"
+    yield "|---|---|---:|---:|---:|---:|---:|"
     for num in (*(part for part in _PARTS if part < len(rows)), len(rows)):
         draws = (
             [np.arange(len(rows))] if num == len(rows) else [_draw(len(rows), num, n) for n in range(_DRAWS)]
@@ -85,6 +95,25 @@ def _lines(
             found = np.mean([_judged(labels, rows, camera, person, drawn) for drawn in draws], axis=0)
             shares = " | ".join(f"{share:.3f}" for share in found[:3])
             yield f"| {num} | {name} | {shares} | {found[3]:.0f} | {found[4]:.0f} |"
+
+
+def _groups_a_person(
+    rows: np.ndarray,
+    camera: np.ndarray | None,
+    person: np.ndarray,
+    settings: PseudoLabelSettings,
+    curve: MatchCurve,
+) -> Iterator[str]:
+    yield "| images | persons | least groups a person | median | most |"
+    yield "|---:|---:|---:|---:|---:|"
+    labels = _ways(settings, curve)["genreid group"]
+    sizes = {num: draws for num, draws in _PARTS_OF_PERSONS.items() if num < len(rows)}
+    for num, draws in {**sizes, len(rows): 1}.items():
+        parts = (np.arange(num) if num == len(rows) else _draw(len(rows), num, seed) for seed in range(draws))
+        found = [_judged(labels, rows, camera, person, drawn)[3:] for drawn in parts]
+        ratios = [groups / persons for groups, persons in found]
+        shares = f"{min(ratios):.2f} | {np.median(ratios):.2f} | {max(ratios):.2f}"
+        yield f"| {num} | {np.median([persons for _, persons in found]):.0f} | {shares} |"
 
 
 def _judged(
