@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.committing import NAME_AN_AUTHOR, knows_author
 from stages.doctor.configuration import Configuration
 from stages.doctor.finding import Check, Finding, first_line, install_again
 from stages.shared.run import PRODUCERS, Project
@@ -34,6 +35,9 @@ def _repository(configuration: Configuration) -> Finding:
         return Finding("missing", first_line(error), "put in order what it names: `dvc repro` says the same")
     if not has_git:
         return Finding("note", "DVC does without git", "run `git init` for `dvc exp run` and studies")
+    if not knows_author(root):
+        found = "git knows no author, and `dvc exp run` and studies commit"
+        return Finding("note", found, f"for these: {NAME_AN_AUTHOR}")
     return Finding("ok", "DVC reads it, git keeps it")
 
 

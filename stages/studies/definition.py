@@ -26,6 +26,8 @@ _STUDY = (
 _ARM = (("about", "params"), ("trials",))
 """Keys that there have to be, and those that there may be."""
 ORACLE, NO_ORACLE = "train_joint.oracle", "none"
+ORACLE_MARK = "(oracle)"
+"""Behind the name of what learns from the truth."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,9 @@ class Study:
 
     common: params of all arms, those of a recipe first where the study names one. warm_ups: params of all
     trials from a warm-up, by its number: of a fold, say. arms: by name. contrasts: further pairs of arms that
-    the report compares, (one, against another) by question. series: by what is varied, the arms along which
-    the gain is drawn, each with its number; `STUDY/ARM` is one of another study. pictured: the arms whose
-    curves over viewpoints are drawn.
+    the report compares, (one, against another) by question. series: by what is varied, the lines along which
+    the gain is drawn, each of arms and their numbers; `STUDY/ARM` is one of another study. pictured: the arms
+    whose curves over viewpoints are drawn.
     """
 
     name: str
@@ -60,7 +62,7 @@ class Study:
     common: Mapping[str, Any]
     arms: Mapping[str, Arm]
     contrasts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    series: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    series: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     pictured: Sequence[str] = ()
     warm_ups: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -77,7 +79,7 @@ class Study:
     def title_of(self, arm: str) -> str:
         """The arm's name, marked where it learns from the truth: no rival, but what limits a gain."""
         params = {**self.common, **self.arms[arm].params} if arm in self.arms else {}
-        return arm if params.get(ORACLE, NO_ORACLE) == NO_ORACLE else f"{arm} (oracle)"
+        return arm if params.get(ORACLE, NO_ORACLE) == NO_ORACLE else f"{arm} {ORACLE_MARK}"
 
     def trials(self, split: str, arms: Iterable[str] = (), warm_ups: Iterable[int] = ()) -> list[Trial]:
         """All trials of the study, or of some of its arms and warm-ups: warm-up by warm-up, seed by seed, arm
@@ -207,12 +209,13 @@ def _contrasts(file: Params, arms: Mapping[str, Arm]) -> dict[str, tuple[str, st
     return {question: (one, other) for question, (one, other) in file.value("contrasts").items()}
 
 
-def _series(file: Params, arms: Mapping[str, Arm]) -> dict[str, Mapping[str, float]]:
-    for title, points in _mapping(file, "series").items():
-        place = f"series.{title}"
-        numbers = isinstance(points, Mapping) and all(type(x) in (int, float) for x in points.values())
-        _require(file, place, numbers, "arms and their numbers, {arm: 1, other: 2}")
-        _require_arms(file, place, [arm for arm in points if "/" not in arm], arms)
+def _series(file: Params, arms: Mapping[str, Arm]) -> dict[str, Mapping[str, Mapping[str, float]]]:
+    for title in _mapping(file, "series"):
+        for line, points in _mapping(file, f"series.{title}").items():
+            place = f"series.{title}.{line}"
+            numbers = isinstance(points, Mapping) and all(type(x) in (int, float) for x in points.values())
+            _require(file, place, numbers, "arms and their numbers, {arm: 1, other: 2}")
+            _require_arms(file, place, [arm for arm in points if "/" not in arm], arms)
     return dict(file.value("series"))
 
 

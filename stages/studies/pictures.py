@@ -15,8 +15,11 @@ from matplotlib.figure import Figure
 from genreid.evaluation.comparison import Difference
 from pipeline.artifacts import atomic_write
 from pipeline.pictures import MADE_BY
-from stages.studies.definition import Study
+from stages.studies.definition import ORACLE_MARK, Study
 from stages.studies.rows import KEYS, curves_of
+
+Line = Mapping[float, tuple[str, Difference]]
+"""The numbers of a series, with the arm there and its gain over the reference of its own study."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +102,35 @@ def _draw_difference(axes: Axes, difference: Difference, height: float) -> None:
         axes.errorbar(difference.mean, height, xerr=reach, fmt="k|", markersize=14, capsize=4)
 
 
-def draw_series(series: Mapping[str, Mapping[float, tuple[str, Difference]]], path: Path) -> None:
-    """The gain along each series: a dot a warm-up, and the means joined by a line."""
-    figure = Figure(figsize=(5.5 * len(series), 4), layout="constrained")
-    for (title, gains), axes in zip(
-        series.items(), figure.subplots(1, len(series), squeeze=False).flat, strict=True
-    ):
-        for x, (arm, gain) in gains.items():
-            axes.plot([x] * len(gain.by_warm_up), gain.by_warm_up, "o", color="grey", alpha=0.6)
-            axes.annotate(arm, (x, gain.mean), (5, 4), textcoords="offset points", fontsize=7)
-        axes.plot(list(gains), [gain.mean for _, gain in gains.values()], "k.-")
+def draw_series(series: Mapping[str, Mapping[str, Line]], path: Path) -> None:
+    """The gain along each series, a line in a colour of its own: a dot a warm-up, and the means joined."""
+    figure = Figure(figsize=(6.5 * len(series), 4), layout="constrained")
+    panels = figure.subplots(1, len(series), squeeze=False).flat
+    for (title, lines), axes in zip(series.items(), panels, strict=True):
+        places = sorted({x for line in lines.values() for x in line})
+        for number, (name, line) in enumerate(lines.items()):
+            # Side by side: dots of two lines at one place would hide one another.
+            aside = (number - (len(lines) - 1) / 2) * 0.012 * (places[-1] - places[0])
+            _draw_line(axes, name, line, aside, f"C{number}")
         axes.axhline(0, color="grey", linewidth=0.8)
-        axes.set_ylabel("gain in mAP (points)")
+        axes.set_xticks(places)
+        axes.margins(x=0.08)
+        axes.set_ylabel("gain in mAP over the reference (points)")
         axes.set_xlabel(title)
+        axes.set_title("pale: a warm-up; full: their mean; dashed: told a part of the truth", fontsize=9)
+        axes.legend(fontsize=8)
     _save(figure, path)
+
+
+def _draw_line(axes: Axes, name: str, line: Line, aside: float, colour: str) -> None:
+    several = len({arm for arm, _ in line.values()}) > 1
+    for x, (arm, gain) in line.items():
+        axes.plot([x + aside] * len(gain.by_warm_up), gain.by_warm_up, "o", color=colour, alpha=0.4)
+        if several:
+            axes.annotate(arm, (x + aside, gain.mean), (5, 4), textcoords="offset points", fontsize=7)
+    means = [gain.mean for _, gain in line.values()]
+    style = "--o" if ORACLE_MARK in name else "-o"
+    axes.plot([x + aside for x in line], means, style, color=colour, label=name)
 
 
 def draw_learnt(root: Path, study: Study, split: str, path: Path) -> dict[int, list[int]]:

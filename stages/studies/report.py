@@ -14,7 +14,7 @@ from pipeline.outputs import Output, holds, require
 from pipeline.pictures import PNG_MARK
 from pipeline.provenance import is_committed
 from stages.studies.definition import Study, load_study
-from stages.studies.pictures import draw, draw_learnt, draw_series
+from stages.studies.pictures import Line, draw, draw_learnt, draw_series
 from stages.studies.rows import FOLDER, figures, read_rows, runs_of
 
 SCORE = "joint.mAP"
@@ -110,30 +110,36 @@ def cost_ratios(seconds: pd.Series, reference: str) -> dict[str, float]:
     return {str(arm): float(ratio) for arm, ratio in ratios.items()}
 
 
-def gains(root: Path, study: Study, split: str) -> dict[str, dict[float, tuple[str, Difference]]]:
-    """By series: its numbers, with the arm there and its gain over the reference of its own study.
-
-    Arms of one study are compared over the warm-ups and seeds that all of them have. One arm is no series.
-    """
+def gains(root: Path, study: Study, split: str) -> dict[str, dict[str, Line]]:
+    """By series, the lines that have more than one arm with a trial."""
     found = {}
-    for title, points in study.series.items():
-        by_study: dict[str, dict[str, float]] = {}
-        for place, x in points.items():
-            name, _, arm = place.rpartition("/")
-            by_study.setdefault(name or study.name, {})[arm] = x
-        own: dict[float, tuple[str, Difference]] = {}
-        for name, xs in by_study.items():
-            owner = study if name == study.name else load_study(root, name)
-            reference, rows = owner.reference, read_rows(root / runs_of(owner.period))
-            rows = rows[(rows["study"] == owner.in_rows) & (rows["split"] == split)]
-            scores = figures(rows, SCORE).unstack("arm")
-            arms = [arm for arm in xs if arm in scores and arm != reference]
-            scores = scores.reindex(columns=[reference, *arms]).dropna()
-            if len(scores):
-                own |= {xs[arm]: (arm, Difference(scores[arm] - scores[reference])) for arm in arms}
-        if len(own) > 1:
-            found[title] = dict(sorted(own.items()))
+    for title, lines in study.series.items():
+        drawn = {line: _line(root, study, split, arms) for line, arms in lines.items()}
+        if longer := {line: points for line, points in drawn.items() if len(points) > 1}:
+            found[title] = longer
     return found
+
+
+def _line(root: Path, study: Study, split: str, places: Mapping[str, float]) -> Line:
+    """places: arms and their numbers; `STUDY/ARM` is one of another study.
+
+    Arms of one study are compared over the warm-ups and seeds that all of them have.
+    """
+    by_study: dict[str, dict[str, float]] = {}
+    for place, x in places.items():
+        name, _, arm = place.rpartition("/")
+        by_study.setdefault(name or study.name, {})[arm] = x
+    found: dict[float, tuple[str, Difference]] = {}
+    for name, xs in by_study.items():
+        owner = study if name == study.name else load_study(root, name)
+        reference, rows = owner.reference, read_rows(root / runs_of(owner.period))
+        rows = rows[(rows["study"] == owner.in_rows) & (rows["split"] == split)]
+        scores = figures(rows, SCORE).unstack("arm")
+        arms = [arm for arm in xs if arm in scores and arm != reference]
+        scores = scores.reindex(columns=[reference, *arms]).dropna()
+        if len(scores):
+            found |= {xs[arm]: (arm, Difference(scores[arm] - scores[reference])) for arm in arms}
+    return dict(sorted(found.items()))
 
 
 def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split: str) -> list[str]:

@@ -22,6 +22,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from pipeline.artifacts import read_json_artifact
+from pipeline.committing import NAME_AN_AUTHOR, knows_author
 from pipeline.ending import run_program
 from pipeline.errors import PipelineError
 from pipeline.params import load_params
@@ -70,9 +71,11 @@ class Slot:
     def prepare(self) -> None:
         """Make the clone, or bring it to the project's commit.
 
-        Raises PipelineError when files of the project differ from the last commit, or there is none.
+        Raises PipelineError when files of the project differ from the last commit, or there is none, and
+        when git knows no author.
         """
         commit = require_committed(self.project)
+        require_author(self.project)
         if not (self.folder / ".git").exists():
             _run("git", "clone", "--quiet", "--no-checkout", str(self.project), str(self.folder))
         # HEAD itself, which no branch need have.
@@ -110,7 +113,7 @@ class Slot:
                 stderr=stream,
             )
         if code:
-            raise PipelineError(f"{trial.name} failed (exit code {code}): see {log}")
+            raise PipelineError(f"{trial.name} failed: {_last_error(log) or f'exit code {code}'} (see {log})")
         for name in self._references(trial):
             _run("git", "-C", str(self.project), "fetch", "-q", str(self.folder), f"+{name}:{name}")
         return self._finished()
@@ -184,6 +187,14 @@ def require_committed(root: Path) -> str:
     return revision
 
 
+def require_author(root: Path) -> None:
+    """Raises PipelineError when git knows no name and address to commit by."""
+    if not knows_author(root):
+        raise PipelineError(
+            f"git knows no author, and each trial becomes an experiment of DVC, a commit: {NAME_AN_AUTHOR}"
+        )
+
+
 def code_commit(root: Path) -> str:
     """The last commit that changed more than rows: one that keeps what trials came to changes no trial."""
     but_rows = (":/", f":(exclude){FOLDER}")
@@ -202,6 +213,15 @@ def _fingerprint(lock: Path) -> str:
     """The hash by which DVC knows the warm-up's encoder."""
     outs = load_params(lock).value("stages.pretrain-encoder.outs")
     return next((str(out["md5"])[:12] for out in outs if out["path"].endswith("encoder.pt")), "")
+
+
+def _last_error(log: Path) -> str:
+    """What the stage said last, or else DVC; empty where neither said a word."""
+    lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines()
+    for mark in ("error: ", "ERROR: "):
+        if said := [line for line in lines if line.startswith(mark)]:
+            return said[-1].removeprefix(mark)
+    return ""
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

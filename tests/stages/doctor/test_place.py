@@ -20,7 +20,7 @@ from stages.doctor.configuration import Configuration
 from stages.doctor.finding import Finding
 from stages.shared.conflicts import conflicts
 from stages.shared.run import Options, Project
-from tests.stages.doctor.places import make_repository
+from tests.stages.doctor.places import make_repository, name_author
 from tests.stages.small_project import SmallProject
 
 
@@ -45,7 +45,30 @@ def test_outside_git_dvc_refuses_and_so_does_doctor(small: SmallProject) -> None
     )
     (small.folder / ".dvc" / "config.local").unlink()
     subprocess.run(["git", "init", "-q"], check=True)
+    name_author(small.folder)
     assert found(place._repository).state == "ok"
+
+
+def test_where_git_knows_no_author_dvc_makes_no_experiment(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_repository(small.folder)
+    (small.folder / "dvc.yaml").write_text("stages: {nothing: {cmd: 'true'}}")
+    subprocess.run(["git", "add", "dvc.yaml"], check=True)
+    subprocess.run(["git", "commit", "-q", "-m", "all"], check=True)
+    (small.folder / "dvc.yaml").write_text("stages: {nothing: {cmd: 'exit 0'}}")
+    subprocess.run(["git", "config", "--remove-section", "user"], check=True)
+    monkeypatch.setenv("HOME", str(small.folder))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    for name in ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL"):
+        monkeypatch.delenv(f"GIT_{name}", raising=False)
+    refused = "Git user name and email must be configured"
+    finding = found(place._repository)
+    assert finding.state == "note" and "git knows no author" in finding.found
+    assert refused in dvc_says("exp", "run")
+    name_author(small.folder)
+    assert found(place._repository).state == "ok"
+    assert refused not in dvc_says("exp", "run")
 
 
 def test_without_dvcs_folder_or_with_a_graph_that_cannot_be_read(small: SmallProject) -> None:

@@ -18,7 +18,8 @@ trials: {1: [1, 2], 2: [1, 2]}
 contrasts:
   Is it the views?: [views, plain]
 series:
-  amount: {plain: 0, views: 1, three/views: 2.5}
+  amount:
+    views: {plain: 0, views: 1, three/views: 2.5}
 pictured: [views]
 arms:
   plain:
@@ -89,8 +90,8 @@ def test_further_pairs_of_arms_are_named_by_their_question(project: Path) -> Non
 
 
 def test_arms_of_other_studies_stand_in_a_series_by_the_name_of_theirs(project: Path) -> None:
-    points = load_study(project, "two").series["amount"]
-    assert points == {"plain": 0, "views": 1, "three/views": 2.5}
+    lines = load_study(project, "two").series["amount"]
+    assert lines["views"] == {"plain": 0, "views": 1, "three/views": 2.5}
 
 
 def test_all_arms_are_pictured_unless_some_are_named(project: Path) -> None:
@@ -176,7 +177,7 @@ def test_the_project_s_own_studies_load(name: str) -> None:
             r"yaml:2: reference: no arm 'plan'; did you mean 'plain'",
         ),
         ("title:", "titel:", r"two.yaml:1: titel: unknown key; did you mean 'title'"),
-        ("    about: nothing\n", "", r"two.yaml:12: arms.plain: missing about"),
+        ("    about: nothing\n", "", r"two.yaml:13: arms.plain: missing about"),
         ("joint.epochs", "joint.epoch", r"common: train_joint.epoch: .*did you mean 'epochs'"),
         (
             "contrast.views: generated",
@@ -198,8 +199,12 @@ def test_the_project_s_own_studies_load(name: str) -> None:
         ("trials: {1: [1, 2], 2: [1, 2]}", "trials: {}", r"two.yaml:5: trials: expected different integers"),
         ("[views, plain]", "[views]", r"contrasts.Is it the views\?: expected two arms, .*got \['views'\]"),
         ("[views, plain]", "[veiws, plain]", r"no arm 'veiws'; did you mean 'views'"),
-        ("{plain: 0,", "{plane: 0,", r"series.amount: no arm 'plane'; did you mean 'plain'"),
-        ("{plain: 0,", "{plain: none,", r"series.amount: expected arms and their numbers, .*'plain': 'none'"),
+        ("{plain: 0,", "{plane: 0,", r"series.amount.views: no arm 'plane'; did you mean 'plain'"),
+        (
+            "{plain: 0,",
+            "{plain: none,",
+            r"series.amount.views: expected arms and their numbers, .*'plain': 'none'",
+        ),
         (
             "arms:\n",
             "warm_ups: {3: {}}\narms:\n",

@@ -7,10 +7,9 @@ from pathlib import Path
 import cv2
 import pytest
 
-from genreid.evaluation.comparison import Difference
 from pipeline.errors import PipelineError
 from stages.studies.definition import Arm, Study
-from stages.studies.pictures import PANELS, curve_points
+from stages.studies.pictures import PANELS, Line, curve_points
 from stages.studies.report import VIEWS, gains, write_report
 from stages.studies.rows import CURVES, RUNS, curves_of, read_rows, runs_of, write_rows
 
@@ -174,8 +173,8 @@ def test_curves_are_drawn_over_the_trials_that_all_arms_have(project: Path, stud
     assert drawn["joint"].tolist() == [0.5] * 4
 
 
-def means(series: dict[float, tuple[str, Difference]]) -> dict[float, tuple[str, float]]:
-    return {x: (arm, gain.mean) for x, (arm, gain) in series.items()}
+def means(line: Line) -> dict[float, tuple[str, float]]:
+    return {x: (arm, gain.mean) for x, (arm, gain) in line.items()}
 
 
 def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Path, study: Study) -> None:
@@ -187,16 +186,17 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
         figures = {"study": "identities_50", "arm": arm, "joint.mAP": float(row["joint.mAP"]) + more}
         write_rows(project / runs_of("2026-11"), [row | figures])
     points = {"2026-11/identities_50/gcl_plus": 50, "views": 100, "unknown": 200}
-    asked = replace(study, series={"identities": points, "one of two yet": {"views": 1, "planned": 2}})
+    lines = {"gcl_plus": points, "one of two yet": {"views": 1, "planned": 2}}
+    asked = replace(study, series={"identities": lines, "one of two": {"views": {"views": 1, "planned": 2}}})
     # by hand: +3 and +1; five more for each in the other study
     found = gains(project, asked, "val")
-    assert list(found) == ["identities"]
-    assert means(found["identities"]) == {50: ("gcl_plus", 7.0), 100: ("views", 2.0)}
+    assert list(found) == ["identities"] and list(found["identities"]) == ["gcl_plus"]
+    assert means(found["identities"]["gcl_plus"]) == {50: ("gcl_plus", 7.0), 100: ("views", 2.0)}
     # One of its arms has no trial of warm-up 2: +3 is left to the other too.
     row = next(row for row in records(project) if (row["arm"], row["warm_up"]) == ("views", "1"))
     write_rows(project / RUNS, [row | {"arm": "unknown", "joint.mAP": 44.0}])
-    found = gains(project, asked, "val")
-    assert means(found["identities"]) == {50: ("gcl_plus", 7.0), 100: ("views", 3.0), 200: ("unknown", 2.0)}
+    found = gains(project, asked, "val")["identities"]["gcl_plus"]
+    assert means(found) == {50: ("gcl_plus", 7.0), 100: ("views", 3.0), 200: ("unknown", 2.0)}
     page, _, picture = write_report(project, asked, "val")
     assert picture.name == "two-val-series.png"
     assert cv2.imread(str(picture)).shape[0] > 300

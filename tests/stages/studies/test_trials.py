@@ -144,7 +144,8 @@ def test_trials_share_their_warm_ups_and_come_back_as_experiments(project: Path,
     failed = ended.pop("small-broken-w1-s1")
     assert isinstance(failed, PipelineError)
     log = project / ".genreid" / "studies" / "logs" / "small-broken-w1-s1.log"
-    assert str(failed) == f"small-broken-w1-s1 failed (exit code 255): see {log}"
+    said = "failed to reproduce 'train-joint': failed to run: python make.py joint, exited with 1"
+    assert str(failed) == f"small-broken-w1-s1 failed: {said} (see {log})"
     assert "failed as it should" in log.read_text(encoding="utf-8")
 
     expected = {"plain-w1": 11.0, "gain-w1": 16.0, "plain-w2": 21.0, "gain-w2": 26.0}
@@ -243,6 +244,21 @@ def test_a_study_needs_a_commit(project: Path, tmp_path: Path) -> None:
         require_committed(project)
     with pytest.raises(PipelineError, match="make this a git repository"):
         require_committed(tmp_path)
+
+
+def test_a_study_needs_an_author(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.delenv(f"{variable}_NAME")
+        monkeypatch.delenv(f"{variable}_EMAIL")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    with pytest.raises(PipelineError, match=r"git knows no author.*git config --global user\.email"):
+        slots(project)
+    git(project, "config", "user.name", "Test")
+    with pytest.raises(PipelineError, match="git knows no author"):
+        slots(project)
+    git(project, "config", "user.email", "test@example.org")
+    slots(project)
 
 
 class _Recorded(Slot):
