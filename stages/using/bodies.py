@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from stages.shared.estimation import EstimatorParts
 
 
-def open_turner(project: Project, body_name: str) -> Turner:
-    """What turns persons, as params.yaml has it. body_name: that of the manifest."""
+def open_turner(project: Project) -> Turner:
+    """What turns persons, as params.yaml has it, on the run's body. Raises PipelineError or GenreidError."""
     from genreid.deployment.looking import Turner
     from genreid.render.backend import choose_renderer
     from genreid.warping.warper import Warper
     from stages.shared.body import open_body
 
-    body = open_body(project.root, body_name)
+    body = open_body(project.root, _body_name(project))
     renderer = choose_renderer(project.params.value("render_views.backend"), project.device)
     return Turner(open_estimator_of_params(project, body), Warper(body, renderer))
 
 
-def turner_parts(project: Project, body_name: str) -> EstimatorParts:
+def turner_parts(project: Project) -> EstimatorParts:
     """The estimator of the same, to be built where persons are turned."""
     import pyarrow as pa
 
     from stages.shared.body import body_source
     from stages.shared.estimation import estimator_parts
 
-    return estimator_parts(project, _name(project), body_source(project.root, body_name), pa.table({}))
+    return estimator_parts(project, _name(project), body_source(project.root, _body_name(project)), pa.table({}))
 
 
 def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:
@@ -56,6 +56,16 @@ def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:
         )
     project.console.print(f"body by: {name}{note}", markup=False, soft_wrap=True)
     return estimator
+
+
+def _body_name(project: Project) -> str:
+    """The manifest's; that of params.yaml where nothing was prepared, as for an encoder from elsewhere."""
+    from stages.shared.data import read_manifest
+
+    if project.path("manifest").exists():
+        return read_manifest(project).info.body
+    name: str = project.params.value("prepare_data.body")
+    return name
 
 
 def _name(project: Project) -> EstimatorName:

@@ -23,7 +23,6 @@ from genreid.models.imported.encoder import ImportedEncoder
 from genreid.render.backend import choose_renderer
 from genreid.render.settings import BackendName
 from genreid.warping.warper import Warper
-from stages.shared.data import read_manifest
 from stages.shared.engine import open_workers
 from stages.shared.estimation import EstimatorParts
 from stages.shared.run import Project
@@ -67,7 +66,7 @@ def embed_by_workers(
         info.views,
         chosen.prepared.size_px,
         str(project.device),
-        turner_parts(project, read_manifest(project).info.body) if turned else None,
+        turner_parts(project) if turned else None,
         project.params.value("render_views.backend"),
     )
     batches = [names[start : start + batch_size] for start in range(0, len(names), batch_size)]

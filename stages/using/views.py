@@ -43,13 +43,12 @@ def way_for(project: Project, checkpoint: Checkpoint, views: Views) -> WayName:
 def open_looker(project: Project, checkpoint: Checkpoint, way: WayName) -> Looker:
     """What embeds images by a checkpoint, which are prepared as it says."""
     from genreid.deployment.looking import Looker
-    from stages.shared.data import read_manifest
 
     encoder = checkpoint.encoder().to(project.device)
     turner = None
     if way == "turned":
         try:
-            turner = open_turner(project, read_manifest(project).info.body)
+            turner = open_turner(project)
         except PipelineError as error:
             raise PipelineError(f"{error}; or take another way: --views image") from error
     return Looker(encoder, way, checkpoint.prepared.size_px, project.device, turner)

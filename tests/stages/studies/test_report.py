@@ -195,8 +195,8 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
     # One of its arms has no trial of warm-up 2: +3 is left to the other too.
     row = next(row for row in records(project) if (row["arm"], row["warm_up"]) == ("views", "1"))
     write_rows(project / RUNS, [row | {"arm": "unknown", "joint.mAP": 44.0}])
-    found = gains(project, asked, "val")["identities"]["gcl_plus"]
-    assert means(found) == {50: ("gcl_plus", 7.0), 100: ("views", 3.0), 200: ("unknown", 2.0)}
+    line = gains(project, asked, "val")["identities"]["gcl_plus"]
+    assert means(line) == {50: ("gcl_plus", 7.0), 100: ("views", 3.0), 200: ("unknown", 2.0)}
     page, _, picture = write_report(project, asked, "val")
     assert picture.name == "two-val-series.png"
     assert cv2.imread(str(picture)).shape[0] > 300

@@ -92,6 +92,21 @@ def test_it_groups_and_looks_in_other_ways(trained: SmallProject, osnet: Path) -
     assert (embedded("mirror.parquet").views.dropna() == 2).all()
 
 
+def test_it_turns_persons_where_no_data_were_prepared(trained: SmallProject, osnet: Path) -> None:
+    """The estimator and the body are those of params.yaml; views are at the encoder's own size."""
+    (trained.folder / "data" / "manifest.parquet").unlink()
+    outcome = trained.run("embed", "crops", "-c", osnet.name, "--views", "turned")
+    assert outcome.code == 0, outcome.err
+    table = embedded()
+    assert (table.views.dropna() == 8).all() and len(table.views.dropna()) == 4
+    for number in (1, 4):
+        found, alone = table.embedding[f"{number:04d}.png"], osnet_embedding(number)
+        assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+        assert np.abs(found - alone).max() > 1e-3
+    found = trained.run("search", "crops/0001.png", "-k", "1")
+    assert found.code == 0 and "0001.png" in found.out and "1.000" in found.out
+
+
 @pytest.mark.slow
 def test_what_is_exported_computes_the_same(trained: SmallProject, osnet: Path) -> None:
     outcome = trained.run("export", "-c", osnet.name)
