@@ -33,7 +33,9 @@ def turner_parts(project: Project) -> EstimatorParts:
     from stages.shared.body import body_source
     from stages.shared.estimation import estimator_parts
 
-    return estimator_parts(project, _name(project), body_source(project.root, _body_name(project)), pa.table({}))
+    return estimator_parts(
+        project, _name(project), body_source(project.root, _body_name(project)), pa.table({})
+    )
 
 
 def open_estimator_of_params(project: Project, body: Body) -> MeshEstimator:

@@ -55,8 +55,14 @@ def completed(home: Path, *words: str) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("genreid", "overrides", "photo"), {"photographs", "photographs_gpu"}),
-        (("genreid", "init", "--recipe", "photo"), {"photographs", "photographs_gpu"}),
+        (
+            ("genreid", "overrides", "photo"),
+            {"photographs", "photographs_gpu", "photographs_market1501", "photographs_msmt17"},
+        ),
+        (
+            ("genreid", "init", "--recipe", "photo"),
+            {"photographs", "photographs_gpu", "photographs_market1501", "photographs_msmt17"},
+        ),
         (("genreid", "set", "train_joint.epo"), {"train_joint.epochs"}),
         (("genreid", "set", "train_joint.contrast.views", "w"), {"warped"}),
         (("genreid", "study", "run", "identities_1"), {"identities_100"}),

@@ -38,3 +38,18 @@ def test_the_head_of_a_data_sets_recipe_says_what_a_reader_needs(recipe: str) ->
     for said in ("one GPU", "BatchNorm sees 256", "Memory expected", "Published", "not yet measured here"):
         assert said in head, said
     assert recipe in ("folder", "photographs_gpu") or recipe in PUBLISHED
+
+
+@pytest.mark.parametrize(("recipe", "num_images"), [("market1501", 12_936), ("msmt17", 32_621)])
+def test_settings_that_were_chosen_on_cuhk03_are_carried_over_as_they_are(
+    recipe: str, num_images: int
+) -> None:
+    """But for the data set, and steps in proportion to the 7,365 training images there."""
+    params = load_params(ROOT / "params.yaml")
+    chosen = load_overrides(params, ROOT / "recipes", "photographs")
+    carried = load_overrides(params, ROOT / "recipes", f"photographs_{recipe}")
+    own = {"paths.dataset": f"datasets/{recipe}", "prepare_data.dataset": recipe}
+    for key in ("pretrain_encoder.steps_per_epoch", "train_joint.steps_per_epoch"):
+        own[key] = round(chosen[key] * num_images / 7365)
+    assert carried == chosen | own
+    assert (ROOT / "recipes" / f"photographs_{recipe}.yaml").read_text().startswith("# Not measured.")
