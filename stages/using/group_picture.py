@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.resume import some_of
 from stages.shared.run import Project
 
 if TYPE_CHECKING:
@@ -29,24 +30,31 @@ GroupPicture = Annotated[
 
 
 def draw_groups(project: Project, path: Path, gallery: Gallery, groups: Groups) -> None:
-    """gallery: the images whose groups these are. Where images are gone there is no picture, and a line says
-    so."""
+    """gallery: the images whose groups these are. Those that are gone are left out, and a line says so."""
     from genreid.data.transforms import resize
     from genreid.deployment.boxed import read_embedded
     from genreid.deployment.pictures import groups_picture
     from genreid.errors import GenreidError
     from stages.using.pictures import write_picture
 
-    info, lines = gallery.info, []
-    try:
-        for name, places in shown(groups):
-            images = [read_embedded(Path(info.folder), gallery.path[at]) for at in places]
-            sized = [resize(image, info.height_px, info.width_px) for image in images]
-            lines.append((name, list(zip(sized, groups.confidence[places], strict=True))))
-    except (GenreidError, OSError) as error:
-        project.console.print(f"no picture: {error}", markup=False, soft_wrap=True)
-        return
-    write_picture(path, groups_picture(lines))
+    info, lines, gone = gallery.info, [], []
+    for name, places in shown(groups):
+        line = []
+        for place in places:
+            try:
+                image = read_embedded(Path(info.folder), gallery.path[place])
+            except (GenreidError, OSError):
+                gone.append(gallery.path[place])
+                continue
+            line.append((resize(image, info.height_px, info.width_px), groups.confidence[place]))
+        if line:
+            lines.append((name, line))
+    if gone:
+        which = f"{some_of(gone)} cannot be read in {info.folder}"
+        said = f"{path} is without images: {which}" if lines else f"no picture: {which}"
+        project.console.print(said, markup=False, soft_wrap=True)
+    if lines:
+        write_picture(path, groups_picture(lines))
 
 
 def shown(groups: Groups) -> Iterator[tuple[str, np.ndarray]]:

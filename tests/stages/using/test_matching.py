@@ -188,14 +188,22 @@ def test_new_images_join_groups(trained: SmallProject) -> None:
     assert wrong.code == 2 and "crops.parquet is no table" in wrong.err and wrong.err.count("\n") == 1
 
 
-def test_groups_of_images_that_are_gone_have_no_picture(trained: SmallProject) -> None:
-    assert trained.run("embed", "crops").code == 0
-    (trained.folder / "crops" / "0001.png").unlink()
-    outcome = trained.run("group", "embeddings.parquet", "--least-similarity", "-1")
-    assert outcome.code == 0 and "no picture: " in outcome.out and "0001.png" in outcome.out
-    assert not Path("groups.png").exists() and len(groups()) == 5
+def test_images_that_are_gone_are_not_in_the_picture_of_groups(trained: SmallProject) -> None:
+    crops = trained.folder / "crops"
     wrong = trained.run("group", "crops", "--least-similarity", "-1", "--picture", "groups.txt")
     assert wrong.code == 2 and "a picture's name ends in" in wrong.err
+    assert trained.run("embed", "crops").code == 0
+    (crops / "0001.png").unlink()
+    outcome = trained.run("group", "embeddings.parquet", "--least-similarity", "-1")
+    assert outcome.code == 0, outcome.err
+    assert f"groups.png is without images: 0001.png cannot be read in {crops}" in outcome.out
+    assert Path("groups.png").exists() and len(groups()) == 5
+    Path("groups.png").unlink()
+    for path in crops.glob("*.png"):
+        path.unlink()
+    outcome = trained.run("group", "embeddings.parquet", "--least-similarity", "-1")
+    assert outcome.code == 0 and "no picture: 0001.png, 0002.png, 0004.png and 1 more cannot" in outcome.out
+    assert not Path("groups.png").exists() and len(groups()) == 5
 
 
 def test_the_largest_groups_and_the_least_certain_are_shown() -> None:
