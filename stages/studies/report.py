@@ -160,8 +160,9 @@ def _tables(study: Study, rows: pd.DataFrame, costs: Mapping[str, float], split:
         "differ, so that these cannot be compared where n does. "
         f"Difference to `{study.reference}` pair by pair of equal warm-up and seed, "
         "for each warm-up the mean over its seeds; for three warm-ups or more their mean ± its standard "
-        "error and the 95 % interval (Student's t, a warm-up counts once). All warm-ups share one drawn "
-        f"population. CPU: time of joint training over that of `{study.reference}`.",
+        "error and the 95 % interval (Student's t, a warm-up counts once). "
+        f"{'' if study.warm_ups else 'All warm-ups share one population of persons. '}"
+        f"CPU: time of joint training over that of `{study.reference}`.",
         "",
         *_header(header),
         _row(("the warm-up, where all arms start", *starts, "", str(len(warm_ups)), "", "", "")),

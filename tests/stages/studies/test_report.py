@@ -58,7 +58,7 @@ def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> Non
     # by hand: 45 and 43 have the mean 44 and the standard deviation √2; of two warm-ups no error is told
     row = ("44.0 ± 1.4", "40.0 ± 0.0", "40.0 ± 0.0", "1.5×", "2", "+3.0, +1.0", "", "")
     assert " | ".join(("| `views`: rotated views", *row)) + " |" in text
-    assert "All warm-ups share one drawn population." in text
+    assert "All warm-ups share one population of persons." in text
     assert "4 trials, 2026-11-23, at abc, on some CPU." in text
     assert f"({picture.relative_to(page.parent)})" in text
     assert cv2.imread(str(picture)).shape[1] > 800
