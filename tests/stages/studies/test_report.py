@@ -62,6 +62,8 @@ def test_the_report_is_a_table_and_a_picture(project: Path, study: Study) -> Non
     assert "4 trials, 2026-11-23, at abc, on some CPU." in text
     assert f"({picture.relative_to(page.parent)})" in text
     assert cv2.imread(str(picture)).shape[1] > 800
+    page, _ = write_report(project, replace(study, warm_ups={1: {"a": 1}, 2: {"a": 2}}), "val")
+    assert "one population" not in page.read_text(encoding="utf-8"), "each warm-up has data of its own"
 
 
 def test_rows_of_an_arm_that_is_no_longer_defined_change_nothing(project: Path, study: Study) -> None:
