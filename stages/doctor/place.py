@@ -16,7 +16,7 @@ from stages.shared.run import PRODUCERS, Project
 def _repository(configuration: Configuration) -> Finding:
     """Whether DVC opens the project and reads its graph, as the first thing that `dvc repro` does."""
     root = configuration.project.root
-    if not (root / ".dvc").is_dir():
+    if not any((folder / ".dvc").is_dir() for folder in (root, *root.parents)):
         return Finding("missing", f"{root} has no folder .dvc", "copy the project whole, or run `dvc init`")
     try:
         from dvc.repo import Repo

@@ -73,7 +73,8 @@ def test_where_git_knows_no_author_dvc_makes_no_experiment(
 
 def test_without_dvcs_folder_or_with_a_graph_that_cannot_be_read(small: SmallProject) -> None:
     assert found(place._repository).found.endswith("has no folder .dvc")
-    make_repository(small.folder)
+    make_repository(small.folder.parent)
+    assert found(place._repository).state == "ok", "DVC takes the one above"
     (small.folder / "dvc.yaml").write_text("stages: {a: [")
     broken = found(place._repository)
     assert broken.state == "missing" and "dvc.yaml" in broken.found and "\n" not in broken.found
