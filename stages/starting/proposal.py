@@ -36,6 +36,7 @@ _REASONS: Mapping[str, str] = {
     "pretrain_encoder.keep_old": _FIELD,
     "pretrain_encoder.lr": _FIELD,
     "pretrain_encoder.images_per_identity": f"crops of a pseudo-identity in a batch; {_FIELD}",
+    "train_joint.cluster_views": "clusters on images alone: turned ones take half as long again for no gain",
     "train_joint.clustering.eps": "how near crops of one person are, in joint training",
     "train_joint.batch_size": "crops a step, each with a turned view and a mixture beside it",
     "train_joint.lr": _FIELD,

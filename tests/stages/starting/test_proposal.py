@@ -165,7 +165,8 @@ def test_the_crops_path_is_relative_inside_the_project_alone(tmp_path: Path) -> 
 
 
 def test_joint_training_that_is_planned_is_counted_as_that_which_runs(tmp_path: Path) -> None:
-    values = {key: Proposed(key, value, "") for key, value in _photographs().items()}
+    settings = _photographs() | {"train_joint.cluster_views": "turned"}
+    values = {key: Proposed(key, value, "") for key, value in settings.items()}
     joint = section(written(values, tmp_path), "train_joint", JointSettings)
     planned: Any = _Planned(100, (45, 90, 135, 180, 225, 270, 315))
     pace = Pace(Speed(looking=1.0, learning=10.0), 0.0, Turning(person=0.0, view=0.0))
