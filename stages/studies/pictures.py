@@ -19,7 +19,7 @@ from stages.studies.definition import ORACLE_MARK, Study
 from stages.studies.rows import KEYS, curves_of
 
 Line = Mapping[float, tuple[str, Difference]]
-"""The numbers of a series, with the arm there and its gain over the reference of its own study."""
+"""The numbers of a series, with the arm's title there and its gain over the reference of its own study."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _draw_line(axes: Axes, name: str, line: Line, aside: float, colour: str) -> 
         if several:
             axes.annotate(arm, (x + aside, gain.mean), (5, 4), textcoords="offset points", fontsize=7)
     means = [gain.mean for _, gain in line.values()]
-    style = "--o" if ORACLE_MARK in name else "-o"
+    style = "--o" if all(arm.endswith(ORACLE_MARK) for arm, _ in line.values()) else "-o"
     axes.plot([x + aside for x in line], means, style, color=colour, label=name)
 
 

@@ -138,7 +138,9 @@ def _line(root: Path, study: Study, split: str, places: Mapping[str, float]) -> 
         arms = [arm for arm in xs if arm in scores and arm != reference]
         scores = scores.reindex(columns=[reference, *arms]).dropna()
         if len(scores):
-            found |= {xs[arm]: (arm, Difference(scores[arm] - scores[reference])) for arm in arms}
+            found |= {
+                xs[arm]: (owner.title_of(arm), Difference(scores[arm] - scores[reference])) for arm in arms
+            }
     return dict(sorted(found.items()))
 
 

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from pipeline.errors import PipelineError
-from stages.studies.definition import Arm, Study
+from stages.studies.definition import ORACLE, Arm, Study
 from stages.studies.pictures import PANELS, Line, curve_points
 from stages.studies.report import VIEWS, gains, write_report
 from stages.studies.rows import CURVES, RUNS, curves_of, read_rows, runs_of, write_rows
@@ -199,6 +199,9 @@ def test_the_gain_is_drawn_along_a_series_of_arms_of_several_studies(project: Pa
     write_rows(project / RUNS, [row | {"arm": "unknown", "joint.mAP": 44.0}])
     line = gains(project, asked, "val")["identities"]["gcl_plus"]
     assert means(line) == {50: ("gcl_plus", 7.0), 100: ("views", 3.0), 200: ("unknown", 2.0)}
+    told = {**study.arms, "views": replace(study.arms["views"], params={ORACLE: "true_views"})}
+    line = gains(project, replace(asked, arms=told), "val")["identities"]["gcl_plus"]
+    assert line[100][0] == "views (oracle)", "marked, by which its line is dashed"
     page, _, picture = write_report(project, asked, "val")
     assert picture.name == "two-val-series.png"
     assert cv2.imread(str(picture)).shape[0] > 300
