@@ -17,7 +17,7 @@ from tests.object_store import Bucket, SlowStore, bucket, s3_address, slow_store
 from tests.stages.odd_project import refused
 from tests.stages.ray_nodes import ray_nodes, shard_bytes
 from tests.stages.small_project import SmallProject
-from tests.stages.test_own_data import LATER_STAGES, go, write_crops
+from tests.stages.test_own_data import A_FEW_STEPS, LATER_STAGES, go, write_crops
 
 __all__ = ["bucket", "s3_address", "slow_store"]
 
@@ -165,13 +165,8 @@ def test_the_whole_graph_gives_the_same_figures(small: SmallProject, bucket: Buc
         prepare_data__val_identities=2,
         mesh_extract__estimator="mean_pose",
         render_views__yaws_deg=[0, 45, 180],
-        pretrain_encoder__epochs=1,
-        pretrain_generator__epochs=1,
-        pretrain_generator__steps_per_epoch=2,
-        train_joint__epochs=1,
-        train_joint__steps_per_epoch=3,
-        evaluate__num_generated=4,
         evaluate__split="val",
+        **A_FEW_STEPS,
     )
     found = []
     for place in ("crops", bucket.upload(small.folder / "crops", "crops")):

@@ -27,6 +27,15 @@ SETTINGS = SyntheticSettings(
     height_px=64,
     width_px=32,
 )
+A_FEW_STEPS: dict[str, object] = dict(
+    pretrain_encoder__epochs=1,
+    pretrain_generator__epochs=1,
+    pretrain_generator__steps_per_epoch=2,
+    train_joint__epochs=1,
+    train_joint__steps_per_epoch=3,
+    evaluate__num_generated=4,
+)
+"""Params with which every stage that learns does little."""
 LATER_STAGES = (
     "mesh-extract",
     "render-views",
@@ -66,12 +75,7 @@ def test_a_folder_of_crops_goes_through_the_graph(small: SmallProject) -> None:
         fit_regressor__epochs=1,
         fit_regressor__num_scenes=32,
         render_views__yaws_deg=[0, 90, 180],
-        pretrain_encoder__epochs=1,
-        pretrain_generator__epochs=1,
-        pretrain_generator__steps_per_epoch=2,
-        train_joint__epochs=1,
-        train_joint__steps_per_epoch=3,
-        evaluate__num_generated=4,
+        **A_FEW_STEPS,
     )
 
     # Nothing is known of them.
@@ -128,13 +132,8 @@ def test_one_body_for_everybody_with_errors(small: SmallProject) -> None:
         mesh_extract__estimator="mean_pose",
         mesh_extract__heading_noise_deg=20.0,
         render_views__yaws_deg=[0, 45, 180],
-        pretrain_encoder__epochs=1,
-        pretrain_generator__epochs=1,
-        pretrain_generator__steps_per_epoch=2,
-        train_joint__epochs=1,
-        train_joint__steps_per_epoch=3,
-        evaluate__num_generated=4,
         evaluate__split="val",
+        **A_FEW_STEPS,
     )
     go(small, "prepare-data", "fit-regressor", *LATER_STAGES)
     assert small.metrics()["views"]["reconstruction_l1"] > 0
