@@ -17,35 +17,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.damage_project import Kind, make_project
 from benchmarks.measure import machine, versions
 from genreid.errors import GenreidError
 from pipeline.errors import PipelineError
 
 OUTCOMES = ("refused", "unchanged", "other result", "traceback")
 _LONGEST_S = 300
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A file, what reads it in this process (its answer can be pickled), and the command that needs it.
-
-    ours: whether it is an artifact, which may not give another result. project: the folder that the command
-    runs in, where it is not that of all.
-    """
-
-    name: str
-    path: Path
-    read: Callable[[Path], Any]
-    command: tuple[str, ...]
-    ours: bool = True
-    project: Path | None = None
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
@@ -148,8 +132,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", default=[], metavar="KIND", help="of all kinds, these alone")
     arguments = parser.parse_args()
-    from benchmarks.damage_project import make_project
-
     print(f"{machine()}; {versions()}; seed {arguments.seed}", flush=True)
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import torch
 from PIL import Image
 
-from benchmarks.damage import Kind
 from genreid.body.body import load_body
 from genreid.data.datasets.msmt17 import MSMT17
 from genreid.data.images import read_image
@@ -46,6 +46,22 @@ from tests.stages.small_project import smoke_params
 from tests.stages.using.trained_project import fill
 
 _REMEDY = "make it again"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A file, what reads it in this process (its answer can be pickled), and the command that needs it.
+
+    ours: whether it is an artifact, which may not give another result. project: the folder that the command
+    runs in, where it is not that of all.
+    """
+
+    name: str
+    path: Path
+    read: Callable[[Path], Any]
+    command: tuple[str, ...]
+    ours: bool = True
+    project: Path | None = None
 
 
 def make_project(folder: Path) -> list[Kind]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.damage import Kind, campaign, damaged, failures
+from benchmarks.damage import campaign, damaged, failures
+from benchmarks.damage_project import Kind
 from pipeline.artifacts import read_json_artifact, write_json_artifact
 
 
