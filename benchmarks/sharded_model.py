@@ -3,10 +3,11 @@
 For a piece of R of N rows of D numbers, k1 columns, c candidates a row:
 
     multiply-adds    R·(N − R/2)·D        pairs within the piece once, all others twice in all
-    looked at        R·N products, of which R·c·(1 + ln(N / c)) enter a heap where rows come in no order
+    looked at        R·N products, of which 1.9·R·c enter the lists of rows that begin with a limit
+    sampled          16·N / c rows, that give the limits, and R products with each
     again            R·N products in float32 times the share of rows that int8 leaves undecided
     bytes read       rows 4·N·D four times; lists of neighbours, sets and sparse rows of all pieces once
-    memory           the piece's rows, the same rounded, and the heaps; a block of rows, one of products in
+    memory           the piece's rows, the same rounded, and the lists; a block of rows, one of products in
                      int8, and one of those in float32 that the undecided take
 
 The graph's steps have two rates: the seconds a row of the piece, and a row of all that passes by it. Rates
@@ -30,6 +31,7 @@ from benchmarks.inputs import people
 from genreid.clustering.blocks import BestOfRows, all_blocks
 from genreid.clustering.candidates import MAX_PAIRS
 from genreid.clustering.dithered import dithered_rows, unit_and_error, usual_step
+from genreid.clustering.first_limits import EXPECTED, RANK, num_sampled
 from genreid.clustering.int8_search import num_kept
 from genreid.clustering.jaccard import half_columns
 from genreid.clustering.neighbours import NUM_SPARE, candidates_in_order
@@ -53,7 +55,7 @@ _GRAPH, _GRAPH_PIECES = 50_000, 24
 
 @dataclass(frozen=True)
 class Rates:
-    """Of one core: seconds of a multiply-add, of a product that is looked at, of one that enters a heap, of
+    """Of one core: seconds of a multiply-add, of a product that is looked at, of one that enters a list, of
     rounding a number, of a candidate's true similarity and its place, of a multiply-add in float32, and of a
     row in the graph's steps, one of its own and one that passes by; and how many entries a row of v and one
     of V have.
@@ -73,7 +75,7 @@ class Rates:
     def __str__(self) -> str:
         return (
             f"{1e-9 / self.multiply_add:.0f} G multiply-adds a second; {1e9 * self.look:.3f} ns a product "
-            f"looked at, {1e9 * self.enter:.0f} ns one that enters a heap; {1e9 * self.round:.2f} ns a "
+            f"looked at, {1e9 * self.enter:.0f} ns one that enters a list; {1e9 * self.round:.2f} ns a "
             f"number rounded; {1e9 * self.candidate:.0f} ns a candidate; "
             f"{1e-9 / self.float_multiply_add:.0f} G multiply-adds in float32; "
             f"{1e6 * self.graph_row:.0f} µs a row of the graph and {1e6 * self.passing_row:.1f} µs one that "
@@ -112,7 +114,7 @@ def measured_rates(width: int) -> Rates:
     nearest = search(BestOfRows(_ROWS, 1))  # of all rows that are offered again hardly any enters
     look = _seconds(lambda: search(nearest)) / (_ROWS * _MANY) - product
     filled = _seconds(lambda: search(BestOfRows(_ROWS, kept))) / _ROWS
-    enter = (filled - _MANY * (product + look)) / _num_entered(width, _MANY)
+    enter = (filled - _MANY * (product + look)) / (kept * (1 + np.log(_MANY / kept)))
     one, entries, mean_entries = _graph(rows[:_GRAPH], 1)
     many, _, _ = _graph(rows[:_GRAPH], _GRAPH_PIECES)
     passing_row = max(0.0, many - one) / (_GRAPH_PIECES - 1)
@@ -133,11 +135,12 @@ def measured_rates(width: int) -> Rates:
 def cost(rates: Rates, num: int, width: int, rows: int, readings: int = 1) -> Cost:
     """Of a piece of so many rows of N. readings: pieces that a core takes one after the other."""
     kept, k1 = _num_kept(width, num), SETTINGS["k1"]
-    multiply_adds = rows * (num - rows / 2) * width
+    sampled = num_sampled(num, width, kept)
+    multiply_adds = rows * (num - rows / 2 + sampled) * width
     seconds = (
         multiply_adds * rates.multiply_add
-        + rows * num * rates.look
-        + rows * _num_entered(width, num) * rates.enter
+        + rows * (num + sampled) * rates.look
+        + rows * _num_entered(num, kept, sampled) * rates.enter
         + (num + 2 * rows) * width * rates.round
         + rows * kept * rates.candidate
         + UNDECIDED * rows * num * width * rates.float_multiply_add
@@ -149,7 +152,7 @@ def cost(rates: Rates, num: int, width: int, rows: int, readings: int = 1) -> Co
     sparse = 4 * (k1 + half + 1) + 8 * (rates.entries + rates.mean_entries * (1 + rows / num) / 2)
     own = 3 * 4 * width + 20 * k1 + 8 * rates.mean_entries
     read = num * (PASSES * 4 * width + sparse) + rows * own
-    proposing = 5 * width + 12 * kept
+    proposing = 5 * width + 14 * kept
     refining = 4 * width + 8 * kept + 28 * kept * min(1, BLOCK_NUMBERS / width / num)
     memory = rows * max(proposing, refining) + 5 * BLOCK_NUMBERS + 4 * 2048**2 + 12 * MAX_PAIRS
     return Cost(readings * multiply_adds, readings * read / 1e9, memory / 1e9, readings * seconds)
@@ -237,9 +240,10 @@ def _num_kept(width: int, num: int) -> int:
     return num_kept(SETTINGS["k1"] + NUM_SPARE, error, num)
 
 
-def _num_entered(width: int, num: int) -> float:
-    kept = _num_kept(width, num)
-    return float(kept * (1 + np.log(num / kept)))
+def _num_entered(num: int, kept: int, sampled: int) -> float:
+    """Products of a row that enter its list: a limit is what so many of all rows exceed, and it rises."""
+    begin = kept * RANK / EXPECTED if sampled else num
+    return float(kept * (1 + np.log(begin / kept)))
 
 
 def _seconds(work: Callable[[], Any]) -> float:

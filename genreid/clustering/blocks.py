@@ -1,11 +1,13 @@
 """The k best of every row of a product x·xᵀ of int8 rows, from blocks of its upper triangle.
 
-A block serves its rows and, being symmetric, its columns; the whole matrix never exists. The best so far of a
-row are a heap whose root is the least of them, so that nearly every entry is dismissed by one comparison, and
-the comparisons of 64 entries are made together. Order is total, by falling value and then by lower index: the
-answer depends neither on the size of the blocks nor on the number of threads.
+A block serves its rows and, being symmetric, its columns; the whole matrix never exists. A row collects
+what exceeds its limit, which nearly every entry does not, in a list with room for some more than k; the
+comparisons of 64 entries are made together. When the list is full, the k best of it stay, and the least of
+them is the new limit. So an entry costs a few nanoseconds however large k is, where in a heap it would go
+through log₂ k places. Order is total, by falling value and then by lower index: the answer depends neither on
+the size of the blocks nor on the number of threads.
 
-Shapes: N rows of x, k places a heap, R×C a block.
+Shapes: N rows of x, k entries that are kept of a row, R×C a block.
 """
 
 from __future__ import annotations
@@ -24,48 +26,89 @@ BLOCK_ROWS = 2048
 GROUP = 64
 """Entries that are dismissed together."""
 
+_LOWER = np.int64(0xFFFFFFFF)
+"""The half of an entry that says which image it is: the last one that int32 can name, less it."""
+
+_LAST = np.int64(0x7FFFFFFF)
+
 
 class BestOfRows:
     """The k best columns of each of N rows, as far as they have been offered: the largest, or the `smallest`.
 
     The images that a row is offered must come in rising order, as `upper_blocks` has them.
+
+    limits: (N,) int32; what does not exceed a row's limit is left out, so that it may come to be `short`.
     """
 
-    def __init__(self, num: int, k: int, *, smallest: bool = False) -> None:
+    def __init__(self, num: int, k: int, *, smallest: bool = False, limits: np.ndarray | None = None) -> None:
         self._flip = np.int32(-1 if smallest else 0)  # all bits turned, integers come in the opposite order
-        self._keys = np.full((num, k), np.iinfo(np.int32).min, np.int32)
-        self._index = np.full((num, k), num, np.int32)
+        self._k = k
+        self._held = np.empty((num, _full(k) + GROUP), np.int64)
+        self._size = np.zeros(num, np.int64)
+        lowest = np.full(num, np.iinfo(np.int32).min, np.int32)
+        self._limit = lowest if limits is None else limits ^ self._flip
 
     @property
     def index(self) -> np.ndarray:
         """(N, k) int32, the least of each row's best last, the others in no order; N stands for nothing."""
-        return self._index[:, ::-1]
+        self._settle()
+        index = np.empty((len(self._held), self._k), np.int32)
+
+        def read(start: int, stop: int) -> None:
+            _read_images(self._held[start:stop], self._size[start:stop], index[start:stop], len(index))
+
+        map_row_chunks(read, len(index))
+        return index
 
     @property
     def limits(self) -> np.ndarray:
-        """(N,) int32: the least of each row's best; an end of int32 while there are too few."""
-        limits: np.ndarray = self._keys[:, 0] ^ self._flip
+        """(N,) int32: the least of each row's best; while there are too few the limit that it began with, or
+        else an end of int32."""
+        self._settle()
+        limits: np.ndarray = self._limit ^ self._flip
         return limits
+
+    @property
+    def short(self) -> np.ndarray:
+        """(M,) the rows that have had fewer than k entries above their limits."""
+        return np.flatnonzero(self._size < self._k)
+
+    def replace(self, rows: np.ndarray, found: BestOfRows) -> None:
+        """Put what was `found` of these rows (M,), as many as k each, in the place of what they have here."""
+        self._held[rows], self._size[rows], self._limit[rows] = found._held, found._size, found._limit
 
     def offer(self, block: torch.Tensor, row: int, column: int) -> None:
         """Offer `block` (R, C), corner at (row, column), to its rows and, off the diagonal, its columns."""
-        entries = block.numpy()
-
-        def columns(start: int, stop: int) -> None:
-            _offer_columns(entries, row, column, self._flip, self._keys, self._index, start, stop)
-
         self.offer_rows(block, row, column)
         if column > row:
+            images = slice(column, column + block.shape[1])
+            lists = self._held[images], self._size[images], self._limit[images]
+            entries = block.numpy()
+
+            def columns(start: int, stop: int) -> None:
+                _offer_columns(entries, row, self._flip, self._k, *lists, start, stop)
+
             map_row_chunks(columns, block.shape[1])
 
     def offer_rows(self, block: torch.Tensor, row: int, column: int) -> None:
         """Offer `block` (R, C) to its rows alone; its columns are named from `column` on, any number."""
+        images = slice(row, row + block.shape[0])
+        lists = self._held[images], self._size[images], self._limit[images]
         entries = block.numpy()
 
         def rows(start: int, stop: int) -> None:
-            _offer_rows(entries, row, column, self._flip, self._keys, self._index, start, stop)
+            _offer_rows(entries, column, self._flip, self._k, *lists, start, stop)
 
         map_row_chunks(rows, block.shape[0])
+
+    def _settle(self) -> None:
+        """Leave in every list that has k entries or more the k best alone."""
+
+        def settle(start: int, stop: int) -> None:
+            _settle_rows(self._k, self._held[start:stop], self._size[start:stop], self._limit[start:stop])
+
+        if self._k:
+            map_row_chunks(settle, len(self._held))
 
 
 def upper_blocks(x: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
@@ -103,51 +146,60 @@ def _multiply(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> Non
 @njit(cache=True, nogil=True)
 def _offer_rows(
     block: np.ndarray,
-    row: int,
     column: int,
     flip: np.int32,
-    keys: np.ndarray,
-    index: np.ndarray,
+    k: int,
+    held: np.ndarray,
+    size: np.ndarray,
+    limit: np.ndarray,
     start: int,
     stop: int,
 ) -> None:
-    num_columns = block.shape[1]
+    num_columns, full = block.shape[1], _full(k)
     for r in range(start, stop):
-        best, place = keys[row + r], index[row + r]
+        entries, num, least = held[r], size[r], limit[r]
         for begin in range(0, num_columns, GROUP):
             group = block[r, begin : min(begin + GROUP, num_columns)]
-            if not _any_above(group, flip, best[0]):
+            if not _any_above(group, flip, least):
                 continue
+            if num >= full:
+                least = _keep_best(entries[:num], k)
+                num = k
+            # Every entry is written, and the next one over it unless it counts: no branch to be guessed.
             for c in range(group.shape[0]):
                 key = group[c] ^ flip
-                if key > best[0]:
-                    _push(best, place, key, column + begin + c)
+                entries[num] = _entry(key, column + begin + c)
+                num += int(key > least)
+        size[r], limit[r] = num, least
 
 
 @njit(cache=True, nogil=True)
 def _offer_columns(
     block: np.ndarray,
     row: int,
-    column: int,
     flip: np.int32,
-    keys: np.ndarray,
-    index: np.ndarray,
+    k: int,
+    held: np.ndarray,
+    size: np.ndarray,
+    limit: np.ndarray,
     start: int,
     stop: int,
 ) -> None:
-    limits = keys[column + start : column + stop, 0].copy()
+    full = _full(k)
     for r in range(block.shape[0]):
         for begin in range(start, stop, GROUP):
-            group = block[r, begin : min(begin + GROUP, stop)]
-            own = limits[begin - start : begin - start + group.shape[0]]
-            if not _any_above_own(group, flip, own):
+            end = min(begin + GROUP, stop)
+            group = block[r, begin:end]
+            if not _any_above_own(group, flip, limit[begin:end]):
                 continue
-            for c in range(group.shape[0]):
-                key = group[c] ^ flip
-                if key > own[c]:
-                    image = column + begin + c
-                    _push(keys[image], index[image], key, row + r)
-                    own[c] = keys[image, 0]
+            for c in range(begin, end):
+                key = block[r, c] ^ flip
+                if key > limit[c]:
+                    held[c, size[c]] = _entry(key, row + r)
+                    size[c] += 1
+                    if size[c] >= full:
+                        limit[c] = _keep_best(held[c, : size[c]], k)
+                        size[c] = k
 
 
 @njit(cache=True, nogil=True)
@@ -169,23 +221,60 @@ def _any_above_own(group: np.ndarray, flip: np.int32, limits: np.ndarray) -> boo
 
 
 @njit(cache=True, nogil=True)
-def _push(keys: np.ndarray, index: np.ndarray, key: int, image: int) -> None:
-    """Put (key, image) in the place of the heap's root, which is less.
+def _full(k: int) -> int:
+    """Entries of a list at which all but the k best of it leave."""
+    return k + k // 4 + 8
 
-    Of equal keys the later image is the less: it came later, and goes first.
+
+@njit(cache=True, nogil=True)
+def _entry(key: int, image: int) -> np.int64:
+    """One number that is the larger the larger the key, and of equal keys the lower the image."""
+    return (np.int64(key) << 32) | (_LAST - np.int64(image))
+
+
+@njit(cache=True, nogil=True)
+def _settle_rows(k: int, held: np.ndarray, size: np.ndarray, limit: np.ndarray) -> None:
+    for i in range(held.shape[0]):
+        if size[i] >= k:
+            limit[i] = _keep_best(held[i, : size[i]], k)
+            size[i] = k
+
+
+@njit(cache=True, nogil=True)
+def _read_images(held: np.ndarray, size: np.ndarray, index: np.ndarray, nothing: int) -> None:
+    for i in range(index.shape[0]):
+        for place in range(index.shape[1]):
+            known = place < size[i]
+            index[i, place] = _LAST - (held[i, place] & _LOWER) if known else nothing
+
+
+@njit(cache=True, nogil=True)
+def _keep_best(entries: np.ndarray, k: int) -> np.int32:
+    """Move the k largest of M entries, all different, to the front, the least of them last; its key.
+
+    Quickselect (Hoare 1961): of the stretch that holds the k-th largest, what exceeds a pivot goes to the
+    front of it, and the stretch becomes the part in which the k-th then is.
     """
-    num, hole = keys.shape[0], 0
+    low, high = 0, entries.shape[0]
     while True:
-        child = 2 * hole + 1
-        if child >= num:
-            break
-        other = child + 1
-        if other < num and (
-            keys[other] < keys[child] or (keys[other] == keys[child] and index[other] > index[child])
-        ):
-            child = other
-        if keys[child] > key or (keys[child] == key and index[child] < image):
-            break
-        keys[hole], index[hole] = keys[child], index[child]
-        hole = child
-    keys[hole], index[hole] = key, image
+        pivot = _median(entries[low], entries[(low + high) // 2], entries[high - 1])
+        middle = low
+        for i in range(low, high):  # without a branch, as above
+            entry = entries[i]
+            entries[i], entries[middle] = entries[middle], entry
+            middle += int(entry > pivot)
+        if middle >= k:
+            high = middle
+            continue
+        place = middle
+        while entries[place] != pivot:
+            place += 1
+        entries[place], entries[middle] = entries[middle], pivot
+        if middle == k - 1:
+            return np.int32(pivot >> 32)
+        low = middle + 1
+
+
+@njit(cache=True, nogil=True)
+def _median(a: int, b: int, c: int) -> int:
+    return max(min(a, b), min(max(a, b), c))

@@ -12,9 +12,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from genreid.clustering.blocks import BestOfRows, upper_blocks
+from genreid.clustering.blocks import BestOfRows, all_blocks, upper_blocks
 from genreid.clustering.candidates import MAX_PAIRS, Candidates
 from genreid.clustering.dithered import dithered_rows
+from genreid.clustering.first_limits import first_limits, sample_rows
 from genreid.clustering.similarity import full_precision, pair_similarity, squared_distance
 
 SPARE_AN_ERROR = 2500
@@ -46,12 +47,14 @@ def search_int8(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> C
     """Blocks of the upper triangle of the similarity matrix; each serves its rows and its columns."""
     num = len(rows)
     rounded, unit, error = dithered_rows(rows)
-    best = BestOfRows(num, num_kept(num_candidates, error, num))
+    kept = num_kept(num_candidates, error, num)
+    best = BestOfRows(num, kept, limits=_first_limits(rounded, kept))
     least = BestOfRows(num, min(NUM_LEAST, num) if with_farthest else 0, smallest=True)
     for row, column, block in upper_blocks(rounded):
         best.offer(block, row, column)
         if with_farthest:
             least.offer(block, row, column)
+    _look_again(best, kept, rounded)
     farthest = _farthest(rows, least, unit, error) if with_farthest else None
     return Candidates(best.index, best.limits * np.float32(unit), error, farthest)
 
@@ -64,10 +67,27 @@ def num_kept(num_candidates: int, error: float, num: int) -> int:
 
 def propose_int8(rows: np.ndarray, num_candidates: int) -> np.ndarray:
     """(N, c) as many candidates as are asked for, which nothing certifies."""
-    best = BestOfRows(len(rows), num_candidates)
-    for row, column, block in upper_blocks(dithered_rows(rows)[0]):
+    rounded, _, _ = dithered_rows(rows)
+    best = BestOfRows(len(rows), num_candidates, limits=_first_limits(rounded, num_candidates))
+    for row, column, block in upper_blocks(rounded):
         best.offer(block, row, column)
+    _look_again(best, num_candidates, rounded)
     return best.index
+
+
+def _first_limits(rounded: torch.Tensor, num_candidates: int) -> np.ndarray | None:
+    num, width = rounded.shape
+    sampled = sample_rows(num, width, num_candidates)
+    return None if sampled is None else first_limits(rounded, rounded[sampled])
+
+
+def _look_again(best: BestOfRows, num_candidates: int, rounded: torch.Tensor) -> None:
+    """Complete the rows whose first limit was too high."""
+    if len(short := best.short):
+        found = BestOfRows(len(short), num_candidates)
+        for row, column, block in all_blocks(rounded[short], rounded):
+            found.offer_rows(block, row, column)
+        best.replace(short, found)
 
 
 def _farthest(rows: np.ndarray, least: BestOfRows, unit: float, error: float) -> np.ndarray:

@@ -22,7 +22,7 @@ def tell(tracker: Tracker, seconds: float) -> None:
 def duration(seconds: float) -> str:
     """As people say it: `40 seconds`, `12 minutes`, `2.5 hours`."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        return "1 second" if seconds < 1.5 else f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 

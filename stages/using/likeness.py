@@ -30,7 +30,7 @@ _SHARED = Path(".genreid") / "shared"
 
 def is_shared_out(project: Project, num_rows: int, settings: PseudoLabelSettings) -> bool:
     """Whether workers find it out: those of a cluster, or processes of this machine for more rows than make a
-    piece. Of a million rows at once the candidates alone would take 14 GB.
+    piece. Of a million rows at once the candidates alone would take 17 GB.
     """
     return project.options.on == Engine.ray or (
         settings.method == "exact" and num_rows > by_workers.MOST_ROWS

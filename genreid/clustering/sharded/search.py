@@ -19,6 +19,7 @@ from genreid.clustering.blocks import BestOfRows, all_blocks, upper_blocks
 from genreid.clustering.candidates import MAX_PAIRS, NUM_SPARE, Candidates
 from genreid.clustering.dithered import round_rows, unit_and_error, usual_step, wide_enough
 from genreid.clustering.faiss_search import largest_products
+from genreid.clustering.first_limits import first_limits, sample_rows
 from genreid.clustering.int8_search import int8_is_quick, num_kept
 from genreid.clustering.neighbours import candidates_in_order, with_own_image
 from genreid.clustering.sharded.shelf import Shelf
@@ -107,19 +108,28 @@ def _propose_int8(table: Table, num_candidates: int, rounding: Rounding) -> Cand
     """As `genreid.clustering.int8_search.search_int8`; pairs within the piece are multiplied once."""
     own, step = table.own, np.float64(rounding.step)
     rounded, _ = round_rows(table.own_rows, step)
-    best = BestOfRows(table.num, num_candidates)  # columns are counted from the piece's first row
+    limits = None
+    sampled = sample_rows(table.shelf.num_rows, rounded.shape[1], num_candidates)
+    if sampled is not None:
+        limits = first_limits(rounded, round_rows(table.shelf.rows_at(sampled), step)[0])
+    best = BestOfRows(table.num, num_candidates, limits=limits)
 
-    def offer(start: int, stop: int) -> None:
+    def offer(to: BestOfRows, left: torch.Tensor, start: int, stop: int) -> None:
         for block, rows in table.blocks(start, stop):
-            for row, column, product in all_blocks(rounded, round_rows(rows, step)[0]):
-                best.offer_rows(product, row, block.start - own.start + column)
+            for row, column, product in all_blocks(left, round_rows(rows, step)[0]):
+                # columns are counted from the piece's first row
+                to.offer_rows(product, row, block.start - own.start + column)
 
-    offer(0, own.start)
+    offer(best, rounded, 0, own.start)
     for row, column, product in upper_blocks(rounded):
         best.offer(product, row, column)
-    offer(own.stop, table.shelf.num_rows)
-    index = np.empty((table.num, num_candidates), np.int32)
-    np.add(best.index, own.start, out=index, casting="same_kind")
+    offer(best, rounded, own.stop, table.shelf.num_rows)
+    if len(short := best.short):
+        found = BestOfRows(len(short), num_candidates)
+        offer(found, rounded[short], 0, table.shelf.num_rows)
+        best.replace(short, found)
+    index = best.index
+    index += np.int32(own.start)
     return Candidates(index, best.limits * np.float32(rounding.unit), rounding.error, None)
 
 

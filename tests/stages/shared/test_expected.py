@@ -69,7 +69,8 @@ def test_the_first_steps_of_the_first_loop_tell_the_whole(clock: Clock, epochs: 
 
 
 def test_durations_as_people_say_them() -> None:
-    assert [duration(seconds) for seconds in (7.2, 90, 3000, 9000)] == [
+    assert [duration(seconds) for seconds in (0.9, 7.2, 90, 3000, 9000)] == [
+        "1 second",
         "7 seconds",
         "2 minutes",
         "50 minutes",
