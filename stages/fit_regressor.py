@@ -16,6 +16,7 @@ def fit_regressor(
     from pipeline.artifacts import write_json, write_torch
     from stages.shared.body import body_source
     from stages.shared.expected import FirstSteps
+    from stages.shared.training import learnt_in
     from stages.shared.training_scenes import draw_scenes
 
     options = Options(fresh, device, workers, progress)
@@ -48,4 +49,5 @@ def fit_regressor(
 
         write_torch(run.path("regressor"), regressor_checkpoint(network, body))
         run.tracker.publish(run.plots)
-        run.show("Mesh regressor", {"scenes": settings.num_scenes, **run.tracker.last_figures})
+        facts = {"scenes": settings.num_scenes, **run.tracker.last_figures, **learnt_in(run)}
+        run.show("Mesh regressor", facts)

@@ -21,9 +21,10 @@ from genreid.models.canvas import share_of
 from genreid.models.discriminator import Discriminator
 from genreid.models.encoder import Encoding
 from genreid.models.generator import Generator
+from genreid.training.precision import autocast
 from genreid.training.ranks import ALONE, Ranks
 from genreid.training.repair import RepairedViews
-from genreid.training.run import Run, autocast, frozen, require_finite, total
+from genreid.training.run import Run, frozen, require_finite, total
 from genreid.training.settings.generation import GenerationSettings
 from genreid.training.settings.precision import Precision
 from genreid.training.views import GeneratedViews, ToPaint, paint_together

@@ -30,9 +30,10 @@ from genreid.training.generation import (
 from genreid.training.loader import Holds, Loader
 from genreid.training.mixtures import draw_mix
 from genreid.training.pictures import generation_picture
+from genreid.training.precision import autocast
 from genreid.training.ranks import ALONE, Ranks
 from genreid.training.repair import RepairedViews, repair
-from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
+from genreid.training.run import Run, due, named, require_finite, set_lr, set_trainable, total
 from genreid.training.settings.generator import GeneratorPretrainingSettings
 from genreid.training.views import GeneratedViews, generate
 

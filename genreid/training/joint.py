@@ -31,9 +31,10 @@ from genreid.training.loader import Holds, Loader
 from genreid.training.mixtures import mixing_of
 from genreid.training.networks import Networks
 from genreid.training.pictures import generation_picture
+from genreid.training.precision import autocast
 from genreid.training.ranks import ALONE, Ranks
 from genreid.training.repair import RepairedViews
-from genreid.training.run import Run, autocast, due, named, require_finite, set_lr, set_trainable, total
+from genreid.training.run import Run, due, named, require_finite, set_lr, set_trainable, total
 from genreid.training.settings.joint import ContrastSettings, JointSettings
 from genreid.training.targets import Targets
 from genreid.training.views import Views, make_views

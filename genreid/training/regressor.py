@@ -22,8 +22,9 @@ from genreid.render.shading import grey_view
 from genreid.seeding import derive_seed, numpy_rng
 from genreid.training.ahead import one_ahead
 from genreid.training.muon import Muon
+from genreid.training.precision import autocast
 from genreid.training.regressor_data import Scenes, distort
-from genreid.training.run import Run, autocast, due, named, require_finite, total
+from genreid.training.run import Run, due, named, require_finite, total
 from genreid.training.settings.regressor import FitSettings
 
 _NUM_PICTURED = 12

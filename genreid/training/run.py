@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from genreid.progress import Checkpoints, Progress, Report
-from genreid.training.settings.precision import Precision
 
 EMPTY: Mapping[str, np.ndarray] = MappingProxyType({})
 
@@ -161,11 +160,6 @@ def set_lr(optimiser: torch.optim.Optimizer, lr: float, epoch: int, every: int, 
     """lr · factor^(epoch // every): a function of the epoch alone, so a resumed run needs no scheduler."""
     for group in optimiser.param_groups:
         group["lr"] = lr * factor ** (epoch // every)
-
-
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
-    """bfloat16 where it pays and is safe, when `precision` asks for it; float32 otherwise."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def set_trainable(module: nn.Module, trainable: bool) -> None:

@@ -28,8 +28,9 @@ from genreid.seeding import numpy_rng
 from genreid.training.cameras import CameraContrast, first_proxies
 from genreid.training.features import Features
 from genreid.training.loader import to_device
+from genreid.training.precision import autocast
 from genreid.training.ranks import ALONE, Ranks
-from genreid.training.run import Run, autocast, named, require_finite, set_lr, total
+from genreid.training.run import Run, named, require_finite, set_lr, total
 from genreid.training.settings.warm_up import WarmUpSettings
 
 

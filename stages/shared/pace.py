@@ -11,6 +11,7 @@ from genreid.models.speed import Speed
 from genreid.progress import Progress
 from genreid.training.expected import Pace, joint_seconds, warm_up_seconds
 from genreid.training.loader import Loader
+from genreid.training.precision import computed_in
 from genreid.training.settings.joint import JointSettings
 from genreid.training.settings.warm_up import WarmUpSettings
 from genreid.warping.speed import Turning
@@ -45,5 +46,6 @@ def _pace(
     run: StageRun[Any], encoder: IdentityEncoder, images: ImageSet, turning: Turning | None = None
 ) -> Pace:
     settings, size_px = run.settings, (images.height_px, images.width_px)
-    speed = Speed.of(encoder, size_px, run.device, bfloat16=settings.precision == "bfloat16")
+    in_bfloat16 = computed_in(run.device, settings.precision) == "bfloat16"
+    speed = Speed.of(encoder, size_px, run.device, bfloat16=in_bfloat16)
     return Pace(speed, seconds_a_pair(settings.clustering, encoder.embedding_dim), turning)

@@ -7,6 +7,7 @@ from typing import Any
 
 from genreid.data.images import ImageSet
 from genreid.data.manifest import Manifest
+from genreid.training.precision import computed_in
 from genreid.training.ranks import Ranks
 from pipeline.artifacts import write_torch
 from pipeline.tracking import EpochReport
@@ -18,6 +19,12 @@ def training_set(run: StageRun) -> tuple[Manifest, ImageSet]:
     """The train split, and its images without their identities."""
     train = read_manifest(run).select("train")
     return train, image_set(run, train)
+
+
+def learnt_in(run: StageRun) -> dict[str, str]:
+    """For a summary: what the networks learnt in, where the processor chose it."""
+    precision = run.settings.precision
+    return {"learnt in": computed_in(run.device, precision)} if precision == "auto" else {}
 
 
 def train_and_write(
@@ -38,4 +45,4 @@ def train_and_write(
         return
     write_torch(run.path(key), checkpoint())
     run.tracker.publish(run.plots)
-    run.show(title, {**facts, **run.tracker.last_figures})
+    run.show(title, {**facts, **run.tracker.last_figures, **learnt_in(run)})

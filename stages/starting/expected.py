@@ -25,6 +25,7 @@ from genreid.models.speed import Speed
 from genreid.render.backend import choose_renderer
 from genreid.timing import least_seconds_of
 from genreid.training.expected import Pace, joint_seconds, warm_up_seconds
+from genreid.training.precision import computed_in
 from genreid.warping.images import WarpedImages
 from genreid.warping.speed import Turning
 from genreid.warping.warper import Warper
@@ -81,7 +82,8 @@ def _training(
     prepared, warm_up, joint = (settings[n] for n in ("prepare_data", "pretrain_encoder", "train_joint"))
     size_px = prepared.height_px, prepared.width_px
     encoder = build_encoder(replace(warm_up.encoder, pretrained="none"), warm_up.seed)
-    speed = Speed.of(encoder, size_px, device, bfloat16=warm_up.precision == "bfloat16")
+    in_bfloat16 = computed_in(device, warm_up.precision) == "bfloat16"
+    speed = Speed.of(encoder, size_px, device, bfloat16=in_bfloat16)
     num = num_trained_on(crops, prepared.val_identities)
     pair = seconds_a_pair(warm_up.clustering, encoder.embedding_dim)
     timed = f"{1000 * speed.looking:.1f} ms to look at a crop, {1000 * speed.learning:.1f} to learn from it"

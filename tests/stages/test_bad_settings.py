@@ -106,7 +106,7 @@ REFUSED: list[tuple[str, Any, str]] = [
         "none ",
         "expected one of 'generated', 'warped', 'augmented', 'copy_paste', 'none'",
     ),
-    ("train_joint.precision", "float16", "expected one of 'float32', 'bfloat16'"),
+    ("train_joint.precision", "float16", "expected one of 'auto', 'float32', 'bfloat16'"),
     ("evaluate.split", "tset", "did you mean 'test'?"),
     ("evaluate.test_views", ["mirrored"], "did you mean 'mirror'?"),
 ]

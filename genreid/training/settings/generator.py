@@ -18,7 +18,7 @@ class GeneratorPretrainingSettings:
     seed: Seed
     """Seed of the stage's random draws."""
     precision: Precision
-    """What the networks compute in."""
+    """What the networks learn in. auto: bfloat16 where the processor has instructions for it."""
     generator: GeneratorSettings
     """What the generator is made of."""
     discriminator: DiscriminatorSettings

@@ -98,7 +98,7 @@ class JointSettings:
     seed: Seed
     """Seed of the stage's random draws."""
     precision: Precision
-    """What the networks compute in."""
+    """What the networks learn in. auto: bfloat16 where the processor has instructions for it."""
     oracle: Oracle
     """What is told of the truth, for studies alone. It shows what limits a gain. true_views: the benchmark's
     own pictures of the turned person in place of warped ones; true_labels: the true identities in place of

@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from typing import Literal
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16"]
+"""`auto` looks at the processor: `genreid.training.precision.computed_in`."""

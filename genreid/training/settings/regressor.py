@@ -39,7 +39,7 @@ class FitSettings:
     seed: Seed
     """Seed of the stage's random draws."""
     precision: Precision
-    """What the networks compute in."""
+    """What the networks learn in. auto: bfloat16 where the processor has instructions for it."""
     network: NetworkSettings
     """What the network is made of."""
     num_scenes: Count

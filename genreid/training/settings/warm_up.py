@@ -20,7 +20,7 @@ class WarmUpSettings:
     seed: Seed
     """Seed of the stage's random draws."""
     precision: Precision
-    """What the networks compute in."""
+    """What the networks learn in. auto: bfloat16 where the processor has instructions for it."""
     encoder: EncoderSettings
     """What the encoder is made of."""
     clustering: PseudoLabelSettings
