@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import clustering, database, feeding, joint_step, rendering, report, retrieval
+from benchmarks import clustering, database, feeding, joint_step, learning, rendering, report, retrieval
 from benchmarks.measure import Row, available_gb, keep_row, read_rows, table
 from benchmarks.processors import Processor
 from genreid.clustering.settings import Method
@@ -40,6 +40,7 @@ def cases() -> list[Case]:
         *(Case(f"pseudo-labels {num}", partial(_labels, num), True) for num in (3_000, 6_000, 12_936)),
         Case("pseudo-labels flat", partial(_labels, 12_936, spectrum="flat", with_field=False), True),
         Case("joint step resnet18", partial(joint_step.compare, "resnet18"), True),
+        *(Case(f"learning {name}", partial(_learning, name), True) for name in learning.NETWORKS),
         Case("feeding", feeding.compare, True),
         *(Case(f"rendering {kind}", partial(_rendering, kind), True) for kind in rendering.KINDS),
         Case("pseudo-labels 12936 avx2", partial(_labels, 12_936, processor="avx2"), True),
@@ -88,6 +89,10 @@ def _retrieval(kind: str, num_queries: int, num_gallery: int) -> list[Row]:
 
 def _database(kind: str) -> list[Row]:
     return [database.compare(kind, *database.MILLION)]
+
+
+def _learning(network: str) -> list[Row]:
+    return [learning.compare(network)]
 
 
 def _rendering(kind: str) -> list[Row]:
