@@ -17,7 +17,7 @@ from genreid.training.settings.precision import Precision
 def computed_in(device: torch.device, precision: Precision) -> Literal["float32", "bfloat16"]:
     """What `precision` means on a device.
 
-    `auto` is bfloat16 on a processor with instructions for it (AVX-512 BF16, AMX), which learns 1.8 to 2.5
+    `auto` is bfloat16 on a processor with instructions for it (AVX-512 BF16, AMX), which learns 1.3 to 1.6
     times as fast so (docs/performance.md), and float32 elsewhere: processors without them only imitate it,
     and no GPU has been measured.
     """
