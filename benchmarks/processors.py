@@ -37,15 +37,16 @@ def what_ran() -> str:
     from numba.core.registry import cpu_target
     from threadpoolctl import threadpool_info
 
+    from genreid.clustering.int8_products import LinearFactor, int8_factor
+
     blas = {info["architecture"] for info in threadpool_info() if info["internal_api"] == "openblas"}
-    # Kernels without VNNI add two products in 16 bits and cut off, which numbers as large as these show.
-    largest = torch.full((32, 2048), 127, dtype=torch.int8)
-    vnni = "with" if (torch._int_mm(largest, largest.T) == 127**2 * 2048).all() else "without"
+    factor = int8_factor(torch.zeros(1, 64, dtype=torch.int8))
+    kernel = "oneDNN's linear layer" if isinstance(factor, LinearFactor) else "_int_mm"
     compiled = (
         "AVX-512" if "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2] else "no AVX-512"
     )
     return (
-        f"torch {torch.backends.cpu.get_cpu_capability()}, oneDNN int8 {vnni} VNNI, "
+        f"torch {torch.backends.cpu.get_cpu_capability()}, int8 by {kernel}, "
         f"OpenBLAS {'/'.join(sorted(blas))}, numba {compiled}, {torch.get_num_threads()} threads, "
         f"OMP {os.environ.get('OMP_NUM_THREADS', 'unset')}"
     )

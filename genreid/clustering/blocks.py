@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numba import njit
 
+from genreid.clustering.int8_products import int8_factor
 from genreid.clustering.threads import map_row_chunks
 
 BLOCK_ROWS = 2048
@@ -137,8 +138,10 @@ def all_blocks(left: torch.Tensor, right: torch.Tensor) -> Iterator[tuple[int, i
 
 
 def _multiply(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> None:
+    factor = int8_factor(right)
+
     def work(start: int, stop: int) -> None:
-        torch._int_mm(left[start:stop], right.T, out=out[start:stop])
+        factor.multiply(left[start:stop], out[start:stop])
 
     map_row_chunks(work, len(left), chunks_per_thread=1)
 

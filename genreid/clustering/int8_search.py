@@ -32,17 +32,6 @@ NUM_LEAST = 12
 """Least similar images that are looked at for the farthest one."""
 
 
-def int8_is_quick() -> bool:
-    """Whether torch multiplies int8 on this processor by oneDNN's kernels for AVX2 or what came after it.
-
-    Those reach twice the speed of float32 with AVX2 and four times with VNNI (AVX-512); elsewhere it may be a
-    plain loop. torch's own word is taken, which heeds `ATEN_CPU_CAPABILITY`.
-    """
-    return (
-        torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512") and torch.backends.mkldnn.is_available()
-    )
-
-
 def search_int8(rows: np.ndarray, num_candidates: int, with_farthest: bool) -> Candidates:
     """Blocks of the upper triangle of the similarity matrix; each serves its rows and its columns."""
     num = len(rows)

@@ -15,7 +15,8 @@ import numpy as np
 
 from genreid.clustering.candidates import Candidates
 from genreid.clustering.faiss_search import num_faiss_gpus, search_faiss, search_hnsw
-from genreid.clustering.int8_search import int8_is_quick, propose_int8, search_int8
+from genreid.clustering.int8_products import int8_is_quick
+from genreid.clustering.int8_search import propose_int8, search_int8
 from genreid.clustering.settings import Method
 from genreid.clustering.short_rows import short_rows
 from genreid.errors import GenreidError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,16 @@ def start(fails: str = "") -> None:
 def told() -> tuple[int, int]:
     """This process, and how often it has begun."""
     return os.getpid(), _starts
+
+
+def meet(folder: Path, num: int) -> None:
+    """Be at work together with others, so that no one does the work of all; in time, or it fails."""
+    (folder / str(os.getpid())).touch()
+    last = time.monotonic() + 120.0
+    while len(list(folder.iterdir())) < num:
+        if time.monotonic() > last:
+            raise TimeoutError(f"{num} workers did not meet in {folder}")
+        time.sleep(0.05)
 
 
 def die_once(mark: Path) -> int:

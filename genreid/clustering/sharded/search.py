@@ -20,7 +20,8 @@ from genreid.clustering.candidates import MAX_PAIRS, NUM_SPARE, Candidates
 from genreid.clustering.dithered import round_rows, unit_and_error, usual_step, wide_enough
 from genreid.clustering.faiss_search import largest_products
 from genreid.clustering.first_limits import first_limits, sample_rows
-from genreid.clustering.int8_search import int8_is_quick, num_kept
+from genreid.clustering.int8_products import int8_is_quick
+from genreid.clustering.int8_search import num_kept
 from genreid.clustering.neighbours import candidates_in_order, with_own_image
 from genreid.clustering.sharded.shelf import Shelf
 from genreid.clustering.similarity import full_precision, pair_similarity, product_error

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -115,22 +111,3 @@ def test_a_group_is_dismissed_where_nothing_in_it_exceeds_the_limit(flip: int) -
         ) == above
         told.append(above)
     assert set(told) == {(False, False), (False, True), (True, True)}
-
-
-EXTREMES = """
-import torch
-from genreid.clustering.blocks import upper_blocks
-from genreid.clustering.dithered import _STEPS
-pairs = torch.where(torch.arange(2048) % 4 < 2, _STEPS, -_STEPS)
-x = torch.stack([torch.full((2048,), _STEPS), torch.full((2048,), -_STEPS), pairs] * 50).to(torch.int8)
-((_, _, block),) = upper_blocks(x)
-assert torch.equal(block.long(), x.long() @ x.long().T), "sums were cut off"
-"""
-
-
-@pytest.mark.parametrize("kernels", ["AVX2", "DEFAULT"])
-def test_products_of_the_largest_steps_are_right_on_every_processor(kernels: str) -> None:
-    """Kernels for AVX2 add in 16 bits; oneDNN reads what it may use once a process."""
-    limited = {**os.environ, "ONEDNN_MAX_CPU_ISA": kernels}
-    done = subprocess.run([sys.executable, "-c", EXTREMES], env=limited, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 0, done.stderr

@@ -148,27 +148,18 @@ def test_ways_agree_to_the_last_bit(spread: float, width: int, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("capability", "onednn", "gpus", "num_images", "way"),
+    ("is_quick", "gpus", "num_images", "way"),
     [
-        ("AVX512", True, 0, 4096, search_int8),
-        ("AVX2", True, 0, 32_621, search_int8),
-        ("AVX512", True, 0, 4095, search_faiss),
-        ("AVX512", True, 1, 32_621, search_faiss),
-        ("AVX512", False, 0, 32_621, search_faiss),
-        ("DEFAULT", True, 0, 32_621, search_faiss),
-        ("SVE256", True, 0, 32_621, search_faiss),
+        (True, 0, 4096, search_int8),
+        (True, 0, 4095, search_faiss),
+        (True, 1, 32_621, search_faiss),
+        (False, 0, 32_621, search_faiss),
     ],
 )
 def test_the_exact_way_follows_from_the_machine_and_the_number_of_images(
-    capability: str,
-    onednn: bool,
-    gpus: int,
-    num_images: int,
-    way: object,
-    monkeypatch: pytest.MonkeyPatch,
+    is_quick: bool, gpus: int, num_images: int, way: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
+    monkeypatch.setattr(searches, "int8_is_quick", lambda: is_quick)
     monkeypatch.setattr(searches, "num_faiss_gpus", lambda: gpus)
     assert searches.quickest_search(num_images) is way
 

@@ -57,15 +57,18 @@ def in_one_line(match: str, kind: type[Exception] = PipelineError) -> Any:
     return pytest.raises(kind, match=rf"\A[^\n]*{match}[^\n]*\Z")
 
 
-def test_each_worker_begins_once_and_all_of_them_work(nodes: Nodes) -> None:
+def test_each_worker_begins_once_and_all_of_them_work(nodes: Nodes, tmp_path: Path) -> None:
     with pool() as workers, ThreadPoolExecutor(workers.num_calls) as threads:
         assert workers.num_calls == 4
+        for one in [threads.submit(workers.call, ray_work.meet, tmp_path, 2) for _ in range(2)]:
+            one.result()
         told = [one.result() for one in [threads.submit(workers.call, ray_work.told) for _ in range(200)]]
         pids = nodes.worker_pids()
         with pytest.raises(KeyError, match="a fault of the program") as error:
             workers.call(ray_work.fault)
         assert "in fault" in error.value.__notes__[0]
-    assert len(pids) == 2 and set(told) == {(pid, 1) for pid in pids}
+    assert {int(path.name) for path in tmp_path.iterdir()} == set(pids) and len(pids) == 2
+    assert {starts for _, starts in told} == {1} and {pid for pid, _ in told} <= set(pids)
     assert nodes.worker_pids() == []
 
 
