@@ -162,6 +162,15 @@ def row(
     )
 
 
+_UNITS = {
+    "amx_bf16": "AMX",
+    "avx512_bf16": "AVX-512 and bfloat16",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2 alone",
+}
+_ONLY_AVX2 = f" with {_UNITS['avx2']}"
+
+
 def machine(processor: Processor = "own") -> str:
     """Processor and what it is limited to, cores, memory."""
     name, fast = platform.machine(), ""
@@ -169,9 +178,9 @@ def machine(processor: Processor = "own") -> str:
         if line.startswith("model name"):
             name = line.partition(":")[2].strip()
         if line.startswith("flags"):
-            units = {"amx_bf16": " with AMX", "avx512_bf16": " with AVX-512 and bfloat16"}
-            fast = next((text for flag, text in units.items() if flag in line.split()), "")
-    if processor == "avx2":
+            flags = set(line.split())
+            fast = next((f" with {text}" for flag, text in _UNITS.items() if flag in flags), "")
+    if processor == "avx2" and fast != _ONLY_AVX2:
         fast = " limited to AVX2"
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return f"{name}{fast}, {os.cpu_count()} cores, {memory_gb:.0f} GB"
