@@ -10,10 +10,13 @@ from pipeline.code import code_fingerprint, keep_fingerprint
 from pipeline.graph import find_root
 from pipeline.params import load_params, section
 from pipeline.resume import some_of
+from pipeline.sources import Sources
 from stages.shared.outputs import require_outputs
 from stages.shared.paths import PRODUCERS, Paths
 from stages.shared.run import section_name
 from stages.shared.sections import require_all
+
+_READINGS = Path(".genreid") / "readings.json"
 
 
 def fingerprint_code() -> None:
@@ -28,8 +31,10 @@ def fingerprint_code() -> None:
     require_all(params)
     require_outputs(root, params)
     folder = root / section(params, "paths", Paths).fingerprints
+    sources = Sources(root / _READINGS)
     for stage in dict.fromkeys(PRODUCERS.values()):
         if stage != PRODUCERS["fingerprints"]:
-            code = code_fingerprint(f"stages.{section_name(stage)}")
+            code = code_fingerprint(f"stages.{section_name(stage)}", sources=sources)
             if changed := keep_fingerprint(folder / f"{stage}.txt", code):
                 typer.echo(f"{stage}: {some_of(changed)} changed")
+    sources.keep()
