@@ -19,7 +19,8 @@ from genreid.data.images import read_image
 from genreid.data.transforms import resize
 from genreid.errors import GenreidError
 
-_NAME = re.compile(r"(\d+)_c(\d+)_h([+-]?\d+)\.png")
+NAME = re.compile(r"(\d+)_c(\d+)_h([+-]?\d+)\.png")
+"""Person, camera and heading in degrees, in the name of a file."""
 
 Persons = Literal["even", "odd", "all"]
 """By their numbers: the odd ones are for tuning, the even ones are reported."""
@@ -74,7 +75,7 @@ def named_headings(folder: Path, persons: Persons) -> list[tuple[Path, tuple[int
 
     Raises GenreidError where there are none of these persons.
     """
-    named = [(path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob("*.png"))]
+    named = [(path, NAME.fullmatch(path.name)) for path in sorted(folder.glob("*.png"))]
     known = [(path, (int(match[1]), int(match[2]), int(match[3]))) for path, match in named if match]
     chosen = [(path, label) for path, label in known if _CHOSEN[persons](label[0])]
     if not chosen:
