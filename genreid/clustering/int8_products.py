@@ -1,6 +1,6 @@
 """Products of rows in int8, by the kernel of torch that is quick on this processor.
 
-torch offers two. `torch._int_mm` is quick where the processor has VNNI, and else a plain loop, a fiftieth as
+torch offers two. `torch._int_mm` is quick where the processor has VNNI, and else a plain loop, a fortieth as
 fast. The linear layer of its quantised networks, which oneDNN computes, is quick with AVX2 too.
 
 Shapes: R and C rows of D numbers, of at most 63 in absolute value.
