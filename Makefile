@@ -12,7 +12,7 @@ STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } |
 
 # A process a core, each with one thread: threads of two processes of torch that share cores wait for one another. A file's
 # tests stay together, for the fixtures that they share.
-FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "not slow"
+TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile
 
 .PHONY: help install repro test test-fast check docs mutants bench bench-full photographs romp browser release clean
 
@@ -37,13 +37,12 @@ repro: $(STAMP)
 	@$(BIN)/dvc repro
 	@$(BIN)/genreid summary
 
-# One thread each: what several of them round, one does not on every processor.
 test: check
-	@$(FAST_TESTS)
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow
+	@$(TESTS) -m "not slow"
+	@$(TESTS) -m slow
 
 test-fast: check
-	@$(FAST_TESTS)
+	@$(TESTS) -m "not slow"
 
 check: $(STAMP)
 	@$(BIN)/ruff check .
