@@ -12,7 +12,7 @@ STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } |
 
 # A process a core, each with one thread: threads of two processes of torch that share cores wait for one another. A file's
 # tests stay together, for the fixtures that they share.
-TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile
+TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install repro test test-fast check docs mutants bench bench-full photographs romp browser release clean
 

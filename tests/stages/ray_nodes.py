@@ -27,7 +27,7 @@ class Nodes:
         # Ray writes the head's address there, and does not make the folder.
         Path(get_ray_address_file(None)).parent.mkdir(exist_ok=True)
         # Ray lets its workers give way to all others, which on busy cores is for ever.
-        os.environ["RAY_worker_niceness"] = "0"
+        os.environ.update(RAY_worker_niceness="0")
         self._folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # a socket's path has to be short
         self._cluster = _empty_cluster()
         own = {"num_cpus": 0, "temp_dir": self._folder, "include_dashboard": False}
