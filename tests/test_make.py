@@ -90,8 +90,8 @@ def test_repro_and_test_are_what_they_say() -> None:
     lines = [make(ROOT, "-n", target, "VENV=env").stdout.splitlines() for target in ("repro", "test")]
     assert [line.split("/")[-1] for line in lines[0][-2:]] == ["dvc repro", "genreid summary"]
     assert [line.split("/")[-1] for line in lines[1][-2:]] == [
-        'pytest -q -n auto --dist loadfile -m "not slow"',
-        "pytest -q -m slow",
+        'pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"',
+        "pytest -q -n auto --dist loadfile --no-loadscope-reorder -m slow",
     ]
 
 
