@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 STAMP := $(VENV)/.genreid-$(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 
 # A process a core, each with one thread: threads of two processes of torch that share cores wait for one another. A file's
-# tests stay together, for the fixtures that they share.
+# tests stay together, for the fixtures that they share, and the longest files begin first (tests/conftest.py).
 TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install repro test test-fast check docs mutants bench bench-full photographs romp browser release clean
